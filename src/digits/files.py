@@ -1,0 +1,41 @@
+"""Files that are whole or absent: written aside, flushed, renamed."""
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+from digits.errors import DigitsError
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Put `content` at `path` so that a reader sees the old file or the new one, never a part.
+
+    The folder is made if it is missing. The bytes are on the disk when this returns.
+
+    Raises:
+        DigitsError: If the folder or disk refuses (read-only, full, no permission).
+    """
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise DigitsError(f"Can't write {path}: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut. Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
