@@ -1,1 +1,71 @@
-"""Train a convolutional network on MNIST, see everything it does, know how good it is."""
+"""Train a convolutional network on MNIST, see everything it does, know how good it is.
+
+>>> import digits
+>>> mnist = digits.load("mnist")  # doctest: +SKIP
+>>> run = digits.train("classic", epochs=1)  # doctest: +SKIP
+>>> digits.evaluate(run, mnist.test).accuracy  # doctest: +SKIP
+0.9859
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from digits.data import DigitSet, Split, load
+    from digits.errors import DigitsError, InvalidInput
+    from digits.evaluation import evaluate
+    from digits.metrics import Metrics
+    from digits.models import build_model
+    from digits.recipe import Augmentation, Recipe, load_recipe
+    from digits.report import write_report
+    from digits.run import Run
+    from digits.training import resume, train
+
+__all__ = [
+    "Augmentation",
+    "DigitSet",
+    "DigitsError",
+    "InvalidInput",
+    "Metrics",
+    "Recipe",
+    "Run",
+    "Split",
+    "build_model",
+    "evaluate",
+    "load",
+    "load_recipe",
+    "resume",
+    "train",
+    "write_report",
+]
+
+# Heavy libraries are loaded when a name is first used, so that `import digits` is quick.
+_HOMES = {
+    "Augmentation": "recipe",
+    "DigitSet": "data",
+    "DigitsError": "errors",
+    "InvalidInput": "errors",
+    "Metrics": "metrics",
+    "Recipe": "recipe",
+    "Run": "run",
+    "Split": "data",
+    "build_model": "models",
+    "evaluate": "evaluation",
+    "load": "data",
+    "load_recipe": "recipe",
+    "resume": "training",
+    "train": "training",
+    "write_report": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'digits' has no attribute {name!r}")
+    value = getattr(import_module(f"digits.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,58 @@
+"""Changed copies of training images, a batch at a time, on the device, from a given generator."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Num
+from torch import Tensor
+
+from digits.recipe import Augmentation
+
+
+def augment(
+    images: Num[Tensor, "n 1 h w"], augmentation: Augmentation, generator: torch.Generator
+) -> Float[Tensor, "n 1 h w"]:
+    """Rotate, scale, shear and shift each image by its own random amounts, about its centre.
+
+    One resampling (bilinear, black outside) does all four, so the strokes blur only once.
+
+    Args:
+        images: Raw pixels, 0 to 255. (n, 1, h, w)
+        augmentation: Largest amounts; each image draws uniformly from ± its limit.
+        generator: On the CPU; the same state gives the same pictures, on any device.
+
+    Returns:
+        New images of the same size, 0 to 255, on the same device. (n, 1, h, w)
+    """
+    transforms = random_affine(len(images), augmentation, generator, size=images.shape[-1])
+    transforms = transforms.to(images.device)
+    grid = F.affine_grid(transforms, list(images.shape), align_corners=False)
+    return F.grid_sample(images.float(), grid, align_corners=False)
+
+
+def random_affine(
+    n: int, augmentation: Augmentation, generator: torch.Generator, *, size: int
+) -> Float[Tensor, "n 2 3"]:
+    """Draw maps from places in the new image to places in the old one, as `grid_sample` takes them.
+
+    Args:
+        n: How many.
+        augmentation: Largest amounts.
+        generator: On the CPU.
+        size: Of the images, in pixels; their own coordinates run from -1 to 1.
+    """
+    angle, shear, stretch, shift_x, shift_y = 2 * torch.rand(5, n, generator=generator) - 1
+    angle = angle * math.radians(augmentation.rotation_degrees)
+    slant = torch.tan(shear * math.radians(augmentation.shear_degrees))
+    # Twice as large is as likely as half as large; places shrink when pictures grow.
+    zoom = torch.exp(-stretch * math.log1p(augmentation.scale))
+    cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    pixel = 2 / size
+    return torch.stack(
+        [
+            torch.stack([cos, cos * slant - sin, shift_x * augmentation.shift_pixels * pixel], 1),
+            torch.stack([sin, sin * slant + cos, shift_y * augmentation.shift_pixels * pixel], 1),
+        ],
+        dim=1,
+    )

@@ -1,0 +1,154 @@
+"""The named sets as tensors, and the images held out of them for validation."""
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+import torch
+from jaxtyping import Bool, Int64, UInt8
+from torch import Tensor
+
+from digits.data.idx import read_idx
+from digits.data.published import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, DataFile
+from digits.data.sources import fetch
+from digits.errors import InvalidInput
+
+NUM_CLASSES = 10
+NAMES = ("mnist",)
+"""The sets that `load` knows."""
+
+
+@dataclass(frozen=True, eq=False)  # Tensors have no one answer to ==.
+class Split:
+    """Images with their labels, whole in memory.
+
+    Also a map-style data set for `torch.utils.data.DataLoader`.
+
+    Raises:
+        InvalidInput: If types or shapes differ from those below, or a label is not 0 to 9.
+    """
+
+    name: str
+    """`train`, `validation` or `test`."""
+    images: UInt8[Tensor, "n 28 28"]
+    """Ink is 255, paper 0."""
+    labels: Int64[Tensor, " n"]
+    """0 to 9."""
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != torch.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
+            raise InvalidInput(
+                f"{self.name}: expected images uint8 (n, 28, 28), found {_describe(images)}."
+            )
+        if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+            raise InvalidInput(
+                f"{self.name}: expected labels int64 ({len(images)},), found {_describe(labels)}."
+            )
+        if len(labels) > 0:
+            low, high = (int(bound) for bound in labels.aminmax())
+            if low < 0 or high >= NUM_CLASSES:
+                raise InvalidInput(
+                    f"{self.name}: expected labels 0 to {NUM_CLASSES - 1}, found {low} to {high}."
+                )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[UInt8[Tensor, "1 28 28"], int]:
+        return self.images[index].unsqueeze(0), int(self.labels[index])
+
+    def to(self, device: torch.device | str) -> "Split":
+        """The same split with its tensors on `device`."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class DigitSet:
+    """A set of digits in the two parts in which it was published."""
+
+    name: str
+    train: Split
+    test: Split
+    source: str
+    """Where the bytes came from: `cache`, or who delivered them just now."""
+
+    def split(self, validation_size: int = 5000) -> tuple[Split, Split | None]:
+        """Hold out part of the training set: the same images every time and on every machine.
+
+        Each class gives its share, and gives it evenly over its whole length, so that a writer
+        whose digits lie together is in neither part alone. Both parts keep the published order.
+
+        Args:
+            validation_size: Images to hold out; 0 for none, at most all but one.
+
+        Returns:
+            The rest of the training set, and the validation set (None if its size is 0).
+
+        Raises:
+            InvalidInput: If `validation_size` is out of range.
+        """
+        if not 0 <= validation_size < len(self.train):
+            raise InvalidInput(
+                f"Expected a validation size from 0 to {len(self.train) - 1}, "
+                f"found {validation_size}."
+            )
+        if validation_size == 0:
+            return self.train, None
+        held_out = _held_out(self.train.labels, validation_size)
+        train, validation = (
+            Split(name, self.train.images[chosen], self.train.labels[chosen])
+            for name, chosen in (("train", ~held_out), ("validation", held_out))
+        )
+        return train, validation
+
+
+def load(name: str = "mnist") -> DigitSet:
+    """Load a set by its name, fetching it into the cache the first time.
+
+    Returns:
+        Images uint8 (60,000 and 10,000, 28, 28) and labels int64, as published.
+
+    Raises:
+        InvalidInput: If there is no such set.
+        DigitsError: If it is not in the cache and can't be fetched.
+
+    Source: LeCun, Cortes and Burges, the MNIST database; checked against published SHA-256 sums.
+    """
+    if name not in NAMES:
+        # Any name at all is some help while there are so few.
+        (nearest,) = get_close_matches(name.lower(), NAMES, n=1, cutoff=0.0)
+        raise InvalidInput(f"Expected the name of a set, found {name!r}; did you mean {nearest!r}?")
+    holding = fetch()
+
+    def tensor(file: DataFile) -> UInt8[Tensor, "..."]:
+        return torch.from_numpy(read_idx(holding.contents[file.name], file.name))
+
+    return DigitSet(
+        name=name,
+        train=Split("train", tensor(TRAIN_IMAGES), tensor(TRAIN_LABELS).long()),
+        test=Split("test", tensor(TEST_IMAGES), tensor(TEST_LABELS).long()),
+        source=holding.source,
+    )
+
+
+def _held_out(labels: Int64[Tensor, " n"], size: int) -> Bool[Tensor, " n"]:
+    """Choose `size` images by whole-number arithmetic, which is the same everywhere."""
+    counts = labels.bincount(minlength=NUM_CLASSES).tolist()
+    shares = [divmod(count * size, len(labels)) for count in counts]
+    quotas = [whole for whole, _ in shares]
+    # Largest remainder (Hamilton's method); among equals the lower class, as sorting is stable.
+    by_remainder = sorted(range(NUM_CLASSES), key=lambda label: -shares[label][1])
+    for label in by_remainder[: size - sum(quotas)]:
+        quotas[label] += 1
+
+    chosen = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
+    for label, (count, quota) in enumerate(zip(counts, quotas, strict=True)):
+        positions = (labels == label).nonzero().squeeze(1)
+        # The middle of each of `quota` equal stretches of the class.
+        middles = [(2 * i + 1) * count // (2 * quota) for i in range(quota)]
+        chosen[positions[middles]] = True
+    return chosen
+
+
+def _describe(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

@@ -1,0 +1,90 @@
+"""From a network and a split to predictions, and from those to metrics."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor, nn
+
+from digits.data import Split
+from digits.errors import InvalidInput
+from digits.hardware import autocast, memory_format, select_device, select_precision
+from digits.metrics import Metrics, compute_metrics
+from digits.run import Run
+
+BATCH_SIZE = 500
+"""Images at once; larger ones are no faster and take more memory."""
+
+
+def predict(
+    model: nn.Module,
+    images: Num[Tensor, "n 28 28"],
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Float[Tensor, "n 10"]:
+    """Logits of images, in evaluation mode: twice the same, to the bit.
+
+    Args:
+        model: Raw pixels (n, 1, 28, 28) to logits (n, 10). Left on the device, in evaluation mode.
+        images: Raw pixels, 0 to 255. (n, 28, 28)
+        device: Of the computing: auto, cpu, cuda or mps.
+        precision: Of the computing: auto, float32 or bfloat16.
+
+    Returns:
+        Logits in float32, on the CPU. (n, 10)
+
+    Raises:
+        InvalidInput: If the images are of another shape, or there are none.
+    """
+    if images.ndim != 3 or images.shape[1:] != (28, 28) or len(images) == 0:
+        raise InvalidInput(f"Expected images (n, 28, 28), n ≥ 1; found {tuple(images.shape)}.")
+    place = select_device(device)
+    precision = select_precision(precision, place)
+    model = model.to(place).eval()
+    logits = []
+    with torch.inference_mode(), autocast(place, precision):
+        for batch in images.split(BATCH_SIZE):
+            pixels = batch[:, None].to(place, memory_format=memory_format(place))
+            logits.append(model(pixels).float())
+    return torch.cat(logits).cpu()
+
+
+def committee(logits: Sequence[Float[Tensor, "n 10"]]) -> Float[Tensor, "n 10"]:
+    """Join networks' predictions: the mean of their probabilities, as log-probabilities."""
+    log_probabilities = torch.stack(list(logits)).double().log_softmax(dim=2)
+    mean = log_probabilities.logsumexp(dim=0) - torch.tensor(float(len(logits))).log()
+    return mean.float()
+
+
+def evaluate(
+    runs: Run | str | Path | Sequence[Run | str | Path], split: Split, *, device: str = "auto"
+) -> Metrics:
+    """How well a run's network reads a split; several runs are a committee.
+
+    Args:
+        runs: A run or its folder, or several.
+        split: Images with their labels, as `digits.load` gives them.
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        InvalidInput: If there is no run, or `split` is none.
+        DigitsError: If a run is unfinished or damaged.
+
+    Example:
+        >>> import digits
+        >>> mnist = digits.load("mnist")  # doctest: +SKIP
+        >>> digits.evaluate("runs/classic", mnist.test).accuracy  # doctest: +SKIP
+        0.991
+    """
+    if not isinstance(split, Split):
+        raise InvalidInput(f"Expected a Split such as mnist.test, found {type(split).__name__}.")
+    members = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    if not members:
+        raise InvalidInput("Expected at least one run, found none.")
+    logits = [
+        predict(run.model, split.images, device=device, precision=run.recipe.precision)
+        for run in (member if isinstance(member, Run) else Run(member) for member in members)
+    ]
+    return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), split.labels)

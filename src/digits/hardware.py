@@ -1,0 +1,174 @@
+"""What the machine is and how to use it: device, precision, random numbers, description."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from digits.errors import InvalidInput
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def select_device(name: str = "auto") -> torch.device:
+    """The device of that name; auto takes CUDA, else Apple's GPU, else the CPU.
+
+    Raises:
+        InvalidInput: If the name is unknown or this machine, or this torch, has no such device.
+    """
+    if name not in DEVICES:
+        raise InvalidInput(f"device: expected {' or '.join(DEVICES)}, found {name!r}.")
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if not available[name]:
+        there = " or ".join(kind for kind, is_there in available.items() if is_there)
+        raise InvalidInput(f"device: expected one that this machine has ({there}), found {name!r}.")
+    return torch.device(name)
+
+
+def select_precision(name: str, device: torch.device) -> str:
+    """The precision of that name; auto takes bfloat16 where there are units for it.
+
+    Returns:
+        "float32" or "bfloat16".
+    """
+    if name not in PRECISIONS:
+        raise InvalidInput(f"precision: expected {' or '.join(PRECISIONS)}, found {name!r}.")
+    if name != "auto":
+        return name
+    return "bfloat16" if _has_bfloat16_units(device) else "float32"
+
+
+def _has_bfloat16_units(device: torch.device) -> bool:
+    if device.type == "cuda":
+        # torch.cuda.is_bf16_supported() says yes to emulation as well, which is slow.
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """Run what follows in this precision; weights stay in float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """How images and kernels lie in memory: channels last where convolutions are written for it."""
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Set torch's global generators for a while, and put them back as they were.
+
+    On a GPU it also allows only kernels that give the same bits each time.
+    """
+    cuda = device.type == "cuda"
+    if cuda:
+        # cuBLAS gives the same bits only with a fixed workspace, read when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    kind = device.type if device.type != "cpu" else "cuda"
+    devices = [device.index or 0] if device.type != "cpu" else []
+    with torch.random.fork_rng(devices=devices, device_type=kind):
+        torch.manual_seed(seed)
+        if cuda:
+            torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was_deterministic)
+
+
+def derive_seed(seed: int, *path: int) -> int:
+    """A seed for one purpose, independent of those of other paths and of other seeds."""
+    state = np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)
+    return int(state[0] >> 1)
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The states of torch's global generators that work on this device draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        states[device.type] = torch.get_device_module(device).get_rng_state()
+    return states
+
+
+def set_random_state(states: dict[str, Tensor]) -> None:
+    """Put back what `random_state` gave."""
+    for kind, state in states.items():
+        if kind == "cpu":
+            torch.set_rng_state(state)
+        else:
+            torch.get_device_module(kind).set_rng_state(state)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what was asked of it, so that a clock tells the truth."""
+    if device.type != "cpu":
+        torch.get_device_module(device).synchronize()
+
+
+def describe_machine() -> dict[str, str | int]:
+    """The machine, for records of what was measured where."""
+    machine: dict[str, str | int] = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor_name(),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+    }
+    if torch.cuda.is_available():
+        machine["gpu"] = torch.cuda.get_device_name()
+    return machine
+
+
+def _processor_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def describe_versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    return {
+        "digits": version("digits"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def find_commit() -> str | None:
+    """The commit of this code, with "+" if it was changed since; None outside a checkout."""
+    here = Path(__file__)
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here.parent), *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        # An installed copy may lie inside some other project's checkout.
+        git("ls-files", "--error-unmatch", here.name)
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,76 @@
+"""What a training run says while it goes on: a live line on a terminal, plain lines elsewhere."""
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from digits.run import EpochRecord
+
+
+class TrainingProgress:
+    """Prints a line an epoch and, on a terminal, the state of the epoch that is running.
+
+    Args:
+        console: Where to print; a terminal gets a live line besides.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
+        self._live: Progress | None = None
+
+    def start(self, title: str, *, num_epochs: int, num_steps: int, num_steps_done: int) -> None:
+        """Say what begins.
+
+        Args:
+            title: What is trained, on what.
+            num_epochs: Of the whole run.
+            num_steps: Of the whole run.
+            num_steps_done: Of them, done before (a resumed run).
+        """
+        self._num_epochs = num_epochs
+        self.console.print(title, highlight=False)
+        if self.console.is_terminal:
+            self._live = Progress(
+                TextColumn("epoch {task.fields[epoch]}/" + str(num_epochs)),
+                BarColumn(),
+                TextColumn("loss {task.fields[loss]:.4f}  {task.fields[speed]:,.0f} images/s"),
+                TimeRemainingColumn(compact=True),
+                console=self.console,
+                transient=True,
+            )
+            self._task = self._live.add_task(
+                "", total=num_steps, completed=num_steps_done, epoch=1, loss=0.0, speed=0.0
+            )
+            self._live.start()
+
+    def step(
+        self, *, epoch: int, num_steps_done: int, loss: float, images_per_second: float
+    ) -> None:
+        """Show where the run stands: steps of the whole run, mean loss of the epoch so far."""
+        if self._live:
+            self._live.update(
+                self._task,
+                completed=num_steps_done,
+                epoch=epoch,
+                loss=loss,
+                speed=images_per_second,
+            )
+
+    def epoch(self, record: EpochRecord, *, images_per_second: float) -> None:
+        """Print the line of an epoch that ended."""
+        line = (
+            f"epoch {record.epoch:>2}/{self._num_epochs}  "
+            f"loss {record.train_loss:.4f}  accuracy {record.train_accuracy:.2%}"
+        )
+        if record.validation_loss is not None:
+            line += (
+                f"  validation loss {record.validation_loss:.4f}"
+                f"  accuracy {record.validation_accuracy:.2%}"
+            )
+        line += f"  {record.seconds:.1f} s  {images_per_second:,.0f} images/s"
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Take the live line away."""
+        if self._live:
+            self._live.stop()
+            self._live = None

@@ -1,0 +1,238 @@
+"""Recipes: everything that decides a training run, in one TOML file of a dozen lines."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import tomli_w
+
+from digits.errors import DigitsError, InvalidInput
+
+DEFAULT_RECIPE = "classic"
+
+
+def setting(
+    help: str,
+    *,
+    default: Any = MISSING,
+    type: type,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field that knows its help text, type and range, for checks and for the command's flags."""
+    facts = {"help": help, "type": type, "low": low, "high": high, "choices": choices}
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Largest random changes made to a training image; 0 everywhere is none."""
+
+    rotation_degrees: float = setting(
+        "Rotation, up to this either way.", default=0.0, type=float, low=0, high=180
+    )
+    shift_pixels: float = setting(
+        "Shift along each axis, up to this.", default=0.0, type=float, low=0, high=28
+    )
+    scale: float = setting(
+        "Larger or smaller by up to this fraction.", default=0.0, type=float, low=0, high=1
+    )
+    shear_degrees: float = setting(
+        "Slant, up to this either way.", default=0.0, type=float, low=0, high=60
+    )
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def __bool__(self) -> bool:
+        """Whether it changes anything."""
+        return any(asdict(self).values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides a training run, checked when it is made.
+
+    Raises:
+        InvalidInput: If a field is of the wrong type or out of range; names it and the range.
+    """
+
+    name: str = setting("What the recipe is called.", type=str)
+    description: str = setting("What it is, in a line.", default="", type=str)
+    network: str = setting("The network: classic, deep or compact.", type=str)
+    dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
+    mean: float | None = setting(
+        "Subtracted from pixels on a 0–1 scale. [default: the training set's mean]",
+        default=None, type=float, low=0, high=1,
+    )  # fmt: skip
+    std: float | None = setting(
+        "Divides pixels after that. [default: the training set's deviation]",
+        default=None, type=float, low=0.001, high=10,
+    )  # fmt: skip
+    epochs: int = setting("Passes over the training images.", type=int, low=1, high=10_000)
+    batch_size: int = setting("Images a step.", default=64, type=int, low=1, high=60_000)
+    optimizer: str = setting(
+        "How gradients become steps.", default="adam", type=str, choices=("adam", "sgd")
+    )
+    learning_rate: float = setting(
+        "Size of the steps, at its highest.", default=1e-3, type=float, low=1e-8, high=10
+    )
+    schedule: str = setting(
+        "How the learning rate goes on over the run.",
+        default="constant", type=str, choices=("constant", "cosine", "one_cycle"),
+    )  # fmt: skip
+    validation_size: int = setting(
+        "Training images held out to watch; 0 trains on all.",
+        default=5000, type=int, low=0, high=50_000,
+    )  # fmt: skip
+    seed: int = setting("Same seed, same bits.", default=0, type=int, low=0, high=2**63 - 1)
+    precision: str = setting(
+        "Of the arithmetic; auto takes what the machine does fast.",
+        default="auto", type=str, choices=("auto", "float32", "bfloat16"),
+    )  # fmt: skip
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def override(self, **overrides: Any) -> Self:
+        """A copy with some fields changed; those of the augmentation go by their own names.
+
+        Raises:
+            InvalidInput: If a name is unknown or a value out of range.
+        """
+        inner = {f.name for f in fields(Augmentation)}
+        changes = {k: v for k, v in overrides.items() if k in inner}
+        own = {k: v for k, v in overrides.items() if k not in inner}
+        _check_names(own, Recipe)
+        if changes:
+            base = own.get("augmentation", self.augmentation)
+            own["augmentation"] = replace(base, **changes)
+        return replace(self, **own)
+
+    def to_toml(self) -> str:
+        """The recipe as a TOML document; `parse_recipe` reads it back as it was."""
+        values = {k: v for k, v in asdict(self).items() if v is not None}
+        return tomli_w.dumps(values)
+
+
+def overridable_fields() -> Iterator[Field[Any]]:
+    """The fields that a flag or keyword may change, in order; the augmentation's last."""
+    own = [f for f in fields(Recipe) if f.name not in ("name", "description", "augmentation")]
+    yield from own
+    yield from fields(Augmentation)
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with the package, in the order in which to learn them."""
+    folder = files("digits") / "recipes"
+    return sorted(
+        (Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml")),
+        key=lambda name: (name != DEFAULT_RECIPE, name),
+    )
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """A recipe that comes with the package, by its name, or one's own, by its file.
+
+    Args:
+        name: "classic", or a path that ends in .toml.
+
+    Raises:
+        InvalidInput: If it is unknown (says which is nearest) or not a valid recipe.
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            return parse_recipe(path.read_text(encoding="utf-8"), name=path.stem, source=str(path))
+        except FileNotFoundError as error:
+            raise InvalidInput(f"No recipe file at {path}.") from error
+        except UnicodeDecodeError as error:
+            raise InvalidInput(
+                f"{path}: expected a TOML file in UTF-8, found other bytes."
+            ) from error
+        except OSError as error:
+            raise DigitsError(f"Can't read {path}: {error.strerror}.") from error
+    if str(name) not in recipe_names():
+        raise InvalidInput(
+            f"No recipe is called {str(name)!r}; {_suggest(str(name), recipe_names())} "
+            "Your own is given as a path that ends in .toml."
+        )
+    resource = files("digits") / "recipes" / f"{name}.toml"
+    return parse_recipe(resource.read_text(encoding="utf-8"), name=str(name), source=str(name))
+
+
+def parse_recipe(text: str, *, name: str, source: str) -> Recipe:
+    """Read a recipe from TOML.
+
+    Args:
+        text: The TOML document.
+        name: What it is called unless it says so itself.
+        source: Where it is from, for messages.
+
+    Raises:
+        InvalidInput: If it is not TOML, or a field is missing, unknown or out of range.
+    """
+    try:
+        values: dict[str, Any] = {"name": name, **tomllib.loads(text)}
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidInput(f"{source}: expected TOML: {error}.") from error
+    try:
+        _check_names(values, Recipe)
+        augmentation = values.pop("augmentation", {})
+        if not isinstance(augmentation, dict):
+            raise InvalidInput(f"augmentation: expected a table, found {augmentation!r}.")
+        _check_names(augmentation, Augmentation)
+        missing = [f.name for f in fields(Recipe) if _required(f) and f.name not in values]
+        if missing:
+            raise InvalidInput(f"{missing[0]}: expected a value, found none.")
+        return Recipe(**values, augmentation=Augmentation(**augmentation))
+    except InvalidInput as error:
+        raise InvalidInput(f"{source}: {error}") from error
+
+
+def _required(f: Field[Any]) -> bool:
+    return f.default is MISSING and f.default_factory is MISSING
+
+
+def _check_names(values: Mapping[str, Any], kind: type[Recipe] | type[Augmentation]) -> None:
+    names = [f.name for f in fields(kind)]
+    for name in values:
+        if name not in names:
+            raise InvalidInput(f"A recipe has no field {name!r}; {_suggest(name, names)}")
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+
+
+def _check(settings: Recipe | Augmentation) -> None:
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        if is_dataclass(f.default_factory):
+            if not isinstance(value, Augmentation):
+                raise InvalidInput(f"{f.name}: expected an Augmentation, found {value!r}.")
+        elif not (value is None and f.default is None):
+            object.__setattr__(settings, f.name, _checked(f, value))
+
+
+def _checked(f: Field[Any], value: Any) -> Any:
+    """The value in the field's type, if it is of it and in range."""
+    kind, low, high, choices = (f.metadata[key] for key in ("type", "low", "high", "choices"))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        expected = {int: "a whole number", float: "a number", str: "a text"}[kind]
+        raise InvalidInput(f"{f.name}: expected {expected}, found {value!r}.")
+    if choices and value not in choices:
+        raise InvalidInput(f"{f.name}: expected {' or '.join(choices)}, found {value!r}.")
+    # Written so that NaN, which compares false with everything, is out of range.
+    if low is not None and not low <= value <= high:
+        raise InvalidInput(f"{f.name}: expected {low:,} to {high:,}, found {value!r}.")
+    return value

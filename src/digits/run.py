@@ -1,0 +1,290 @@
+"""The run folder: a training run that explains itself, on disk.
+
+This is the one place that knows its file names:
+
+| file | what |
+| --- | --- |
+| `recipe.toml` | exactly what ran |
+| `history.jsonl` | a line an epoch |
+| `checkpoint.pt` | all that is needed to go on |
+| `model.safetensors` | the trained weights, and how to rebuild the network, in the metadata |
+| `summary.json` | results, machine, versions, time |
+| `figures/`, `report.html` | made by `digits report` |
+
+Every file is whole or absent. Loading executes nothing.
+"""
+
+import errno
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from digits.errors import DigitsError, InvalidInput
+from digits.files import write_atomic
+from digits.models import build_model
+from digits.recipe import Recipe, parse_recipe
+
+FORMAT = 1
+"""Of the run folder. A folder of another format is refused, not misread."""
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one pass over the training images gave. Losses in nats, accuracies 0 to 1."""
+
+    epoch: int
+    """From 1."""
+    train_loss: float
+    """Mean over the epoch's images, while learning: with dropout and augmentation."""
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    learning_rate: float
+    """At the epoch's last step."""
+    seconds: float
+    """Of training, without validation and checkpoint."""
+
+
+class Run:
+    """One training run: its folder, and what lies in it.
+
+    Args:
+        folder: An existing run folder.
+
+    Raises:
+        InvalidInput: If there is no run at `folder`.
+        DigitsError: If its recipe is damaged.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.recipe_path = self.folder / "recipe.toml"
+        self.history_path = self.folder / "history.jsonl"
+        self.checkpoint_path = self.folder / "checkpoint.pt"
+        self.model_path = self.folder / "model.safetensors"
+        self.summary_path = self.folder / "summary.json"
+        self.figures_path = self.folder / "figures"
+        self.report_path = self.folder / "report.html"
+        if not self.folder.is_dir():
+            raise InvalidInput(f"No run folder at {self.folder}.")
+        if not self.recipe_path.is_file():
+            raise InvalidInput(
+                f"{self.folder} is no run folder: expected a recipe.toml in it, found none."
+            )
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training ended and was evaluated: the summary is written last."""
+        return self.summary_path.is_file() and self.model_path.is_file()
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """Exactly what ran."""
+        text = _read(self.recipe_path)
+        try:
+            return parse_recipe(text.decode(), name=self.folder.name, source="it")
+        except ValueError as error:
+            raise DigitsError(_damaged(self.recipe_path, error)) from error
+
+    @property
+    def history(self) -> list[EpochRecord]:
+        """A record an epoch, first to last."""
+        return _read_history(self.history_path)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Results, machine, versions, time."""
+        self._expect_finished(self.summary_path)
+        return _read_summary(self.summary_path)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The trained network, on the CPU, in evaluation mode."""
+        self._expect_finished(self.model_path)
+        return _read_model(self.model_path)
+
+    @classmethod
+    def create(cls, folder: Path, recipe: Recipe, checkpoint: dict[str, Any]) -> Self:
+        """Make the folder of a run that is about to start.
+
+        It appears whole, under its name, with recipe and first checkpoint, or not at all: a run
+        that is killed at any later moment can go on.
+
+        Raises:
+            InvalidInput: If something exists at `folder`.
+            DigitsError: If it can't be written.
+        """
+        exists = InvalidInput(f"{folder} exists already; name another folder, or --resume it.")
+        if folder.exists():
+            raise exists
+        staged = folder.with_name(f".{folder.name}.{uuid4().hex}")
+        try:
+            write_atomic(staged / "recipe.toml", recipe.to_toml().encode())
+            write_atomic(staged / "checkpoint.pt", _serialize(checkpoint))
+            write_atomic(staged / "history.jsonl", b"")
+            staged.rename(folder)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise exists from error
+            raise DigitsError(f"Can't write {folder}: {error.strerror}.") from error
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+        return cls(folder)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training the same run; a killed process's lock is free.
+
+        Raises:
+            DigitsError: If another process holds it.
+        """
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise DigitsError(f"{self.folder} is being trained by another process.") from error
+        except OSError as error:
+            raise DigitsError(f"Can't write {self.folder}: {error.strerror}.") from error
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], history: list[EpochRecord]) -> None:
+        """Keep all that is needed to go on from here; `checkpoint` holds tensors and plain data."""
+        write_atomic(self.checkpoint_path, _serialize(checkpoint))
+        lines = [json.dumps(asdict(record)) + "\n" for record in history]
+        write_atomic(self.history_path, "".join(lines).encode())
+
+    def load_checkpoint(self) -> dict[str, Any]:
+        """What `save_checkpoint` kept last.
+
+        Raises:
+            DigitsError: If it is missing, damaged, or of another format.
+        """
+        content = _read(self.checkpoint_path)
+        try:
+            # torch does not check the sums that its zip files hold.
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                if damaged := archive.testzip():
+                    raise zipfile.BadZipFile(f"wrong sum of {damaged}")
+            checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            found = checkpoint["format"]
+        except Exception as error:  # a damaged file makes torch.load raise almost anything
+            raise DigitsError(_damaged(self.checkpoint_path, error)) from error
+        _expect_format(self.checkpoint_path, found)
+        assert isinstance(checkpoint, dict)
+        return checkpoint
+
+    def save_model(self, model: nn.Module) -> None:
+        """Write the weights, with what is needed to rebuild the network in the metadata."""
+        tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+        recipe = self.recipe
+        metadata = {
+            "format": str(FORMAT),
+            "network": recipe.network,
+            "mean": repr(recipe.mean),
+            "std": repr(recipe.std),
+            "recipe": recipe.to_toml(),
+            "sha256": _digest(tensors),
+        }
+        write_atomic(self.model_path, save(tensors, metadata))
+        self.__dict__.pop("model", None)
+
+    def save_summary(self, summary: dict[str, Any]) -> None:
+        """Write the results; last of all, for it says that the run is finished."""
+        text = json.dumps({"format": FORMAT, **summary}, indent=2, allow_nan=False)
+        write_atomic(self.summary_path, (text + "\n").encode())
+
+    def _expect_finished(self, path: Path) -> None:
+        if not path.is_file():
+            raise DigitsError(
+                f"{self.folder} is not finished: it has no {path.name}. "
+                f"Go on with: digits train --resume {self.folder}"
+            )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DigitsError(f"{path.parent} is incomplete: it has no {path.name}.") from error
+    except OSError as error:
+        raise DigitsError(f"Can't read {path}: {error.strerror}.") from error
+
+
+def _read_history(path: Path) -> list[EpochRecord]:
+    try:
+        return [EpochRecord(**json.loads(line)) for line in _read(path).decode().splitlines()]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DigitsError(_damaged(path, error)) from error
+
+
+def _read_summary(path: Path) -> dict[str, Any]:
+    try:
+        summary = json.loads(_read(path))
+        _expect_format(path, summary["format"])
+        float(summary["test"]["accuracy"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DigitsError(_damaged(path, error)) from error
+    assert isinstance(summary, dict)
+    return summary
+
+
+def _read_model(path: Path) -> nn.Module:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        _expect_format(path, int(metadata["format"]))
+        if metadata["sha256"] != _digest(tensors):
+            raise ValueError("the weights do not have the sum that was written with them")
+        model = build_model(
+            metadata["network"], mean=float(metadata["mean"]), std=float(metadata["std"])
+        )
+        model.load_state_dict(tensors)
+    except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
+        raise DigitsError(_damaged(path, error)) from error
+    return model.eval()
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of the weights: safetensors itself would not notice a flipped bit."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _serialize(checkpoint: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **checkpoint}, buffer)
+    return buffer.getvalue()
+
+
+def _expect_format(path: Path, found: object) -> None:
+    if found != FORMAT:
+        raise DigitsError(
+            f"{path} is of format {found}; this version of digits reads {FORMAT}. "
+            "Use the version that wrote it (summary.json names it), or train anew."
+        )
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+    return f"{path} is damaged ({reason}); restore it from a copy, or train anew."
