@@ -1,6 +1,7 @@
 """Files that are whole or absent: written aside, flushed, renamed."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,7 +28,8 @@ def write_atomic(path: Path, content: bytes) -> None:
     except OSError as error:
         raise DigitsError(f"Can't write {path}: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # gone after the rename; its folder may never have been
+            temporary.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

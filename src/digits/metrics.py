@@ -44,11 +44,17 @@ class Metrics:
     """Counts; row: the true digit, column: the predicted one."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers, lists and dicts, ready for JSON. Errors are called `errors`."""
-        values = asdict(self)
-        values["images"] = values.pop("num_images")
-        values["errors"] = values.pop("num_errors")
-        return values
+        """As plain numbers, lists and dicts, ready for JSON; counts are `images` and `errors`."""
+        return {
+            "images": self.num_images,
+            "errors": self.num_errors,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "negative_log_likelihood": self.negative_log_likelihood,
+            "expected_calibration_error": self.expected_calibration_error,
+            "digits": [asdict(digit) for digit in self.digits],
+            "confusion_matrix": [list(row) for row in self.confusion_matrix],
+        }
 
 
 @dataclass(frozen=True)
@@ -114,8 +120,8 @@ def wilson_interval(num_right: int, num_images: int, *, z: float = 1.959964) -> 
     p, n = num_right / num_images, num_images
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    # At the ends the exact bounds are 0 and 1; rounding must not pass them.
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # The interval holds the accuracy itself; rounding must not push an end past it.
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
 def confusion_matrix(

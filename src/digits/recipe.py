@@ -1,5 +1,6 @@
 """Recipes: everything that decides a training run, in one TOML file of a dozen lines."""
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass, replace
@@ -67,11 +68,11 @@ class Recipe:
     network: str = setting("The network: classic, deep or compact.", type=str)
     dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
     mean: float | None = setting(
-        "Subtracted from pixels on a 0–1 scale. [default: the training set's mean]",
+        "Mean of the pixels, from 0 to 1, to subtract (default: the training set's).",
         default=None, type=float, low=0, high=1,
     )  # fmt: skip
     std: float | None = setting(
-        "Divides pixels after that. [default: the training set's deviation]",
+        "Standard deviation to divide by then (default: the training set's).",
         default=None, type=float, low=0.001, high=10,
     )  # fmt: skip
     epochs: int = setting("Passes over the training images.", type=int, low=1, high=10_000)
@@ -165,6 +166,18 @@ def load_recipe(name: str | Path) -> Recipe:
         )
     resource = files("digits") / "recipes" / f"{name}.toml"
     return parse_recipe(resource.read_text(encoding="utf-8"), name=str(name), source=str(name))
+
+
+def load_measurement(name: str) -> dict[str, Any]:
+    """What the benchmark measured of a recipe that comes with the package.
+
+    Returns:
+        Among others `accuracy_mean` and `accuracy_std` (fractions, over seeds, on the test set),
+        `seconds_median` (training time), `parameters`, `machine`, `versions`, `commit`.
+    """
+    text = (files("digits") / "recipes" / f"{name}.json").read_text(encoding="utf-8")
+    measurement: dict[str, Any] = json.loads(text)
+    return measurement
 
 
 def parse_recipe(text: str, *, name: str, source: str) -> Recipe:

@@ -194,14 +194,17 @@ class Run:
         """Write the weights, with what is needed to rebuild the network in the metadata."""
         tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
         recipe = self.recipe
-        metadata = {
-            "format": str(FORMAT),
+        facts = {
+            "format": FORMAT,
             "network": recipe.network,
-            "mean": repr(recipe.mean),
-            "std": repr(recipe.std),
+            "mean": recipe.mean,
+            "std": recipe.std,
             "recipe": recipe.to_toml(),
             "sha256": _digest(tensors),
         }
+        # One entry: safetensors writes several in an order that changes from run to run, and the
+        # same seed shall give the same file.
+        metadata = {"digits": json.dumps(facts)}
         write_atomic(self.model_path, save(tensors, metadata))
         self.__dict__.pop("model", None)
 
@@ -248,16 +251,14 @@ def _read_summary(path: Path) -> dict[str, Any]:
 def _read_model(path: Path) -> nn.Module:
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            facts = json.loads((file.metadata() or {})["digits"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        _expect_format(path, int(metadata["format"]))
-        if metadata["sha256"] != _digest(tensors):
+        _expect_format(path, facts["format"])
+        if facts["sha256"] != _digest(tensors):
             raise ValueError("the weights do not have the sum that was written with them")
-        model = build_model(
-            metadata["network"], mean=float(metadata["mean"]), std=float(metadata["std"])
-        )
+        model = build_model(facts["network"], mean=facts["mean"], std=facts["std"])
         model.load_state_dict(tensors)
-    except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise DigitsError(_damaged(path, error)) from error
     return model.eval()
 

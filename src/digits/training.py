@@ -131,7 +131,10 @@ def resume(
         try:
             training.load_state_dict(checkpoint)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise DigitsError(f"{run.checkpoint_path} does not fit its recipe: {error}.") from error
+            reason = " ".join(str(error).split())[:120]
+            raise DigitsError(
+                f"{run.checkpoint_path} does not fit its recipe ({reason}); train anew."
+            ) from error
         return _train_to_end(run, training, data, progress or TrainingProgress())
 
 

@@ -44,7 +44,7 @@ def read_files(
     def read(file: DataFile) -> None:
         try:
             contents[file.name] = _read_checked(path_in(root, file), file)
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             problems[file.name] = None
         except (WrongBytes, OSError) as error:
             problems[file.name] = str(error)

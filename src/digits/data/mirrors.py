@@ -20,7 +20,7 @@ FILE_SECONDS = 600.0
 """The longest that one file may take: train-images at 17 kB/s."""
 ATTEMPTS = 3
 BACK_OFF_SECONDS = 0.5
-"""Before the second attempt; doubles for each further one, with jitter."""
+"""Before the second attempt; doubles for each further one. Up to as much again is random."""
 CHUNK_BYTES = 1 << 16
 
 
@@ -52,13 +52,14 @@ class Mirror:
             Retrying,
             retry_if_exception_type,
             stop_after_attempt,
-            wait_exponential_jitter,
+            wait_exponential,
+            wait_random,
         )
 
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(BACK_OFF_SECONDS, jitter=BACK_OFF_SECONDS),
+            wait=wait_exponential(BACK_OFF_SECONDS) + wait_random(0, BACK_OFF_SECONDS),
             reraise=True,
         )
         with requests.Session() as session:

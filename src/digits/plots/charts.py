@@ -1,0 +1,113 @@
+"""Charts of numbers: how a network learned and how good it is."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
+
+from digits.metrics import Reliability, wilson_interval
+from digits.plots.canvas import BLUE, GREY, INK, ORANGE, SOFT, expect_some, new_figure, styled
+from digits.run import EpochRecord
+
+
+@styled
+def learning_curves(history: Sequence[EpochRecord]) -> Figure:
+    """Loss and accuracy over the epochs, of training and, where there is one, validation."""
+    expect_some(len(history))
+    epochs = [record.epoch for record in history]
+    figure = new_figure(2.9)
+    left, right = figure.subplots(1, 2)
+    for axes, quantity in ((left, "loss"), (right, "accuracy")):
+        for part, colour, marker in (("train", BLUE, "o"), ("validation", ORANGE, "s")):
+            values = [getattr(record, f"{part}_{quantity}") for record in history]
+            if None not in values:
+                axes.plot(epochs, values, color=colour, marker=marker, markersize=4.5, label=part)
+        axes.set_xlabel("epoch")
+        axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.margins(y=0.12)
+        axes.grid(axis="y", color="#e6e9ed")
+        axes.set_axisbelow(True)
+    left.set_ylabel("loss (nats)")
+    right.set_ylabel("accuracy")
+    right.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    left.set_ylim(bottom=0)
+    left.legend()
+    return figure
+
+
+@styled
+def confusion_matrix(counts: Sequence[Sequence[int]]) -> Figure:
+    """How often each digit was read as each.
+
+    Only errors are coloured: beside a thousand right ones on the diagonal they would all be pale.
+
+    Args:
+        counts: Row: the true digit, column: the predicted one.
+    """
+    matrix = np.asarray(counts)
+    errors = matrix.astype(float)
+    np.fill_diagonal(errors, np.nan)
+    most = max(1.0, np.nanmax(errors))
+    figure = new_figure(6.0)
+    axes = figure.subplots()
+    axes.set_facecolor("#eef0f3")
+    axes.imshow(errors, cmap="Blues", vmin=0, vmax=most)
+    for (true, predicted), count in np.ndenumerate(matrix):
+        if true == predicted:
+            axes.text(predicted, true, f"{count:,}", ha="center", va="center", color=SOFT)
+        elif count:
+            colour = "white" if count > 0.55 * most else INK
+            axes.text(predicted, true, str(count), ha="center", va="center", color=colour)
+    digits = range(len(matrix))
+    axes.set_xticks(digits)
+    axes.set_yticks(digits)
+    axes.set_xticks(np.arange(len(matrix) - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(len(matrix) - 1) + 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("read as")
+    axes.set_ylabel("true digit")
+    return figure
+
+
+@styled
+def reliability_diagram(bins: Reliability) -> Figure:
+    """Accuracy against confidence, with the number of images in each bin below."""
+    expect_some(int(bins.counts.sum()))
+    filled = bins.counts > 0
+    counts = bins.counts[filled].numpy()
+    confidence, accuracy = bins.confidence[filled].numpy(), bins.accuracy[filled].numpy()
+    intervals = [
+        wilson_interval(round(a * n), n)
+        for a, n in zip(accuracy.tolist(), counts.tolist(), strict=True)
+    ]
+    figure = new_figure(5.0)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.25])
+    upper.plot([0, 1], [0, 1], color="#8a94a0", linestyle="--", label="as right as it is sure")
+    upper.vlines(confidence, *np.transpose(intervals), color=BLUE, alpha=0.45, linewidth=2,
+                 label="95 % interval")  # fmt: skip
+    upper.plot(confidence, accuracy, "o", color=BLUE, label="images of a bin", clip_on=False)
+    upper.set_ylabel("accuracy")
+    upper.set_ylim(-0.03, 1.03)
+    upper.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    upper.grid(color="#e6e9ed")
+    upper.set_axisbelow(True)
+    figure.legend(loc="outside upper center", ncols=3)
+    edges = bins.edges.numpy()
+    centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
+    lower.bar(centres[filled.numpy()], counts, width=0.88 * width, color=GREY)
+    for centre, count in zip(centres[filled.numpy()], counts, strict=True):
+        lower.text(centre, count * 1.25, f"{count:,}", ha="center", va="bottom", fontsize=8)
+    # From one half, so that a single image has a bar as well.
+    lower.set_yscale("log")
+    lower.set_ylim(0.5, counts.max() * 12)
+    lower.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    lower.yaxis.set_minor_formatter(NullFormatter())
+    lower.set_ylabel("images\n(log scale)")
+    lower.set_xlabel("confidence")
+    lower.set_xlim(0, 1)
+    lower.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    return figure

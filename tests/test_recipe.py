@@ -1,0 +1,121 @@
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digits.errors import InvalidInput
+from digits.recipe import (
+    Augmentation,
+    Recipe,
+    load_measurement,
+    load_recipe,
+    overridable_fields,
+    parse_recipe,
+    recipe_names,
+)
+
+
+def values_of(field: object) -> st.SearchStrategy[object]:
+    facts = field.metadata  # type: ignore[attr-defined]
+    if facts["choices"]:
+        return st.sampled_from(facts["choices"])
+    if facts["type"] is int:
+        return st.integers(facts["low"], facts["high"])
+    if facts["type"] is float:
+        return st.floats(facts["low"], facts["high"])
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+recipes = st.builds(
+    Recipe,
+    **{f.name: values_of(f) for f in fields(Recipe) if f.name != "augmentation"},
+    augmentation=st.builds(Augmentation, **{f.name: values_of(f) for f in fields(Augmentation)}),
+)
+
+
+@given(recipes)
+def test_every_recipe_reads_back_from_its_own_toml(recipe: Recipe) -> None:
+    assert parse_recipe(recipe.to_toml(), name="other", source="test") == recipe
+
+
+@given(st.text())
+def test_any_text_is_a_recipe_or_one_line_of_error(text: str) -> None:
+    try:
+        parse_recipe(text, name="any", source="any.toml")
+    except InvalidInput as error:
+        assert str(error).startswith("any.toml: ")
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_packaged_recipes_are_short_and_commented(name: str) -> None:
+    recipe = load_recipe(name)
+    path = Path(__file__).parents[1] / "src/digits/recipes" / f"{name}.toml"
+    assert recipe.name == name
+    assert recipe.description
+    assert path.read_text().startswith("# ")
+    assert len(path.read_text().splitlines()) <= 20
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_measurements_are_means_over_the_seeds_they_list(name: str) -> None:
+    measured = load_measurement(name)
+    accuracies = [seed["accuracy"] for seed in measured["seeds"]]
+    assert len(accuracies) >= 3
+    assert measured["accuracy_mean"] == pytest.approx(sum(accuracies) / len(accuracies))
+    assert measured["recipe"] == load_recipe(name).override(seed=0).to_toml()
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("epochs = 0", "epochs: expected 1 to 10,000, found 0"),
+        ("epochs = 1.5", "epochs: expected a whole number, found 1.5"),
+        ("epochs = true", "epochs: expected a whole number, found True"),
+        ("epochs = 1\nlearning_rate = nan", "learning_rate: expected 1e-08 to 10, found nan"),
+        ("epochs = 1\nlearning_rate = -1", "learning_rate: expected 1e-08 to 10, found -1"),
+        ("epochs = 1\noptimizer = 'lion'", "optimizer: expected adam or sgd, found 'lion'"),
+        ("epochs = 1\nbatchsize = 3", "did you mean 'batch_size'"),
+        ("epochs = 1\naugmentation = 3", "augmentation: expected a table, found 3"),
+        ("epochs = 1\n[augmentation]\nturn = 3", "no field 'turn'"),
+        ("epochs = 1\n[augmentation]\nscale = 3", "scale: expected 0 to 1, found 3"),
+        ("", "epochs: expected a value, found none"),
+        ("epochs =", "expected TOML"),
+    ],
+)
+def test_a_bad_field_is_named_with_what_was_expected(toml: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        parse_recipe(f"network = 'classic'\n{toml}", name="bad", source="bad.toml")
+
+
+def test_an_unknown_recipe_suggests_the_nearest() -> None:
+    with pytest.raises(InvalidInput, match="did you mean 'classic'"):
+        load_recipe("clasic")
+
+
+def test_a_recipe_file_is_read_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("network = 'deep'\nepochs = 2\n")
+    assert load_recipe(path) == Recipe(name="mine", network="deep", epochs=2)
+    with pytest.raises(InvalidInput, match="No recipe file at"):
+        load_recipe(tmp_path / "other.toml")
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InvalidInput, match="UTF-8"):
+        load_recipe(path)
+
+
+def test_overrides_reach_the_recipe_and_its_augmentation() -> None:
+    recipe = load_recipe("deep")
+    changed = recipe.override(epochs=3, scale=0.3)
+    assert (changed.epochs, changed.augmentation.scale) == (3, 0.3)
+    assert changed.augmentation == replace(recipe.augmentation, scale=0.3)
+    with pytest.raises(InvalidInput, match="did you mean 'epochs'"):
+        recipe.override(epoch=3)
+
+
+def test_every_field_that_can_be_overridden_explains_itself() -> None:
+    for field in overridable_fields():
+        assert field.metadata["help"]
+        assert field.metadata["choices"] or field.metadata["type"] is str or field.metadata["high"]

@@ -1,0 +1,262 @@
+import json
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from digits import report
+from digits.data import DigitSet
+from digits.errors import DigitsError
+from digits.files import write_atomic
+from digits.metrics import compute_metrics
+from digits.models import build_model, count_parameters
+from digits.recipe import Augmentation, Recipe
+from digits.report import write_report
+from digits.run import EpochRecord, Run
+
+FIGURES = {
+    "samples", "augmentation", "learning-curves", "confusion-matrix", "reliability",
+    "predictions", "mistakes", "filters", "feature-maps", "saliency",
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text between them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [
+            str(attributes[attribute]) for _, attributes in self.tags if attribute in attributes
+        ]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> Iterator[None]:
+    monkeypatch.setattr("digits.report.load", lambda name: blob_set)
+    monkeypatch.setattr("digits.plots.canvas.DOTS_PER_INCH", 30)
+    monkeypatch.setattr("digits.report.SALIENCY_SAMPLES", 2)
+    yield
+
+
+def make_run(folder: Path, test: Any, *, validation: bool = True, **fields: Any) -> Run:
+    """A finished run of one epoch, with fresh weights."""
+    recipe = Recipe(
+        **{"name": "mine", "network": "compact", "mean": 0.5, "std": 0.5, "epochs": 1, **fields}
+    )
+    torch.manual_seed(0)
+    model = build_model(recipe.network, mean=0.5, std=0.5)
+    run = Run.create(folder, recipe, {})
+    last = (0.25, 0.9) if validation else (None, None)
+    run.save_checkpoint({}, [EpochRecord(1, 0.5, 0.8, *last, learning_rate=1e-3, seconds=1.0)])
+    run.save_model(model)
+    run.save_summary(
+        {
+            "recipe": recipe.name,
+            "seed": 0,
+            "test": test,
+            "training_seconds": 83.2,
+            "parameters": count_parameters(model),
+            "device": "cpu",
+            "precision": "float32",
+            "finished": "2025-01-02T03:04:05+00:00",
+            "commit": None,
+            "versions": {"digits": "0.1.0", "torch": "2.6.0"},
+            "machine": {"processor": "An <abacus>", "cores": 2, "cpu_capability": "AVX"},
+        }
+    )
+    return run
+
+
+def metrics_of(data: DigitSet, logits: Tensor | None = None) -> dict[str, Any]:
+    if logits is None:
+        logits = torch.randn(len(data.test), 10, generator=torch.Generator().manual_seed(0))
+    return compute_metrics(logits, data.test.labels).to_dict()
+
+
+def test_the_report_needs_no_other_file_and_runs_nothing(
+    tmp_path: Path, blob_set: DigitSet
+) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set))
+    page = Page(write_report(run))
+    assert page.values("src")
+    assert all(value.startswith("data:image/png;base64,") for value in page.values("src"))
+    assert all(value.startswith("#") for value in page.values("href"))
+    assert not {"script", "link", "iframe", "object", "embed"} & {tag for tag, _ in page.tags}
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    style = run.report_path.read_text(encoding="utf-8").split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_links_within_the_page_lead_somewhere(tmp_path: Path, blob_set: DigitSet) -> None:
+    page = Page(write_report(make_run(tmp_path / "run", metrics_of(blob_set))))
+    anchors = page.values("id")
+    assert len(anchors) == len(set(anchors))
+    assert {value.removeprefix("#") for value in page.values("href")} <= set(anchors)
+
+
+def test_every_picture_says_what_it_shows_and_headings_have_an_order(
+    tmp_path: Path, blob_set: DigitSet
+) -> None:
+    page = Page(write_report(make_run(tmp_path / "run", metrics_of(blob_set))))
+    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert all(attributes["alt"] for attributes in pictures)
+    levels = [int(tag[1]) for tag, _ in page.tags if tag in ("h1", "h2", "h3")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def test_the_report_states_the_result_and_how_it_was_made(
+    tmp_path: Path, blob_set: DigitSet
+) -> None:
+    test = metrics_of(blob_set) | {"accuracy": 0.98765, "interval": [0.98123, 0.99321]}
+    text = Page(write_report(make_run(tmp_path / "run", test, description="my own"))).text
+    for expected in (
+        "98.77 %",  # accuracy
+        "98.12–99.32 %, 95 % interval",
+        "1 min 23 s",
+        "121,930",
+        "my own",
+        "An <abacus>",
+        "CPU capability",
+        "torch 2.6.0",
+        "not run from a checkout",
+        'network = "compact"',
+        "Precision, %",
+        "validation loss 0.250; 90.00 % of the validation images",
+    ):
+        assert expected in text
+
+
+def test_figures_lie_in_their_folder(tmp_path: Path, blob_set: DigitSet) -> None:
+    augmentation = Augmentation(rotation_degrees=10, scale=0.1)
+    run = make_run(tmp_path / "run", metrics_of(blob_set), augmentation=augmentation)
+    text = Page(write_report(run)).text
+    assert {path.name for path in run.figures_path.iterdir()} == {f"{n}.png" for n in FIGURES}
+    assert "rotated by up to 10° either way, scaled by up to 10 %. The label stays" in text
+
+
+def test_a_recipe_without_augmentation_is_said_to_have_none(
+    tmp_path: Path, blob_set: DigitSet
+) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set))
+    assert "This recipe uses none" in Page(write_report(run)).text
+    assert not (run.figures_path / "augmentation.png").exists()
+
+
+def test_hostile_names_are_text(tmp_path: Path, blob_set: DigitSet) -> None:
+    hostile = "</title><script>alert(1)</script><img src=http://example.org/x onerror=alert(2)>"
+    run = make_run(tmp_path / "run", metrics_of(blob_set), name=hostile, description=hostile)
+    page = Page(write_report(run))
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert not any("example.org" in value for value in page.values("src"))
+    assert page.text.count(hostile) >= 3  # title, heading, description, recipe
+
+
+@pytest.mark.parametrize("network", ["classic", "deep", "compact"])
+def test_every_network_gets_a_report(tmp_path: Path, blob_set: DigitSet, network: str) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set), network=network)
+    assert write_report(run) == run.report_path
+
+
+def test_a_run_without_validation_has_a_report(tmp_path: Path, blob_set: DigitSet) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set), validation=False)
+    assert "no images were held out" in Page(write_report(run)).text
+
+
+def test_a_run_without_mistakes_has_a_report(
+    tmp_path: Path, blob_set: DigitSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perfect = 50 * F.one_hot(blob_set.test.labels, 10).float()
+    monkeypatch.setattr("digits.report.predict", lambda *args, **kwargs: perfect)
+    run = make_run(tmp_path / "run", metrics_of(blob_set, perfect))
+    text = Page(write_report(run)).text
+    assert "every test image was read right" in text
+    assert "No digit was read wrong." in text
+    assert "100.00 %" in text
+    assert not (run.figures_path / "mistakes.png").exists()
+
+
+def test_a_network_that_knows_nothing_has_a_report(
+    tmp_path: Path, blob_set: DigitSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = torch.zeros(len(blob_set.test), 10)
+    monkeypatch.setattr("digits.report.predict", lambda *args, **kwargs: same)
+    run = make_run(tmp_path / "run", metrics_of(blob_set, same))
+    assert "0 of 100 images are read with more than 93 %" in Page(write_report(run)).text
+
+
+def test_predictions_that_differ_from_those_of_the_training_are_said_to(
+    tmp_path: Path, blob_set: DigitSet
+) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set) | {"errors": 1})
+    assert "the network read them once more" in Page(write_report(run)).text
+
+
+def test_files_are_written_whole_and_the_page_last(
+    tmp_path: Path, blob_set: DigitSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set))
+    written: list[Path] = []
+
+    def recorded(path: Path, content: bytes) -> None:
+        written.append(path)
+        write_atomic(path, content)
+
+    before = {path for path in run.folder.rglob("*") if path.is_file()}
+    monkeypatch.setattr(report, "write_atomic", recorded)
+    write_report(run)
+    after = {path for path in run.folder.rglob("*") if path.is_file()}
+    assert after - before == set(written)
+    assert written[-1] == run.report_path
+
+
+def test_a_report_is_the_same_the_second_time(tmp_path: Path, blob_set: DigitSet) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set))
+    first = write_report(run).read_bytes()
+    assert write_report(run).read_bytes() == first
+
+
+@pytest.mark.parametrize("missing", ["versions", "parameters", "machine"])
+def test_a_summary_that_lacks_something_is_one_line(
+    tmp_path: Path, blob_set: DigitSet, missing: str
+) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set))
+    summary = json.loads(run.summary_path.read_text())
+    del summary[missing]
+    run.summary_path.write_text(json.dumps(summary))
+    with pytest.raises(DigitsError, match=rf"summary.json lacks .*{missing}") as caught:
+        write_report(Run(run.folder))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_history_is_one_line(tmp_path: Path, blob_set: DigitSet) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set))
+    run.history_path.write_text("")
+    with pytest.raises(DigitsError, match="history.jsonl is empty"):
+        write_report(Run(run.folder))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(9.96, "10.0 s"), (83, "1 min 23 s"), (7384, "2 h 3 min")]
+)
+def test_durations_are_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert report._duration(seconds) == text

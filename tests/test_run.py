@@ -1,0 +1,184 @@
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from digits.errors import DigitsError, InvalidInput
+from digits.models import build_model
+from digits.recipe import Recipe
+from digits.run import EpochRecord, Run
+
+RECIPE = Recipe(name="small", network="compact", epochs=1, mean=0.13, std=0.31)
+SUMMARY = {"test": {"accuracy": 0.5}, "seed": 0}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A finished run, made without training."""
+    run = Run.create(tmp_path / "run", RECIPE, {"tensor": torch.arange(5)})
+    record = EpochRecord(1, 0.5, 0.9, None, None, 0.001, 1.0)
+    run.save_checkpoint({"tensor": torch.arange(1000)}, [record])
+    run.save_model(build_model("compact", mean=0.13, std=0.31))
+    run.save_summary(SUMMARY)
+    return Run(tmp_path / "run")
+
+
+def test_a_run_reads_back_what_was_written(run: Run) -> None:
+    assert run.is_finished
+    assert run.recipe == RECIPE
+    assert run.history == [EpochRecord(1, 0.5, 0.9, None, None, 0.001, 1.0)]
+    assert torch.equal(run.load_checkpoint()["tensor"], torch.arange(1000))
+    assert run.summary["test"] == SUMMARY["test"]
+
+
+def test_a_model_is_rebuilt_from_its_file_alone(run: Run, tmp_path: Path) -> None:
+    model = build_model("compact", mean=0.13, std=0.31).eval()
+    run.save_model(model)
+    pixels = torch.randint(0, 256, (2, 1, 28, 28), dtype=torch.uint8)
+    assert torch.equal(run.model(pixels), model(pixels))
+    assert not run.model.training
+
+
+def test_a_run_folder_appears_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DigitsError, match="No space left on device"):
+        Run.create(tmp_path / "run", RECIPE, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = sorted(run.folder.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(DigitsError, match="No space left on device"):
+            run.save_checkpoint({"tensor": torch.zeros(3)}, [])
+    assert torch.equal(run.load_checkpoint()["tensor"], torch.arange(1000))
+    assert sorted(run.folder.iterdir()) == before
+
+
+def test_an_existing_folder_or_file_is_not_written_into(tmp_path: Path, run: Run) -> None:
+    with pytest.raises(InvalidInput, match="exists already"):
+        Run.create(run.folder, RECIPE, {})
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInput, match="exists already"):
+        Run.create(tmp_path / "file", RECIPE, {})
+    with pytest.raises(DigitsError, match="Can't write"):
+        Run.create(tmp_path / "file" / "run", RECIPE, {})
+
+
+def test_missing_and_strange_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="No run folder at"):
+        Run(tmp_path / "nowhere")
+    with pytest.raises(InvalidInput, match=r"expected a recipe\.toml"):
+        Run(tmp_path)
+
+
+def read_all(run: Run) -> None:
+    run = Run(run.folder)
+    _ = run.recipe, run.history, run.summary, run.model
+    run.load_checkpoint()
+
+
+FILES = ["recipe.toml", "history.jsonl", "checkpoint.pt", "model.safetensors", "summary.json"]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("keep", [0.0, 0.3, 0.9, 0.999])
+def test_a_truncated_file_is_said_to_be_damaged(run: Run, name: str, keep: float) -> None:
+    path = run.folder / name
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    if name.endswith((".toml", ".jsonl")) and keep != 0.3:
+        pytest.skip("what is left may be a whole text file")
+    if name == "summary.json" and keep == 0.999:
+        pytest.skip("only the last line's end is missing")
+    with pytest.raises(DigitsError, match=f"{name} is damaged") as caught:
+        read_all(run)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(run: Run, name: str) -> None:
+    (run.folder / name).unlink()
+    with pytest.raises(DigitsError, match=name):
+        read_all(run)
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "model.safetensors"])
+@pytest.mark.parametrize("place", [0.02, 0.25, 0.5, 0.75, 0.98])
+def test_one_flipped_bit_in_a_binary_file_is_noticed(run: Run, name: str, place: float) -> None:
+    path = run.folder / name
+    content = bytearray(path.read_bytes())
+    # A bit of data or structure; the zip's padding between entries carries nothing.
+    index = next(i for i in range(int(len(content) * place), len(content)) if content[i] != 0)
+    content[index] ^= 0x10
+    path.write_bytes(bytes(content))
+    with pytest.raises(DigitsError) as caught:
+        read_all(run)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "null", '{"format": 1}', '{"format": 1, "test": 3}', "[" * 100_000, "\xff"]
+)
+def test_a_summary_of_another_shape_is_damaged(run: Run, text: str) -> None:
+    run.summary_path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(DigitsError, match=r"summary\.json is damaged"):
+        _ = run.summary
+
+
+def test_a_run_of_another_format_is_refused_and_says_what_to_do(run: Run) -> None:
+    run.summary_path.write_text(json.dumps({"format": 99, **SUMMARY}))
+    with pytest.raises(DigitsError, match="format 99; this version of digits reads 1"):
+        _ = run.summary
+    run.save_checkpoint({"format": 99}, [])
+    with pytest.raises(DigitsError, match="format 99"):
+        run.load_checkpoint()
+
+
+def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", RECIPE, {})
+    assert not run.is_finished
+    for name in ("model", "summary"):
+        with pytest.raises(DigitsError, match=r"not finished.*digits train --resume"):
+            getattr(run, name)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(run: Run, tmp_path: Path) -> None:
+    class Hostile:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    run.save_checkpoint({"hostile": Hostile()}, [])
+    with pytest.raises(DigitsError, match=r"checkpoint\.pt is damaged"):
+        run.load_checkpoint()
+    assert not (tmp_path / "executed").exists()
+
+
+def test_two_processes_can_not_train_one_run_and_a_dead_ones_lock_is_free(run: Run) -> None:
+    code = f"from digits import Run\nwith Run({str(run.folder)!r}).locked(): print('held', flush=True); input()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(DigitsError, match="another process"), run.locked():
+            pass
+        other.kill()
+    with run.locked():
+        pass
