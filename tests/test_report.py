@@ -1,6 +1,7 @@
 import json
-from collections.abc import Iterator
+from base64 import b64decode
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
-        self.feed(path.read_text(encoding="utf-8"))
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
         self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -48,11 +50,20 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
+    """Small data, and figures that are drawn but, being tested elsewhere, not rendered."""
     monkeypatch.setattr("digits.report.load", lambda name: blob_set)
-    monkeypatch.setattr("digits.plots.canvas.DOTS_PER_INCH", 30)
-    monkeypatch.setattr("digits.report.SALIENCY_SAMPLES", 2)
-    yield
+    monkeypatch.setattr("digits.report.plots.to_png", lambda figure: b"rendered")
+    monkeypatch.setattr("digits.report.SALIENCY_SAMPLES", 1)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, blob_set: DigitSet) -> Page:
+    """An ordinary report, rendered in full."""
+    run = make_run(tmp_path_factory.mktemp("runs") / "run", metrics_of(blob_set))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("digits.report.load", lambda name: blob_set)
+        return Page(write_report(run))
 
 
 def make_run(folder: Path, test: Any, *, validation: bool = True, **fields: Any) -> Run:
@@ -63,8 +74,8 @@ def make_run(folder: Path, test: Any, *, validation: bool = True, **fields: Any)
     torch.manual_seed(0)
     model = build_model(recipe.network, mean=0.5, std=0.5)
     run = Run.create(folder, recipe, {})
-    last = (0.25, 0.9) if validation else (None, None)
-    run.save_checkpoint({}, [EpochRecord(1, 0.5, 0.8, *last, learning_rate=1e-3, seconds=1.0)])
+    loss, accuracy = (0.25, 0.9) if validation else (None, None)
+    run.save_checkpoint({}, [EpochRecord(1, 0.5, 0.8, loss, accuracy, 1e-3, 1.0)])
     run.save_model(model)
     run.save_summary(
         {
@@ -90,38 +101,40 @@ def metrics_of(data: DigitSet, logits: Tensor | None = None) -> dict[str, Any]:
     return compute_metrics(logits, data.test.labels).to_dict()
 
 
-def test_the_report_needs_no_other_file_and_runs_nothing(
-    tmp_path: Path, blob_set: DigitSet
-) -> None:
-    run = make_run(tmp_path / "run", metrics_of(blob_set))
-    page = Page(write_report(run))
-    assert page.values("src")
-    assert all(value.startswith("data:image/png;base64,") for value in page.values("src"))
+def test_the_report_needs_no_other_file_and_runs_nothing(page: Page) -> None:
+    sources = page.values("src")
+    assert sources
+    assert all(value.startswith("data:image/png;base64,") for value in sources)
     assert all(value.startswith("#") for value in page.values("href"))
     assert not {"script", "link", "iframe", "object", "embed"} & {tag for tag, _ in page.tags}
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
-    style = run.report_path.read_text(encoding="utf-8").split("</style>")[0]
+    style = page.source.split("</style>")[0]
     assert "url(" not in style
     assert "@import" not in style
 
 
-def test_links_within_the_page_lead_somewhere(tmp_path: Path, blob_set: DigitSet) -> None:
-    page = Page(write_report(make_run(tmp_path / "run", metrics_of(blob_set))))
+def test_the_report_is_small_enough_to_send(page: Page) -> None:
+    assert len(page.source) < 3_000_000
+
+
+def test_pictures_in_the_page_are_png(page: Page) -> None:
+    for value in page.values("src"):
+        assert b64decode(value.partition(",")[2]).startswith(b"\x89PNG")
+
+
+def test_links_within_the_page_lead_somewhere(page: Page) -> None:
     anchors = page.values("id")
     assert len(anchors) == len(set(anchors))
     assert {value.removeprefix("#") for value in page.values("href")} <= set(anchors)
 
 
-def test_every_picture_says_what_it_shows_and_headings_have_an_order(
-    tmp_path: Path, blob_set: DigitSet
-) -> None:
-    page = Page(write_report(make_run(tmp_path / "run", metrics_of(blob_set))))
+def test_every_picture_says_what_it_shows_and_headings_have_an_order(page: Page) -> None:
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
     assert all(attributes["alt"] for attributes in pictures)
     levels = [int(tag[1]) for tag, _ in page.tags if tag in ("h1", "h2", "h3")]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_the_report_states_the_result_and_how_it_was_made(
@@ -251,7 +264,7 @@ def test_a_summary_that_lacks_something_is_one_line(
 def test_an_empty_history_is_one_line(tmp_path: Path, blob_set: DigitSet) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
     run.history_path.write_text("")
-    with pytest.raises(DigitsError, match="history.jsonl is empty"):
+    with pytest.raises(DigitsError, match=r"history\.jsonl is empty"):
         write_report(Run(run.folder))
 
 

@@ -170,7 +170,10 @@ def test_a_checkpoint_that_would_run_code_is_refused(run: Run, tmp_path: Path) -
 
 
 def test_two_processes_can_not_train_one_run_and_a_dead_ones_lock_is_free(run: Run) -> None:
-    code = f"from digits import Run\nwith Run({str(run.folder)!r}).locked(): print('held', flush=True); input()"
+    code = (
+        "from digits import Run\n"
+        f"with Run({str(run.folder)!r}).locked(): print('held', flush=True); input()"
+    )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -17,7 +17,8 @@ from digits.models import NETWORKS, Normalize, build_model
 from digits.progress import TrainingProgress
 from digits.recipe import Augmentation, Recipe
 from digits.run import Run
-from digits.training import AUGMENT, ORDER, Interrupted, resume, train, train_step
+from digits.trainer import AUGMENT, ORDER, train_step
+from digits.training import Interrupted, resume, train
 
 SMALL = Recipe(
     name="small",

@@ -384,9 +384,7 @@ def _saliency(material: Material) -> Illustration:
 
 def _titled(name: str) -> str:
     """`cpu_capability` as "CPU capability"."""
-    words = name.split("_")
-    words[0] = words[0].upper() if words[0] in ("cpu", "gpu") else words[0].capitalize()
-    return " ".join(words)
+    return name.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU")
 
 
 def _times(count: int) -> str:

@@ -166,9 +166,10 @@ class Run:
 
     def save_checkpoint(self, checkpoint: dict[str, Any], history: list[EpochRecord]) -> None:
         """Keep all that is needed to go on from here; `checkpoint` holds tensors and plain data."""
-        write_atomic(self.checkpoint_path, _serialize(checkpoint))
+        # History first: a run killed in between makes that epoch, and its line, once more.
         lines = [json.dumps(asdict(record)) + "\n" for record in history]
         write_atomic(self.history_path, "".join(lines).encode())
+        write_atomic(self.checkpoint_path, _serialize(checkpoint))
 
     def load_checkpoint(self) -> dict[str, Any]:
         """What `save_checkpoint` kept last.

@@ -1,0 +1,265 @@
+"""The state of a training run, and the step that moves it.
+
+The set lies on the device as uint8; a batch is taken by index, changed and normalised there. All
+that decides what comes next is in `Trainer.state_dict`: a run that was stopped at any step goes on
+to the same bits as one that was not.
+"""
+
+import time
+from dataclasses import asdict
+from math import ceil, isfinite
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int, Num
+from torch import Tensor, nn
+from torch.optim import lr_scheduler
+
+from digits.augment import augment
+from digits.data import DigitSet
+from digits.errors import DigitsError, InvalidInput
+from digits.evaluation import predict
+from digits.hardware import (
+    autocast,
+    derive_seed,
+    memory_format,
+    random_state,
+    set_random_state,
+    synchronize,
+)
+from digits.metrics import compute_metrics
+from digits.models import build_model
+from digits.recipe import Recipe
+from digits.run import EpochRecord
+
+ORDER, AUGMENT = 1, 2
+"""Purposes of random numbers, apart from the global generator's (first weights, dropout)."""
+
+
+class Trainer:
+    """The state of a run: the network, its optimizer, and how far it is.
+
+    Args:
+        recipe: Complete: mean, std and precision are given.
+        data: The set; its training images are moved to the device.
+        device: Where to train.
+    """
+
+    def __init__(self, recipe: Recipe, data: DigitSet, device: torch.device) -> None:
+        assert recipe.mean is not None
+        assert recipe.std is not None
+        self.recipe, self.device = recipe, device
+        split, self.validation = data.split(recipe.validation_size)
+        if recipe.batch_size > len(split):
+            raise InvalidInput(
+                f"batch_size: expected at most the {len(split):,} training images, "
+                f"found {recipe.batch_size:,}."
+            )
+        self.split = split.to(device)
+        model = build_model(recipe.network, mean=recipe.mean, std=recipe.std)
+        self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
+        self.optimizer = _build_optimizer(recipe, self.model, device)
+        self.schedule = _build_schedule(
+            recipe, self.optimizer, recipe.epochs * self.num_steps_per_epoch
+        )
+        self.augment_generator = torch.Generator().manual_seed(derive_seed(recipe.seed, AUGMENT))
+        self.history: list[EpochRecord] = []
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        self.model.train()
+        self.step = 0
+        self.seconds = 0.0
+        # Sums stay on the device: asking for them at each step would make it wait.
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.num_right = torch.zeros((), dtype=torch.int64, device=self.device)
+        self._batches = self._shuffle()
+
+    def _shuffle(self) -> tuple[Int[Tensor, " batch"], ...]:
+        """Indices of each batch of the running epoch; its seed alone decides, so none are saved."""
+        seed = derive_seed(self.recipe.seed, ORDER, self.epoch)
+        order = torch.randperm(len(self.split), generator=torch.Generator().manual_seed(seed))
+        return order.to(self.device).split(self.recipe.batch_size)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is running, or next, from 1."""
+        return len(self.history) + 1
+
+    @property
+    def num_steps_per_epoch(self) -> int:
+        """The last batch of an epoch may be smaller."""
+        return ceil(len(self.split) / self.recipe.batch_size)
+
+    @property
+    def num_steps_done(self) -> int:
+        """Of the whole run."""
+        return len(self.history) * self.num_steps_per_epoch + self.step
+
+    @property
+    def is_epoch_over(self) -> bool:
+        """Whether every training image was seen once."""
+        return self.step == self.num_steps_per_epoch
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all epochs are in the history."""
+        return len(self.history) == self.recipe.epochs
+
+    @property
+    def mean_loss(self) -> float:
+        """Of the running epoch so far, in nats an image. Waits for the device."""
+        return float(self.loss_sum) / self._num_seen
+
+    @property
+    def images_per_second(self) -> float:
+        """Of the running epoch so far."""
+        return self._num_seen / self.seconds
+
+    @property
+    def _num_seen(self) -> int:
+        return min(self.step * self.recipe.batch_size, len(self.split))
+
+    def advance(self) -> None:
+        """Train on the next batch."""
+        started = time.perf_counter()
+        indices = self._batches[self.step]
+        images, labels = self.split.images[indices][:, None], self.split.labels[indices]
+        if self.recipe.augmentation:
+            images = augment(images, self.recipe.augmentation, self.augment_generator)
+        images = images.contiguous(memory_format=memory_format(self.device))
+        self.learning_rate = self.optimizer.param_groups[0]["lr"]
+        loss, num_right = train_step(
+            self.model, self.optimizer, images, labels, precision=self.recipe.precision
+        )
+        self.schedule.step()
+        self.loss_sum += loss * len(labels)
+        self.num_right += num_right
+        self.step += 1
+        if self.is_epoch_over:
+            synchronize(self.device)
+        self.seconds += time.perf_counter() - started
+
+    def end_epoch(self) -> EpochRecord:
+        """Look at the validation images, and put the epoch into the history."""
+        validation_loss = validation_accuracy = None
+        if self.validation is not None:
+            logits = predict(
+                self.model,
+                self.validation.images,
+                device=self.device.type,
+                precision=self.recipe.precision,
+            )
+            metrics = compute_metrics(logits, self.validation.labels)
+            validation_loss = metrics.negative_log_likelihood
+            validation_accuracy = metrics.accuracy
+        record = EpochRecord(
+            epoch=self.epoch,
+            train_loss=self.mean_loss,
+            train_accuracy=int(self.num_right) / len(self.split),
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            learning_rate=self.learning_rate,
+            seconds=self.seconds,
+        )
+        self.history.append(record)
+        self._begin_epoch()
+        return record
+
+    def check_finite(self) -> None:
+        """Stop a run that has gone wrong, before it is saved over the last good checkpoint.
+
+        Raises:
+            DigitsError: If the loss, or a weight, is infinite or not a number.
+        """
+        weights_finite = all(bool(p.isfinite().all()) for p in self.model.parameters())
+        if not isfinite(float(self.loss_sum)) or not weights_finite:
+            raise DigitsError(
+                f"The loss is no longer finite in epoch {self.epoch}, step {self.step}: the steps "
+                f"are too large. Try --learning-rate {self.recipe.learning_rate / 10:g}"
+                f"{' or --precision float32' if self.recipe.precision != 'float32' else ''}. "
+                f"The last good checkpoint ({len(self.history)} epochs) is kept."
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain data from which `load_state_dict` goes on to the same bits."""
+        return {
+            "device": self.device.type,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": random_state(self.device),
+            "augment_generator": self.augment_generator.get_state(),
+            "history": [asdict(record) for record in self.history],
+            "step": self.step,
+            "seconds": self.seconds,
+            "loss_sum": self.loss_sum,
+            "num_right": self.num_right,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where `state_dict` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.augment_generator.set_state(state["augment_generator"])
+        self.history = [EpochRecord(**record) for record in state["history"]]
+        self._begin_epoch()
+        self.step = int(state["step"])
+        self.seconds = float(state["seconds"])
+        self.loss_sum = state["loss_sum"].to(self.device)
+        self.num_right = state["num_right"].to(self.device)
+        set_random_state(state["random"])
+
+
+def train_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: Num[Tensor, "batch 1 28 28"],
+    labels: Int[Tensor, " batch"],
+    *,
+    precision: str = "float32",
+) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
+    """Move the weights once, down the gradient of the mean cross-entropy of a batch.
+
+    Args:
+        model: In training mode.
+        optimizer: Of the model's parameters.
+        images: Raw pixels, 0 to 255, on the model's device. (batch, 1, 28, 28)
+        labels: True digits, 0 to 9, there too. (batch,)
+        precision: float32 or bfloat16.
+
+    Returns:
+        The loss in nats, and how many images were read right, both before the move.
+    """
+    with autocast(images.device, precision):
+        logits = model(images)
+    logits = logits.float()
+    loss = F.cross_entropy(logits, labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
+
+
+def _build_optimizer(
+    recipe: Recipe, model: nn.Module, device: torch.device
+) -> torch.optim.Optimizer:
+    # Fused: one pass over the weights instead of ten.
+    fused = device.type in ("cpu", "cuda")
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(), recipe.learning_rate, momentum=0.9, nesterov=True, fused=fused
+        )
+    return torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=fused)
+
+
+def _build_schedule(
+    recipe: Recipe, optimizer: torch.optim.Optimizer, num_steps: int
+) -> lr_scheduler.LRScheduler:
+    if recipe.schedule == "one_cycle":
+        return lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=num_steps)
+    if recipe.schedule == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)
+    return lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)

@@ -1,0 +1,248 @@
+"""The command as people and programs meet it: real processes, real files, real kills."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digits.recipe import recipe_names
+
+pytestmark = pytest.mark.mnist
+
+# Ten thousand training images in batches of 100: an epoch of a second or two.
+QUICK = ["--recipe", "compact", "--validation-size", "50000", "--batch-size", "100"]
+
+
+def digits(
+    *arguments: str | Path, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from digits.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "120", **environment},
+        timeout=240,
+    )
+
+
+def start(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from digits.cli import main; main()", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+    )
+
+
+def kill_when(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+    """Send SIGKILL as soon as the files are as they should be; the process must not end first."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("finished")
+    done = digits("train", *QUICK, "--epochs", "2", "--out", "run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def test_training_says_how_it_goes_and_what_came_out(tmp_path: Path) -> None:
+    done = digits("train", *QUICK, "--epochs", "1", "--report", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert re.search(r"epoch  1/1  loss 0\.\d{4}  accuracy \d\d\.\d\d%  validation loss", lines[1])
+    assert re.search(
+        r"test accuracy +9\d\.\d\d%  \(95 % interval 9\d.* of 10,000 wrong\)", done.stdout
+    )
+    assert re.search(r"training time +\d+\.\d s", done.stdout)
+    report = re.search(r"report +(runs/.*report\.html)", done.stdout)
+    assert report
+    assert (tmp_path / report[1]).is_file()
+    assert "\x1b" not in done.stdout, "no control sequences in a pipe"
+
+
+def test_json_output_is_one_document_and_nothing_else(finished: Path, tmp_path: Path) -> None:
+    trained = digits("train", *QUICK, "--epochs", "1", "--json", "--out", "run", cwd=tmp_path)
+    summary = json.loads(trained.stdout)
+    assert summary == {
+        "folder": "run",
+        "report": None,
+        **json.loads((tmp_path / "run" / "summary.json").read_text()),
+    }
+    evaluated = json.loads(digits("evaluate", finished, "--json", cwd=tmp_path).stdout)
+    assert evaluated["test"] == json.loads((finished / "summary.json").read_text())["test"]
+    reported = json.loads(digits("report", finished, "--json", cwd=tmp_path).stdout)
+    assert Path(reported["report"]).is_file()
+    listed = json.loads(digits("recipes", "--json", cwd=tmp_path).stdout)
+    assert [recipe["name"] for recipe in listed] == recipe_names()
+    data = json.loads(digits("data", "--json", cwd=tmp_path).stdout)
+    assert (data["train"], data["test"]) == (60_000, 10_000)
+
+
+def test_a_run_killed_again_and_again_ends_with_the_same_bits(
+    finished: Path, tmp_path: Path
+) -> None:
+    """SIGKILL just after the folder appears, after an epoch, and before the summary."""
+    run = tmp_path / "run"
+    process = start("train", *QUICK, "--epochs", "2", "--out", "run", cwd=tmp_path)
+    kill_when(process, run.exists)
+    assert not (run / "history.jsonl").read_text()
+    process = start("train", "--resume", "run", cwd=tmp_path)
+    kill_when(process, lambda: (run / "history.jsonl").read_text().count("\n") == 1)
+    process = start("train", "--resume", "run", cwd=tmp_path)
+    kill_when(process, (run / "model.safetensors").exists)
+    assert not (run / "summary.json").exists()
+
+    done = digits("train", "--resume", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (run / "model.safetensors").read_bytes() == (finished / "model.safetensors").read_bytes()
+    summaries = [json.loads((r / "summary.json").read_text()) for r in (run, finished)]
+    assert summaries[0]["test"] == summaries[1]["test"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_says_how_to_go_on(
+    finished: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start("train", *QUICK, "--epochs", "2", "--out", "run", cwd=tmp_path)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.readline()  # the first epoch is over: this lands in the second
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors == "digits: Stopped and saved. Go on with: digits train --resume run\n"
+    done = digits("train", "--resume", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == (
+        finished / "model.safetensors"
+    ).read_bytes()
+
+
+def test_evaluating_shows_a_table_and_several_runs_are_a_committee(
+    finished: Path, tmp_path: Path
+) -> None:
+    one = digits("evaluate", finished, cwd=tmp_path)
+    again = digits("evaluate", finished, cwd=tmp_path)
+    assert one.stdout == again.stdout
+    for word in ("accuracy", "95 % interval", "precision", "recall", "F1", "negative log"):
+        assert word in one.stdout
+    two = digits("evaluate", finished, finished, "--json", cwd=tmp_path)
+    alone = json.loads((finished / "summary.json").read_text())["test"]
+    together = json.loads(two.stdout)["test"]
+    assert together["confusion_matrix"] == alone["confusion_matrix"], "twice the same opinion"
+
+
+def test_the_list_of_recipes_shows_what_was_measured(tmp_path: Path) -> None:
+    shown = digits("recipes", cwd=tmp_path).stdout
+    for name in recipe_names():
+        assert re.search(rf"{name} .*\d s .*9\d\.\d\d% ± ", shown)
+
+
+ERRORS: list[tuple[list[str], int, str]] = [
+    (["train", "--recipe", "clasic"], 2, "did you mean 'classic'"),
+    (["train", "--recipe", "bad.toml"], 2, "bad.toml: expected TOML"),
+    (["train", "--recipe", "range.toml"], 2, "range.toml: epochs: expected 1 to 10,000, found 0"),
+    (["train", "--recipe", "none.toml"], 2, "No recipe file at none.toml"),
+    (["train", "--epochs", "0"], 2, "epochs: expected 1 to 10,000, found 0"),
+    (["train", "--epochs", "many"], 2, "--epochs"),
+    (["train", "--batch-size", "-1"], 2, "batch_size: expected 1 to 60,000, found -1"),
+    (["train", "--batch-size", "60000"], 2, "at most the 55,000 training images"),
+    (["train", "--learning-rate", "nan"], 2, "learning_rate: expected"),
+    (["train", "--network", "resnet"], 2, "No network is called 'resnet'"),
+    (["train", "--device", "tpu"], 2, "device: expected auto or cpu"),
+    (["train", "--out", "file"], 2, "file exists already"),
+    (["train", "--out", "/proc/nothing/here"], 1, "Can't write"),
+    (["train", "--resume", "nowhere"], 2, "No run folder at nowhere"),
+    (["train", "--resume", "empty"], 2, "expected a recipe.toml"),
+    (["train", "--resume", "run", "--epochs", "3"], 2, "--resume goes on as the run began"),
+    (["trane"], 2, "Did you mean 'train'"),
+    (["train", "--colour", "red"], 2, "--colour"),
+    (["evaluate"], 2, "Missing argument"),
+    (["evaluate", "nowhere"], 2, "No run folder at nowhere"),
+    (["evaluate", "damaged"], 1, "model.safetensors is damaged"),
+    (["evaluate", "unfinished"], 1, "not finished"),
+    (["report", "damaged"], 1, "is damaged"),
+    (["data", "--from", "nowhere"], 2, "nowhere"),
+]
+
+
+@pytest.fixture(scope="module")
+def workshop(finished: Path) -> Path:
+    """A folder with one of each thing that can be wrong."""
+    folder = finished.parent
+    (folder / "file").touch()
+    (folder / "empty").mkdir()
+    (folder / "bad.toml").write_text("epochs = = 3")
+    (folder / "range.toml").write_text("network = 'classic'\nepochs = 0")
+    shutil.copytree(finished, folder / "damaged")
+    for name in ("model.safetensors", "summary.json"):
+        path = folder / "damaged" / name
+        path.write_bytes(path.read_bytes()[:-100])
+    shutil.copytree(finished, folder / "unfinished")
+    for name in ("model.safetensors", "summary.json"):
+        (folder / "unfinished" / name).unlink()
+    return folder
+
+
+@pytest.mark.parametrize(("arguments", "status", "message"), ERRORS, ids=lambda v: str(v)[:40])
+def test_what_goes_wrong_is_one_line_and_a_status(
+    workshop: Path, arguments: list[str], status: int, message: str
+) -> None:
+    if "/proc" in " ".join(arguments) and not Path("/proc").exists():
+        pytest.skip("needs a folder that nobody can write to, such as Linux's /proc")
+    before = sorted(workshop.rglob("*"))
+    failed = digits(*arguments, cwd=workshop)
+    assert message in failed.stderr
+    assert failed.stderr.count("\n") == 1, failed.stderr
+    assert failed.returncode == status
+    assert failed.stdout == ""
+    assert sorted(workshop.rglob("*")) == before, "something was written"
+
+
+def test_a_missing_gpu_is_said_with_what_there_is(tmp_path: Path) -> None:
+    failed = digits("train", "--device", "cuda", cwd=tmp_path, CUDA_VISIBLE_DEVICES="")
+    assert failed.returncode == 2
+    assert re.search(r"one that this machine has \(.*cpu\), found 'cuda'", failed.stderr)
+
+
+def test_completion_offers_commands_and_recipes(tmp_path: Path) -> None:
+    def complete(line: str) -> str:
+        words: dict[str, Any] = {
+            "_DIGITS_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split())),
+        }
+        return digits(cwd=tmp_path, **words).stdout
+
+    assert {"train", "evaluate", "report"} <= set(complete("digits ").split())
+    assert set(recipe_names()) <= set(complete("digits train --recipe ").split())
+
+
+def test_help_names_every_command_and_version_tells(tmp_path: Path) -> None:
+    shown = digits("--help", cwd=tmp_path).stdout
+    assert all(name in shown for name in ("data", "recipes", "train", "evaluate", "report"))
+    assert digits("--version", cwd=tmp_path).stdout.startswith("digits ")
+    fields = digits("train", "--help", cwd=tmp_path).stdout
+    assert "(1 to 10,000)" in fields
+    assert "(constant, cosine, one_cycle)" in fields
