@@ -1,0 +1,44 @@
+# The two that matter: `make train` and `make test`. Both work from nothing, and again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Made last by a set-up that went well; made anew when what it depends on changes.
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: train
+train: $(READY) ## Set up, fetch MNIST, train, evaluate, write the report (ARGS="--recipe deep")
+	@$(BIN)/digits train --report $(ARGS)
+
+.PHONY: test
+test: $(READY_DEV) ## Set up and run all checks: ruff, mypy, pytest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+.PHONY: bench-speed
+bench-speed: $(READY_DEV) ## Time training against document 000's way (half an hour)
+	$(BIN)/python benchmarks/train_speed.py
+
+.PHONY: clean
+clean: ## Remove the set-up and what the checks left; runs and data stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "digits needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(READY_DEV): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
