@@ -1,0 +1,16 @@
+"""Examples in docstrings are right."""
+
+import doctest
+from importlib import import_module
+from pkgutil import walk_packages
+
+import pytest
+
+import digits
+
+MODULES = [module.name for module in walk_packages(digits.__path__, "digits.")]
+
+
+@pytest.mark.parametrize("name", ["digits", *MODULES])
+def test_examples_in_docstrings_give_what_they_say(name: str) -> None:
+    assert doctest.testmod(import_module(name)).failed == 0

@@ -1,0 +1,128 @@
+"""The README is true: its commands and its Python run, its figures are those that were measured."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from digits.recipe import load_measurement, load_recipe, recipe_names
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(language: str) -> list[list[str]]:
+    lines = "".join(blocks(language)).splitlines()
+    return [shlex.split(line, comments=True, posix=language == "sh") for line in lines]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the README's commands are run, one after the other."""
+    return tmp_path_factory.mktemp("newcomer")
+
+
+def run(command: list[str], cwd: Path, **environment: str) -> str:
+    """Run a command of the README with this Python's `digits`."""
+    if command[0] == "digits":
+        command = [sys.executable, "-c", "from digits.cli import main; main()", *command[1:]]
+    done = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize(
+    "command",
+    [c for c in commands("sh") if c[0] == "digits" and "--install-completion" not in c],
+    ids=lambda c: " ".join(c),
+)
+def test_each_digits_command_does_what_it_says(folder: Path, command: list[str]) -> None:
+    assert run(command, folder)
+    if "--out" in command:
+        assert (folder / command[command.index("--out") + 1] / "summary.json").is_file()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash on this machine")
+def test_completion_installs_itself_into_the_shell_that_runs(tmp_path: Path) -> None:
+    assert ["digits", "--install-completion"] in commands("sh")
+    # Not the last command: bash would put digits in its own place, and be no shell around it.
+    script = '"$0" -c "from digits.cli import main; main()" --install-completion && echo done'
+    output = run(["bash", "-c", script, sys.executable], tmp_path, HOME=str(tmp_path))
+    assert "bash completion installed" in output
+    assert (tmp_path / ".bash_completions" / "digits.sh").is_file()
+
+
+@pytest.mark.mnist
+def test_the_python_example_runs_as_it_stands(folder: Path) -> None:
+    (example,) = blocks("python")
+    code = example.strip()
+    assert len([line for line in code.splitlines() if line]) <= 6
+    output = run([sys.executable, "-c", code], folder)
+    low, high = (float(number) for number in re.findall(r"0\.\d+", output.splitlines()[-1]))
+    assert 0.97 < low < high < 1
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make on this machine")
+def test_make_train_ends_with_accuracy_time_and_report(folder: Path) -> None:
+    if not (ROOT / ".venv" / ".ready").exists():
+        pytest.skip("this checkout was not set up by make")
+    out = folder / "made"
+    short = f"ARGS=--recipe compact --epochs 1 --out {out}"
+    output = run(["make", "--no-print-directory", "train", short], ROOT)
+    last = output.splitlines()[-4:]
+    assert re.match(r"test accuracy +9\d\.\d\d%  \(95 % interval 9\d\.\d\d% – 9\d\.\d\d%", last[0])
+    assert re.match(r"training time +\d+\.\d s", last[1])
+    assert last[3].split()[-1] == str(out / "report.html")
+    assert (out / "report.html").is_file()
+
+
+def test_the_two_make_commands_are_there_and_help_lists_them() -> None:
+    makes = [command for command in commands("sh") if command[0] == "make"]
+    assert makes == [["make", "train"], ["make", "test"]]
+    makefile = (ROOT / "Makefile").read_text()
+    for _, target in makes:
+        assert re.search(rf"^{target}:.*## ", makefile, flags=re.MULTILINE)
+
+
+def test_the_steps_without_make_are_those_of_make() -> None:
+    steps = [" ".join(command) for command in commands("powershell")]
+    makefile = (ROOT / "Makefile").read_text()
+    venv, install, train = (step.replace(".venv\\Scripts\\", "$(BIN)/") for step in steps)
+    assert venv == "py -m venv .venv"
+    assert install.partition("install ")[2] in makefile.replace("--quiet ", "")
+    assert train in makefile
+
+
+def test_the_table_shows_the_measured_figures() -> None:
+    expected = []
+    for name in recipe_names():
+        recipe, measured = load_recipe(name), load_measurement(name)
+        expected.append(
+            f"| `{name}` | {recipe.description}; {recipe.epochs} epochs "
+            f"| {measured['parameters']:,} "
+            f"| {measured['accuracy_mean']:.2%} ± {measured['accuracy_std']:.2%} "
+            f"| {measured['seconds_median']:.0f} s |"
+        )
+    table = README.partition("<!-- recipes:")[2].partition("<!-- end")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    assert rows == expected
+
+
+def test_pictures_and_links_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+            if not target.startswith("https://"):
+                assert (document.parent / target).is_file(), f"{document.name}: {target}"
