@@ -153,6 +153,18 @@ def test_evaluating_shows_a_table_and_several_runs_are_a_committee(
     assert together["confusion_matrix"] == alone["confusion_matrix"], "twice the same opinion"
 
 
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="this system does not tell a process's peak")
+def test_training_classic_stays_under_the_memory_it_promises(tmp_path: Path) -> None:
+    quick = ["--recipe", "classic", "--epochs", "1", "--validation-size", "50000"]
+    process = start("train", *quick, "--out", "run", cwd=tmp_path)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
+    process.communicate()
+    assert status == 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert usage.ru_maxrss * unit < 1.2e9
+
+
 def test_the_list_of_recipes_shows_what_was_measured(tmp_path: Path) -> None:
     shown = digits("recipes", cwd=tmp_path).stdout
     for name in recipe_names():

@@ -52,11 +52,11 @@ def main() -> None:
         status = _fail(str(error), 2)
     except DigitsError as error:
         status = _fail(str(error), 1)
-    except (KeyboardInterrupt, typer.Abort) as error:
-        status = _fail(str(error) or "Stopped.", 1)
     except MemoryError:
         status = _fail("There is not enough memory; try a smaller --batch-size.", 1)
-    sys.exit(1 if status == 130 else status)
+    if status == 130:  # what typer makes of Ctrl-C
+        status = _fail("Stopped.", 1)
+    sys.exit(status)
 
 
 def _fail(message: str, status: int) -> int:
@@ -228,10 +228,13 @@ def train(
     from digits.progress import TrainingProgress
 
     progress = TrainingProgress(Console(stderr=as_json))
-    if resume is not None:
-        run = training.resume(resume, device=device, progress=progress)
-    else:
-        run = training.train(chosen, out=out, device=device or "auto", progress=progress)
+    try:
+        if resume is not None:
+            run = training.resume(resume, device=device, progress=progress)
+        else:
+            run = training.train(chosen, out=out, device=device or "auto", progress=progress)
+    except training.Interrupted as stopped:
+        raise DigitsError(str(stopped)) from stopped
     report_path = None
     if report:
         from digits.report import write_report
