@@ -82,12 +82,9 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         # cuBLAS gives the same bits only with a fixed workspace, read when it is first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     was_deterministic = torch.are_deterministic_algorithms_enabled()
-    kind = device.type if device.type != "cpu" else "cuda"
-    devices = [device.index or 0] if device.type != "cpu" else []
-    with torch.random.fork_rng(devices=devices, device_type=kind):
+    with torch.random.fork_rng(devices=[device.index or 0] if cuda else []):
         torch.manual_seed(seed)
-        if cuda:
-            torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(cuda or was_deterministic)
         try:
             yield
         finally:
