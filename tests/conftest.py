@@ -1,14 +1,32 @@
-"""Shared by all tests: shapes in signatures are checked, and small sets stand in for MNIST."""
+"""Shared by all tests. pyproject.toml has shapes in signatures checked while they run."""
 
-from jaxtyping import install_import_hook
+import os
+from collections.abc import Iterator
 
-with install_import_hook("digits", "beartype.beartype"):
-    import digits  # noqa: F401 - its modules, imported from now on, check their arguments' shapes
-
+import hypothesis
+import jaxtyping
 import pytest
 import torch
 
 from digits.data import DigitSet, Split
+
+# Whatever the terminal or service that runs the tests says, output is plain and as wide as here.
+for variable in ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "GITHUB_ACTIONS"):
+    os.environ.pop(variable, None)
+os.environ["COLUMNS"] = "120"
+
+# How fast an example runs is up to the machine.
+hypothesis.settings.register_profile("digits", deadline=None)
+hypothesis.settings.load_profile("digits")
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Let wrong types through to the code under test, where signatures are checked in tests."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 def blobs(n: int, *, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,5 +1,6 @@
-from dataclasses import fields, replace
+from dataclasses import Field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from digits.errors import InvalidInput
 from digits.recipe import (
+    NAME,
     Augmentation,
     Recipe,
     load_measurement,
@@ -17,8 +19,10 @@ from digits.recipe import (
 )
 
 
-def values_of(field: object) -> st.SearchStrategy[object]:
-    facts = field.metadata  # type: ignore[attr-defined]
+def values_of(field: "Field[Any]") -> st.SearchStrategy[Any]:
+    facts = field.metadata
+    if field.name == "name":
+        return st.from_regex(NAME, fullmatch=True)
     if facts["choices"]:
         return st.sampled_from(facts["choices"])
     if facts["type"] is int:
@@ -70,6 +74,7 @@ def test_measurements_are_means_over_the_seeds_they_list(name: str) -> None:
     assert measured["recipe"] == load_recipe(name).override(seed=0).to_toml()
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
@@ -83,6 +88,10 @@ def test_measurements_are_means_over_the_seeds_they_list(name: str) -> None:
         ("epochs = 1\naugmentation = 3", "augmentation: expected a table, found 3"),
         ("epochs = 1\n[augmentation]\nturn = 3", "no field 'turn'"),
         ("epochs = 1\n[augmentation]\nscale = 3", "scale: expected 0 to 1, found 3"),
+        (f"epochs = 1\nlearning_rate = 1{'0' * 400}", "learning_rate: expected 1e-08 to 10"),
+        (f"epochs = {'1' * 5000}", "expected TOML"),
+        ("epochs = 1\nname = '../../elsewhere'", "name: expected at most 60 letters"),
+        ("epochs = 1\nname = '/tmp/x'", "name: expected at most 60 letters"),
         ("", "epochs: expected a value, found none"),
         ("epochs =", "expected TOML"),
     ],

@@ -15,7 +15,10 @@ from digits.recipe import Recipe
 from digits.run import EpochRecord, Run
 
 RECIPE = Recipe(name="small", network="compact", epochs=1, mean=0.13, std=0.31)
-SUMMARY = {"test": {"accuracy": 0.5}, "seed": 0}
+SUMMARY = {
+    "training_seconds": 1.0,
+    "test": {"accuracy": 0.5, "errors": 5, "images": 10, "interval": [0.2, 0.8]},
+}
 
 
 @pytest.fixture
@@ -124,7 +127,9 @@ def test_one_flipped_bit_in_a_binary_file_is_noticed(run: Run, name: str, place:
     path = run.folder / name
     content = bytearray(path.read_bytes())
     # A bit of data or structure; the zip's padding between entries carries nothing.
-    index = next(i for i in range(int(len(content) * place), len(content)) if content[i] != 0)
+    index = next(
+        i for i in range(int(len(content) * place), len(content)) if content[i] not in b"\0Z"
+    )
     content[index] ^= 0x10
     path.write_bytes(bytes(content))
     with pytest.raises(DigitsError) as caught:
@@ -133,12 +138,46 @@ def test_one_flipped_bit_in_a_binary_file_is_noticed(run: Run, name: str, place:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", "null", '{"format": 1}', '{"format": 1, "test": 3}', "[" * 100_000, "\xff"]
+    "text",
+    [
+        "{",
+        "[]",
+        "null",
+        '{"format": 1}',
+        '{"format": 1, "test": 3}',
+        "[" * 100_000,
+        "\xff",
+        json.dumps({"format": 1, "training_seconds": 1, "test": {"accuracy": 0.9}}),
+        json.dumps({"format": 1, **SUMMARY, "training_seconds": "long"}),
+    ],
 )
 def test_a_summary_of_another_shape_is_damaged(run: Run, text: str) -> None:
     run.summary_path.write_bytes(text.encode("latin-1"))
     with pytest.raises(DigitsError, match=r"summary\.json is damaged"):
         _ = run.summary
+
+
+@pytest.mark.parametrize("line", ["{}", '{"epoch": 1}', "nonsense", "[1, 2]"])
+def test_a_history_of_another_shape_is_damaged(run: Run, line: str) -> None:
+    run.history_path.write_text(run.history_path.read_text() + line + "\n")
+    with pytest.raises(DigitsError, match=r"history\.jsonl is damaged"):
+        _ = run.history
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_numbers_of_the_history_that_are_none_are_damage(run: Run) -> None:
+    text = run.history_path.read_text()
+    run.history_path.write_text(text.replace('"train_loss": 0.5', '"train_loss": null'))
+    with pytest.raises(DigitsError, match=r"train_loss is None"):
+        _ = run.history
+
+
+def test_what_a_killed_process_left_half_written_is_swept_up(run: Run) -> None:
+    leftover = run.folder / (".checkpoint.pt." + 32 * "a")
+    leftover.write_bytes(b"half")
+    with run.locked():
+        assert not leftover.exists()
+    read_all(run)
 
 
 def test_a_run_of_another_format_is_refused_and_says_what_to_do(run: Run) -> None:

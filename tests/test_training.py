@@ -11,7 +11,7 @@ from torch import nn
 from digits.augment import augment
 from digits.data import DigitSet
 from digits.errors import DigitsError, InvalidInput
-from digits.evaluation import evaluate
+from digits.evaluation import evaluate, predict
 from digits.hardware import derive_seed
 from digits.models import NETWORKS, Normalize, build_model
 from digits.progress import TrainingProgress
@@ -77,19 +77,20 @@ def test_the_loop_equals_the_plain_one(with_blobs: DigitSet, tmp_path: Path) -> 
         images = augment(split.images[chosen][:, None], recipe.augmentation, generator)
         loss = F.cross_entropy(model(images), split.labels[chosen])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
     for name, value in run.model.state_dict().items():
         torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-5)
 
 
 def test_a_step_follows_the_gradient_of_the_mean_cross_entropy() -> None:
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    linear = nn.Linear(784, 10)
+    model = nn.Sequential(nn.Flatten(), linear)
     images, labels = torch.rand(8, 1, 28, 28), torch.arange(8)
     loss = F.cross_entropy(model(images), labels)
-    expected = model[1].weight - 0.1 * torch.autograd.grad(loss, model[1].weight)[0]
+    expected = linear.weight - 0.1 * torch.autograd.grad(loss, linear.weight)[0]
     found, num_right = train_step(model, torch.optim.SGD(model.parameters(), 0.1), images, labels)
-    torch.testing.assert_close(model[1].weight, expected)
+    torch.testing.assert_close(linear.weight, expected)
     torch.testing.assert_close(found, loss.detach())
     assert 0 <= int(num_right) <= 8
 
@@ -114,7 +115,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     tmp_path: Path, schedule: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in the middle of the second epoch, with dropout, augmentation and every schedule."""
-    monkeypatch.setattr("digits.training.LOOK_EVERY", 3)
+    monkeypatch.setattr("digits.trainer.LOOK_EVERY", 3)
     recipe = SMALL.override(network="classic", schedule=schedule, optimizer=optimizer)
     whole = train(recipe, out=tmp_path / "whole", progress=Silent())
 
@@ -210,7 +211,19 @@ def test_default_folders_of_runs_that_start_together_differ(
 
 
 @pytest.mark.usefixtures("with_blobs")
-def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "changed"),
+    [
+        ('network = "compact"', 'network = "deep"'),
+        ("epochs = 2", "epochs = 1"),
+        ("batch_size = 64", "batch_size = 500"),
+        ("mean = ", "# mean = "),
+        ("[augmentation]", "[augmentation]\nscale = 0.5\n#"),
+    ],
+)
+def test_a_recipe_that_was_changed_meanwhile_is_refused(
+    tmp_path: Path, line: str, changed: str
+) -> None:
     with pytest.raises(Interrupted):
         train(
             SMALL, out=tmp_path / "a",
@@ -218,7 +231,24 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         )  # fmt: skip
     run = Run(tmp_path / "a")
     text = run.recipe_path.read_text()
-    run.recipe_path.write_text(text.replace('network = "compact"', 'network = "deep"'))
+    assert line in text
+    run.recipe_path.write_text(text.replace(line, changed).replace("scale = 0.0\n", ""))
+    with pytest.raises(DigitsError, match="is not what the run began with") as caught:
+        resume(run.folder, progress=Silent())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("with_blobs")
+def test_a_checkpoint_that_lacks_something_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(
+            SMALL, out=tmp_path / "a",
+            progress=Silent(1, lambda: os.kill(os.getpid(), signal.SIGTERM)),
+        )  # fmt: skip
+    run = Run(tmp_path / "a")
+    checkpoint = run.load_checkpoint()
+    del checkpoint["model"]["conv1.weight"]
+    run.save_checkpoint(checkpoint, [])
     with pytest.raises(DigitsError, match="does not fit its recipe") as caught:
         resume(run.folder, progress=Silent())
     assert "\n" not in str(caught.value)
@@ -246,7 +276,16 @@ def test_evaluation_is_the_same_twice_and_a_committee_is_the_mean_of_probabiliti
     )
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_evaluate_says_what_it_expected(with_blobs: DigitSet, tmp_path: Path) -> None:
+    junk: Any = [[0, 1], [2, 3]]
+    model = build_model("compact", mean=0.5, std=0.5)
+    with pytest.raises(InvalidInput, match=r"Expected a Split.*found list"):
+        evaluate([], junk)
+    with pytest.raises(InvalidInput, match=r"Expected images as a torch\.Tensor, found list"):
+        predict(model, junk)
+    with pytest.raises(InvalidInput, match=r"Expected images \(n, 28, 28\).*found \(3, 32, 32\)"):
+        predict(model, torch.zeros(3, 32, 32))
     with pytest.raises(InvalidInput, match="No run folder"):
         evaluate(tmp_path / "nowhere", with_blobs.test)
     with pytest.raises(InvalidInput, match="at least one run"):

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="digits",
-    help=__doc__,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -44,6 +44,9 @@ def main() -> None:
 
     Exit status: 0 done, 1 it failed, 2 wrong usage.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a Windows code page has no "→", and needs none
+            stream.reconfigure(errors="replace")
     try:
         status = app(standalone_mode=False, prog_name="digits") or 0
     except typer.TyperException as error:
@@ -52,15 +55,26 @@ def main() -> None:
         status = _fail(str(error), 2)
     except DigitsError as error:
         status = _fail(str(error), 1)
-    except MemoryError:
+    except OSError as error:
+        status = _fail(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
         status = _fail("There is not enough memory; try a smaller --batch-size.", 1)
     if status == 130:  # what typer makes of Ctrl-C
         status = _fail("Stopped.", 1)
     sys.exit(status)
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or torch, whose error has no class of its own on a CPU, ran out of memory."""
+    told = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return told or "DefaultCPUAllocator" in str(error)
+
+
 def _fail(message: str, status: int) -> int:
-    print(f"digits: {message}", file=sys.stderr)
+    if message:  # without arguments, the help has said all
+        print(f"digits: {message}", file=sys.stderr)
     return status
 
 
@@ -111,6 +125,8 @@ def data(
     console.print(
         f"MNIST is whole: {facts['train']:,} training and {facts['test']:,} test images, "
         f"in {facts['root']} (from: {facts['source']})",
+        markup=False,
+        emoji=False,
         highlight=False,
         soft_wrap=True,
     )
@@ -141,10 +157,9 @@ def recipes(as_json: Json = False) -> None:
         )
     console = Console()
     console.print(table)
-    machine = rows[0][1]["machine"]
+    machines = {f"{m['machine']['cores']} cores of {m['machine']['processor']}" for _, m in rows}
     console.print(
-        f"Mean ± standard deviation over seeds; times on {machine['cores']} cores of "
-        f"{machine['processor']}.",
+        f"Mean ± standard deviation over seeds; times on {' and on '.join(sorted(machines))}.",
         style="dim",
         highlight=False,
     )
@@ -239,7 +254,7 @@ def train(
     if report:
         from digits.report import write_report
 
-        report_path = write_report(run)
+        report_path = write_report(run, device=run.summary["device"])
     if as_json:
         _print_json({"folder": str(run.folder), "report": _text(report_path), **run.summary})
         return
@@ -268,7 +283,7 @@ def _show_result(run: "Run", report_path: Path | None) -> None:
     console = Console()
     for name, value in rows:
         console.print(f"[bold]{name:<14}[/] ", end="")
-        console.print(value, highlight=False, markup=False, soft_wrap=True)
+        console.print(value, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -327,13 +342,14 @@ def _show_metrics(metrics: "Metrics") -> None:
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Draw what a run learned: figures, and one HTML file with all of them."""
     from digits.report import write_report
     from digits.run import Run
 
-    path = write_report(Run(run))
+    path = write_report(Run(run), device=device)
     if as_json:
         _print_json({"report": str(path)})
         return

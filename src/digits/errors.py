@@ -3,6 +3,9 @@
 A message is one line: what was expected, what was found, what to do.
 """
 
+from collections.abc import Collection
+from difflib import get_close_matches
+
 
 class DigitsError(Exception):
     """Work could not be done; the message says why and what to do. The command exits with 1."""
@@ -10,3 +13,15 @@ class DigitsError(Exception):
 
 class InvalidInput(DigitsError, ValueError):  # noqa: N818 - it names the state of what was given
     """What was asked for can't be right as it stands. The command exits with 2."""
+
+
+def suggest(word: str, known: Collection[str]) -> str:
+    """The end of a message about an unknown name: the nearest that there is, or all of them.
+
+    >>> suggest("clasic", ["classic", "deep"])
+    "did you mean 'classic'?"
+    >>> suggest("huge", ["classic", "deep"])
+    'there are classic, deep.'
+    """
+    near = get_close_matches(word.lower(), list(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."

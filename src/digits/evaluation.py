@@ -27,7 +27,7 @@ def predict(
     """Logits of images, in evaluation mode: twice the same, to the bit.
 
     Args:
-        model: Raw pixels (n, 1, 28, 28) to logits (n, 10). Left on the device, in evaluation mode.
+        model: Raw pixels (n, 1, 28, 28) to logits (n, 10). Left in evaluation mode.
         images: Raw pixels, 0 to 255. (n, 28, 28)
         device: Of the computing: auto, cpu, cuda or mps.
         precision: Of the computing: auto, float32 or bfloat16.
@@ -38,16 +38,22 @@ def predict(
     Raises:
         InvalidInput: If the images are of another shape, or there are none.
     """
+    if not isinstance(images, Tensor):
+        raise InvalidInput(f"Expected images as a torch.Tensor, found {type(images).__name__}.")
     if images.ndim != 3 or images.shape[1:] != (28, 28) or len(images) == 0:
         raise InvalidInput(f"Expected images (n, 28, 28), n ≥ 1; found {tuple(images.shape)}.")
     place = select_device(device)
     precision = select_precision(precision, place)
-    model = model.to(place).eval()
+    home = next(model.parameters()).device
+    model.to(place).eval()
     logits = []
-    with torch.inference_mode(), autocast(place, precision):
-        for batch in images.split(BATCH_SIZE):
-            pixels = batch[:, None].to(place, memory_format=memory_format(place))
-            logits.append(model(pixels).float())
+    try:
+        with torch.inference_mode(), autocast(place, precision):
+            for batch in images.split(BATCH_SIZE):
+                pixels = batch[:, None].to(place, memory_format=memory_format(place))
+                logits.append(model(pixels).float())
+    finally:
+        model.to(home)
     return torch.cat(logits).cpu()
 
 

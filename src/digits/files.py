@@ -24,7 +24,7 @@ def write_atomic(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise DigitsError(f"Can't write {path}: {error.strerror or error}.") from error
     finally:
@@ -32,12 +32,11 @@ def write_atomic(path: Path, content: bytes) -> None:
             temporary.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut. Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` last through a power cut, where the system has a call for that."""
+    with suppress(OSError):  # Windows opens no folders; some network file systems sync none
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

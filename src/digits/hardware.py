@@ -73,22 +73,24 @@ def memory_format(device: torch.device) -> torch.memory_format:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Set torch's global generators for a while, and put them back as they were.
+    """Set torch's global generators for a while, and put those of CPU and CUDA back afterwards.
 
-    On a GPU it also allows only kernels that give the same bits each time.
+    On CUDA it also allows only kernels that give the same bits each time.
     """
     cuda = device.type == "cuda"
     if cuda:
         # cuBLAS gives the same bits only with a fixed workspace, read when it is first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     with torch.random.fork_rng(devices=[device.index or 0] if cuda else []):
         torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(cuda or was_deterministic)
+        if cuda:
+            torch.use_deterministic_algorithms(True)
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(was_deterministic)
+            torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
 
 
 def derive_seed(seed: int, *path: int) -> int:

@@ -59,9 +59,12 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Confidence against accuracy, bin by bin; empty bins have counts, and means, of 0."""
+    """Confidence against accuracy, bin by bin; empty bins have counts, and means, of 0.
 
-    edges: Float[Tensor, " bins+1"]
+    There is one edge more than there are bins.
+    """
+
+    edges: Float[Tensor, " edges"]
     counts: Int[Tensor, " bins"]
     confidence: Float[Tensor, " bins"]
     accuracy: Float[Tensor, " bins"]

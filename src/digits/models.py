@@ -5,13 +5,12 @@ logits an image. All convolutions are 3×3 without padding: each takes two pixel
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from digits.errors import InvalidInput
+from digits.errors import InvalidInput, suggest
 
 NUM_CLASSES = 10
 
@@ -124,9 +123,7 @@ def build_model(name: str, *, mean: float, std: float) -> nn.Module:
         InvalidInput: If there is no network of that name.
     """
     if name not in NETWORKS:
-        near = get_close_matches(name, NETWORKS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(NETWORKS)}."
-        raise InvalidInput(f"No network is called {name!r}; {hint}")
+        raise InvalidInput(f"No network is called {name!r}; {suggest(name, NETWORKS)}")
     return NETWORKS[name](mean, std)
 
 

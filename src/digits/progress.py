@@ -27,7 +27,7 @@ class TrainingProgress:
             num_steps_done: Of them, done before (a resumed run).
         """
         self._num_epochs = num_epochs
-        self.console.print(title, highlight=False, soft_wrap=True)
+        self.console.print(title, markup=False, emoji=False, highlight=False, soft_wrap=True)
         if self.console.is_terminal:
             self._live = Progress(
                 TextColumn("epoch {task.fields[epoch]}/" + str(num_epochs)),

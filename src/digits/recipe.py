@@ -1,19 +1,22 @@
 """Recipes: everything that decides a training run, in one TOML file of a dozen lines."""
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass, replace
-from difflib import get_close_matches
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from importlib.resources import files
+from math import inf
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import tomli_w
 
-from digits.errors import DigitsError, InvalidInput
+from digits.errors import DigitsError, InvalidInput, suggest
 
 DEFAULT_RECIPE = "classic"
+NAME = re.compile(r"\w[\w .-]{0,59}")
+"""What a recipe may be called: run folders are named after it."""
 
 
 def setting(
@@ -38,7 +41,11 @@ class Augmentation:
         "Rotation, up to this either way.", default=0.0, type=float, low=0, high=180
     )
     shift_pixels: float = setting(
-        "Shift along each axis, up to this.", default=0.0, type=float, low=0, high=28
+        "Shift along each axis, up to this, before the other changes.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=28,
     )
     scale: float = setting(
         "Larger or smaller by up to this fraction.", default=0.0, type=float, low=0, high=1
@@ -78,13 +85,16 @@ class Recipe:
     epochs: int = setting("Passes over the training images.", type=int, low=1, high=10_000)
     batch_size: int = setting("Images a step.", default=64, type=int, low=1, high=60_000)
     optimizer: str = setting(
-        "How gradients become steps.", default="adam", type=str, choices=("adam", "sgd")
+        "How gradients become steps; sgd has Nesterov momentum 0.9.",
+        default="adam",
+        type=str,
+        choices=("adam", "sgd"),
     )
     learning_rate: float = setting(
         "Size of the steps, at its highest.", default=1e-3, type=float, low=1e-8, high=10
     )
     schedule: str = setting(
-        "How the learning rate goes on over the run.",
+        "How the learning rate goes on over the run; one_cycle moves the momentum against it.",
         default="constant", type=str, choices=("constant", "cosine", "one_cycle"),
     )  # fmt: skip
     validation_size: int = setting(
@@ -100,8 +110,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check(self)
+        if not NAME.fullmatch(self.name):
+            raise InvalidInput(
+                "name: expected at most 60 letters, digits, spaces, '.', '_' or '-', not beginning "
+                f"with '.', found {self.name!r}."
+            )
 
-    def override(self, **overrides: Any) -> Self:
+    def override(self, **overrides: Any) -> "Recipe":
         """A copy with some fields changed; those of the augmentation go by their own names.
 
         Raises:
@@ -161,7 +176,7 @@ def load_recipe(name: str | Path) -> Recipe:
             raise DigitsError(f"Can't read {path}: {error.strerror}.") from error
     if str(name) not in recipe_names():
         raise InvalidInput(
-            f"No recipe is called {str(name)!r}; {_suggest(str(name), recipe_names())} "
+            f"No recipe is called {str(name)!r}; {suggest(str(name), recipe_names())} "
             "Your own is given as a path that ends in .toml."
         )
     resource = files("digits") / "recipes" / f"{name}.toml"
@@ -193,7 +208,7 @@ def parse_recipe(text: str, *, name: str, source: str) -> Recipe:
     """
     try:
         values: dict[str, Any] = {"name": name, **tomllib.loads(text)}
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
         raise InvalidInput(f"{source}: expected TOML: {error}.") from error
     try:
         _check_names(values, Recipe)
@@ -217,18 +232,13 @@ def _check_names(values: Mapping[str, Any], kind: type[Recipe] | type[Augmentati
     names = [f.name for f in fields(kind)]
     for name in values:
         if name not in names:
-            raise InvalidInput(f"A recipe has no field {name!r}; {_suggest(name, names)}")
-
-
-def _suggest(word: str, known: list[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+            raise InvalidInput(f"A recipe has no field {name!r}; {suggest(name, names)}")
 
 
 def _check(settings: Recipe | Augmentation) -> None:
     for f in fields(settings):
         value = getattr(settings, f.name)
-        if is_dataclass(f.default_factory):
+        if f.default_factory is Augmentation:
             if not isinstance(value, Augmentation):
                 raise InvalidInput(f"{f.name}: expected an Augmentation, found {value!r}.")
         elif not (value is None and f.default is None):
@@ -239,7 +249,8 @@ def _checked(f: Field[Any], value: Any) -> Any:
     """The value in the field's type, if it is of it and in range."""
     kind, low, high, choices = (f.metadata[key] for key in ("type", "low", "high", "choices"))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        # What is too large for a float is out of every range.
+        value = float(value) if abs(value) < 2**1000 else inf
     if not isinstance(value, kind) or isinstance(value, bool):
         expected = {int: "a whole number", float: "a number", str: "a text"}[kind]
         raise InvalidInput(f"{f.name}: expected {expected}, found {value!r}.")

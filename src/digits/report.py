@@ -98,11 +98,11 @@ class Material:
         """Numbers of the test images that were read wrong, most confident first."""
 
 
-def write_report(run: Run, *, device: str = "auto") -> Path:
+def write_report(run: Run | str | Path, *, device: str = "auto") -> Path:
     """Write a run's figures and its report into its folder; those of an earlier call are replaced.
 
     Args:
-        run: A finished run.
+        run: A finished run, or its folder.
         device: What predictions are computed on: auto, cpu, cuda or mps.
 
     Returns:
@@ -112,6 +112,7 @@ def write_report(run: Run, *, device: str = "auto") -> Path:
         DigitsError: If the run is not finished or is damaged, the data can't be had, or the folder
             can't be written.
     """
+    run = run if isinstance(run, Run) else Run(run)
     material = Material(run, load(run.recipe.dataset), device=device)
     sections = _illustrate(material)
     page = _render(material, sections)

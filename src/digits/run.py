@@ -14,7 +14,6 @@ This is the one place that knows its file names:
 Every file is whole or absent. Loading executes nothing.
 """
 
-import errno
 import hashlib
 import io
 import json
@@ -25,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 import torch
@@ -35,9 +34,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from digits.errors import DigitsError, InvalidInput
-from digits.files import write_atomic
+from digits.files import sync_folder, write_atomic
 from digits.models import build_model
 from digits.recipe import Recipe, parse_recipe
+
+SHOWN = ("accuracy", "errors", "images")
+"""Numbers of the test that a summary must have."""
 
 FORMAT = 1
 """Of the run folder. A folder of another format is refused, not misread."""
@@ -122,7 +124,7 @@ class Run:
         return _read_model(self.model_path)
 
     @classmethod
-    def create(cls, folder: Path, recipe: Recipe, checkpoint: dict[str, Any]) -> Self:
+    def create(cls, folder: Path, recipe: Recipe, checkpoint: dict[str, Any]) -> "Run":
         """Make the folder of a run that is about to start.
 
         It appears whole, under its name, with recipe and first checkpoint, or not at all: a run
@@ -132,18 +134,16 @@ class Run:
             InvalidInput: If something exists at `folder`.
             DigitsError: If it can't be written.
         """
-        exists = InvalidInput(f"{folder} exists already; name another folder, or --resume it.")
-        if folder.exists():
-            raise exists
+        expect_absent(folder)
         staged = folder.with_name(f".{folder.name}.{uuid4().hex}")
         try:
             write_atomic(staged / "recipe.toml", recipe.to_toml().encode())
             write_atomic(staged / "checkpoint.pt", _serialize(checkpoint))
             write_atomic(staged / "history.jsonl", b"")
             staged.rename(folder)
+            sync_folder(folder.parent)
         except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise exists from error
+            expect_absent(folder)  # another process may have made it just now
             raise DigitsError(f"Can't write {folder}: {error.strerror}.") from error
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -156,13 +156,20 @@ class Run:
         Raises:
             DigitsError: If another process holds it.
         """
+        lock = FileLock(self.folder / ".lock", timeout=0)
         try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                yield
+            lock.acquire()
         except Timeout as error:
             raise DigitsError(f"{self.folder} is being trained by another process.") from error
-        except OSError as error:
-            raise DigitsError(f"Can't write {self.folder}: {error.strerror}.") from error
+        except (OSError, NotImplementedError) as error:  # the latter: no locks on this file system
+            raise DigitsError(f"Can't write {self.folder}: {error}.") from error
+        try:
+            # What a killed process was writing when it died.
+            for leftover in self.folder.glob(".*." + 32 * "[0-9a-f]"):
+                leftover.unlink(missing_ok=True)
+            yield
+        finally:
+            lock.release()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], history: list[EpochRecord]) -> None:
         """Keep all that is needed to go on from here; `checkpoint` holds tensors and plain data."""
@@ -222,6 +229,16 @@ class Run:
             )
 
 
+def expect_absent(folder: Path) -> None:
+    """Refuse to train into what exists.
+
+    Raises:
+        InvalidInput: If there is a file or folder of that name.
+    """
+    if folder.exists():
+        raise InvalidInput(f"{folder} exists already; name another folder, or --resume it.")
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -233,16 +250,30 @@ def _read(path: Path) -> bytes:
 
 def _read_history(path: Path) -> list[EpochRecord]:
     try:
-        return [EpochRecord(**json.loads(line)) for line in _read(path).decode().splitlines()]
+        return [_parse_record(line) for line in _read(path).decode().splitlines()]
     except (ValueError, TypeError, RecursionError) as error:
         raise DigitsError(_damaged(path, error)) from error
+
+
+def _parse_record(line: str) -> EpochRecord:
+    record = EpochRecord(**json.loads(line))
+    for name, value in asdict(record).items():
+        may_be_none = name.startswith("validation")
+        if not (isinstance(value, int | float) or (value is None and may_be_none)):
+            raise TypeError(f"{name} is {value!r}")
+    return record
 
 
 def _read_summary(path: Path) -> dict[str, Any]:
     try:
         summary = json.loads(_read(path))
         _expect_format(path, summary["format"])
-        float(summary["test"]["accuracy"])
+        shown = [summary["training_seconds"], *(summary["test"][name] for name in SHOWN)]
+        if not all(isinstance(value, int | float) for value in shown):
+            raise TypeError("what should be numbers are none")
+        low, high = summary["test"]["interval"]
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"the interval is {low} to {high}")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DigitsError(_damaged(path, error)) from error
     assert isinstance(summary, dict)

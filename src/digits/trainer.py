@@ -33,6 +33,9 @@ from digits.models import build_model
 from digits.recipe import Recipe
 from digits.run import EpochRecord
 
+LOOK_EVERY = 25
+"""Steps between looks at the loss. Each look waits for the device."""
+
 ORDER, AUGMENT = 1, 2
 """Purposes of random numbers, apart from the global generator's (first weights, dropout)."""
 
@@ -80,7 +83,8 @@ class Trainer:
         """Indices of each batch of the running epoch; its seed alone decides, so none are saved."""
         seed = derive_seed(self.recipe.seed, ORDER, self.epoch)
         order = torch.randperm(len(self.split), generator=torch.Generator().manual_seed(seed))
-        return order.to(self.device).split(self.recipe.batch_size)
+        batches: tuple[Tensor, ...] = order.to(self.device).split(self.recipe.batch_size)
+        return batches
 
     @property
     def epoch(self) -> int:
@@ -101,6 +105,11 @@ class Trainer:
     def is_epoch_over(self) -> bool:
         """Whether every training image was seen once."""
         return self.step == self.num_steps_per_epoch
+
+    @property
+    def is_time_to_look(self) -> bool:
+        """Whether the loss is to be looked at after this step."""
+        return self.step % LOOK_EVERY == 0 or self.is_epoch_over
 
     @property
     def is_done(self) -> bool:
@@ -137,8 +146,8 @@ class Trainer:
         self.loss_sum += loss * len(labels)
         self.num_right += num_right
         self.step += 1
-        if self.is_epoch_over:
-            synchronize(self.device)
+        if self.is_time_to_look:
+            synchronize(self.device)  # or the clock would count what was asked for, not done
         self.seconds += time.perf_counter() - started
 
     def end_epoch(self) -> EpochRecord:
@@ -151,6 +160,8 @@ class Trainer:
                 device=self.device.type,
                 precision=self.recipe.precision,
             )
+            if not bool(logits.isfinite().all()):
+                raise self._not_finite()
             metrics = compute_metrics(logits, self.validation.labels)
             validation_loss = metrics.negative_log_likelihood
             validation_accuracy = metrics.accuracy
@@ -175,16 +186,20 @@ class Trainer:
         """
         weights_finite = all(bool(p.isfinite().all()) for p in self.model.parameters())
         if not isfinite(float(self.loss_sum)) or not weights_finite:
-            raise DigitsError(
-                f"The loss is no longer finite in epoch {self.epoch}, step {self.step}: the steps "
-                f"are too large. Try --learning-rate {self.recipe.learning_rate / 10:g}"
-                f"{' or --precision float32' if self.recipe.precision != 'float32' else ''}. "
-                f"The last good checkpoint ({len(self.history)} epochs) is kept."
-            )
+            raise self._not_finite()
+
+    def _not_finite(self) -> DigitsError:
+        return DigitsError(
+            f"The loss is no longer finite in epoch {self.epoch}, step {self.step}: the steps "
+            f"are too large. Try --learning-rate {self.recipe.learning_rate / 10:g}"
+            f"{' or --precision float32' if self.recipe.precision != 'float32' else ''}. "
+            f"The last good checkpoint ({len(self.history)} epochs) is kept."
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain data from which `load_state_dict` goes on to the same bits."""
         return {
+            "recipe": self.recipe.to_toml(),
             "device": self.device.type,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),

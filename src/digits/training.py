@@ -27,11 +27,8 @@ from digits.hardware import (
 from digits.models import count_parameters
 from digits.progress import TrainingProgress
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
-from digits.run import Run
+from digits.run import Run, expect_absent
 from digits.trainer import Trainer
-
-LOOK_EVERY = 25
-"""Steps between looks at the loss. Each look waits for the device."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -74,14 +71,16 @@ def train(
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     chosen = chosen.override(**overrides)
     place = select_device(device)
-    if out is not None and Path(out).exists():
-        raise InvalidInput(f"{out} exists already; name another folder, or --resume it.")
+    if out is not None:
+        expect_absent(Path(out))  # at once, before anything is fetched
     data = load(chosen.dataset)
     chosen = _complete(chosen, data, place)
     with seeded(chosen.seed, place):
         trainer = Trainer(chosen, data, place)
         run = _create_run(out, chosen, trainer)
-        return _train_to_end(run, trainer, data, progress or TrainingProgress())
+        with run.locked():
+            _train_to_end(run, trainer, data, progress or TrainingProgress())
+    return run
 
 
 def resume(
@@ -100,10 +99,21 @@ def resume(
         Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
     """
     run = Run(folder)
-    if run.is_finished:
+    if run.is_finished:  # also where nothing can be written
         return run
-    checkpoint = run.load_checkpoint()
-    recipe = run.recipe
+    with run.locked():
+        if not run.is_finished:  # another process may have come to the end of it
+            _resume_locked(run, device, progress or TrainingProgress())
+    return run
+
+
+def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> None:
+    checkpoint, recipe = run.load_checkpoint(), run.recipe
+    if checkpoint.get("recipe") != recipe.to_toml():
+        raise DigitsError(
+            f"{run.recipe_path} is not what the run began with; put it back as it was, or train "
+            f"anew with: digits train --recipe {run.recipe_path}"
+        )
     place = select_device(device or str(checkpoint.get("device", "auto")))
     data = load(recipe.dataset)
     with seeded(recipe.seed, place):
@@ -115,7 +125,7 @@ def resume(
             raise DigitsError(
                 f"{run.checkpoint_path} does not fit its recipe ({reason}); train anew."
             ) from error
-        return _train_to_end(run, trainer, data, progress or TrainingProgress())
+        _train_to_end(run, trainer, data, progress)
 
 
 def _complete(recipe: Recipe, data: DigitSet, device: torch.device) -> Recipe:
@@ -151,57 +161,66 @@ def _create_run(out: str | Path | None, recipe: Recipe, trainer: Trainer) -> Run
     raise AssertionError("there are always more numbers")
 
 
-def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: TrainingProgress) -> Run:
+def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: TrainingProgress) -> None:
     """Train until the recipe is fulfilled, then evaluate on the test set and sum up."""
     recipe = trainer.recipe
     num_parameters = count_parameters(trainer.model)
-    with run.locked(), _stop_signals() as stopped:
-        progress.start(
-            f"{recipe.name}: {num_parameters:,} parameters, {len(trainer.split):,} images, "
-            f"{trainer.device.type}, {recipe.precision}, seed {recipe.seed} → {run.folder}",
-            num_epochs=recipe.epochs,
-            num_steps=recipe.epochs * trainer.num_steps_per_epoch,
-            num_steps_done=trainer.num_steps_done,
-        )
-        try:
+    commit = find_commit()  # of the code that was loaded; it may change while this runs
+    progress.start(
+        f"{recipe.name}: {num_parameters:,} parameters, {len(trainer.split):,} images, "
+        f"{trainer.device.type}, {recipe.precision}, seed {recipe.seed} → {run.folder}",
+        num_epochs=recipe.epochs,
+        num_steps=recipe.epochs * trainer.num_steps_per_epoch,
+        num_steps_done=trainer.num_steps_done,
+    )
+    try:
+        with _stop_signals() as stopped:
             while not trainer.is_done:
-                trainer.advance()
-                if trainer.step % LOOK_EVERY == 0 or trainer.is_epoch_over or stopped.is_set():
-                    trainer.check_finite()
-                    progress.step(
-                        epoch=trainer.epoch,
-                        num_steps_done=trainer.num_steps_done,
-                        loss=trainer.mean_loss,
-                        images_per_second=trainer.images_per_second,
-                    )
-                if trainer.is_epoch_over:
-                    record = trainer.end_epoch()
-                    run.save_checkpoint(trainer.state_dict(), trainer.history)
-                    progress.epoch(record, images_per_second=len(trainer.split) / record.seconds)
-                if stopped.is_set():
-                    run.save_checkpoint(trainer.state_dict(), trainer.history)
-                    raise Interrupted(run)
-        finally:
-            progress.stop()
-        run.save_model(trainer.model)
-        test = evaluate(run, data.test, device=trainer.device.type)
-        run.save_summary(
-            {
-                "recipe": recipe.name,
-                "seed": recipe.seed,
-                "test": test.to_dict(),
-                "training_seconds": sum(record.seconds for record in trainer.history),
-                "training_images": len(trainer.split),
-                "parameters": num_parameters,
-                "device": trainer.device.type,
-                "precision": recipe.precision,
-                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-                "commit": find_commit(),
-                "versions": describe_versions(),
-                "machine": describe_machine(),
-            }
-        )
-    return run
+                _train_epoch(run, trainer, progress, stopped)
+    finally:
+        progress.stop()
+    run.save_model(trainer.model)
+    test = evaluate(run, data.test, device=trainer.device.type)
+    run.save_summary(
+        {
+            "recipe": recipe.name,
+            "seed": recipe.seed,
+            "test": test.to_dict(),
+            "training_seconds": sum(record.seconds for record in trainer.history),
+            "training_images": len(trainer.split),
+            "parameters": num_parameters,
+            "device": trainer.device.type,
+            "precision": recipe.precision,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": commit,
+            "versions": describe_versions(),
+            "machine": describe_machine(),
+        }
+    )
+
+
+def _train_epoch(
+    run: Run, trainer: Trainer, progress: TrainingProgress, stopped: threading.Event
+) -> None:
+    """Train through the rest of the running epoch and save; or save and stop when told to."""
+    while not trainer.is_epoch_over:
+        trainer.advance()
+        if trainer.is_time_to_look or stopped.is_set():
+            trainer.check_finite()
+            progress.step(
+                epoch=trainer.epoch,
+                num_steps_done=trainer.num_steps_done,
+                loss=trainer.mean_loss,
+                images_per_second=trainer.images_per_second,
+            )
+        if stopped.is_set() and not trainer.is_epoch_over:
+            run.save_checkpoint(trainer.state_dict(), trainer.history)
+            raise Interrupted(run)
+    record = trainer.end_epoch()
+    run.save_checkpoint(trainer.state_dict(), trainer.history)
+    progress.epoch(record, images_per_second=len(trainer.split) / record.seconds)
+    if stopped.is_set():
+        raise Interrupted(run)
 
 
 @contextmanager
@@ -215,6 +234,8 @@ def _stop_signals() -> Iterator[threading.Event]:
         yield stopped  # only the main thread may handle signals
         return
     previous = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    # A shell has its background jobs ignore Ctrl-C; so it stays.
+    previous = {s: handler for s, handler in previous.items() if handler != signal.SIG_IGN}
 
     def restore() -> None:
         for number, handler in previous.items():

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -58,19 +58,13 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallSet:
     files = tuple(describe_bytes(name, content) for name, content in contents.items())
     small = SmallSet(contents, files, tmp_path / "cache")
     monkeypatch.setenv("DIGITS_DATA", str(small.root))
+    for variable in list(os.environ):
+        if variable.lower().endswith("_proxy"):
+            monkeypatch.delenv(variable)
     monkeypatch.setattr(sources, "FILES", files)
     monkeypatch.setattr(sources, "SOURCES", ())
     monkeypatch.setattr(mirrors, "BACK_OFF_SECONDS", 0.001)
     return small
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Let wrong types through to the code under test, where signatures are checked in tests."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]

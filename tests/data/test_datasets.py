@@ -1,3 +1,6 @@
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -124,10 +127,25 @@ def test_a_validation_size_out_of_range_is_refused(size: int) -> None:
         make_set(SHUFFLED).split(size)
 
 
-@pytest.mark.parametrize("name", ["minst", "MNIST", "fashion", ""])
-def test_an_unknown_name_suggests_the_nearest(name: str) -> None:
-    with pytest.raises(InvalidInput, match=f"found '{name}'; did you mean 'mnist'"):
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("minst", "did you mean 'mnist'"),
+        ("MNIST", "did you mean 'mnist'"),
+        ("fashion", "there are mnist"),
+        ("", "there are mnist"),
+    ],
+)
+def test_an_unknown_name_suggests_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(InvalidInput, match=f"No set is called '{name}'; {hint}"):
         load(name)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("images", [[[1, 2]], np.zeros((3, 28, 28), np.uint8), None])
+def test_images_that_are_no_tensor_are_named_by_their_kind(images: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"test: expected images as a torch\.Tensor, found "):
+        Split("test", images, torch.zeros(3, dtype=torch.int64))
 
 
 def test_a_set_is_loaded_from_the_cache_as_writable_tensors(small: SmallSet) -> None:

@@ -171,7 +171,6 @@ def test_a_file_may_not_take_for_ever(
 def test_where_no_one_answers_is_told_in_one_line(
     small: SmallSet, url: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NO_PROXY", "*")
     with pytest.raises(SourceFailed, match=message) as caught:
         fetch(Mirror(url), small.files)
     assert "\n" not in str(caught.value)

@@ -21,7 +21,11 @@ LOCK_SECONDS = 1800.0
 
 def data_root() -> Path:
     """The folder of the data: `DIGITS_DATA`, or the user's cache folder on this system."""
-    return Path(os.environ.get(ROOT_VARIABLE) or user_cache_dir("digits")).expanduser()
+    root = Path(os.environ.get(ROOT_VARIABLE) or user_cache_dir("digits"))
+    try:
+        return root.expanduser()
+    except RuntimeError as error:  # a "~" without a home
+        raise DigitsError(f"Expected a folder for data, found {root}: {error}") from error
 
 
 def path_in(root: Path, file: DataFile) -> Path:

@@ -1,7 +1,6 @@
 """The named sets as tensors, and the images held out of them for validation."""
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import torch
 from jaxtyping import Bool, Int64, UInt8
@@ -10,7 +9,7 @@ from torch import Tensor
 from digits.data.idx import read_idx
 from digits.data.published import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, DataFile
 from digits.data.sources import fetch
-from digits.errors import InvalidInput
+from digits.errors import InvalidInput, suggest
 
 NUM_CLASSES = 10
 NAMES = ("mnist",)
@@ -36,6 +35,11 @@ class Split:
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
+        for what, given in (("images", images), ("labels", labels)):
+            if not isinstance(given, Tensor):
+                raise InvalidInput(
+                    f"{self.name}: expected {what} as a torch.Tensor, found {type(given).__name__}."
+                )
         if images.dtype != torch.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
             raise InvalidInput(
                 f"{self.name}: expected images uint8 (n, 28, 28), found {_describe(images)}."
@@ -115,9 +119,7 @@ def load(name: str = "mnist") -> DigitSet:
     Source: LeCun, Cortes and Burges, the MNIST database; checked against published SHA-256 sums.
     """
     if name not in NAMES:
-        # Any name at all is some help while there are so few.
-        (nearest,) = get_close_matches(name.lower(), NAMES, n=1, cutoff=0.0)
-        raise InvalidInput(f"Expected the name of a set, found {name!r}; did you mean {nearest!r}?")
+        raise InvalidInput(f"No set is called {name!r}; {suggest(str(name), NAMES)}")
     holding = fetch()
 
     def tensor(file: DataFile) -> UInt8[Tensor, "..."]:

@@ -68,6 +68,7 @@ class Mirror:
 
     def _attempt(self, session: "requests.Session", file: DataFile, report: Report) -> bytes:
         import requests
+        from urllib3.exceptions import HTTPError
 
         try:
             with session.get(
@@ -82,7 +83,7 @@ class Mirror:
                 return file.unpack(_read_body(response, file, report))
         except WrongBytes as error:
             raise _Passing(str(error)) from error
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise _failure(error) from error
 
 
@@ -92,7 +93,8 @@ def _read_body(response: "requests.Response", file: DataFile, report: Report) ->
     total = int(length) if length.isdecimal() else None
     deadline = time.monotonic() + FILE_SECONDS
     body = bytearray()
-    for chunk in response.iter_content(CHUNK_BYTES):
+    # Whatever is there is taken, so that a server that trickles meets the deadline too.
+    while chunk := response.raw.read1(CHUNK_BYTES):
         body += chunk
         report(file.name, len(body), total)
         if len(body) > file.max_packed_size:
@@ -111,13 +113,13 @@ def _refusal(response: "requests.Response") -> SourceFailed:
     return _Passing(answer) if not_now else SourceFailed(answer)
 
 
-def _failure(error: "requests.RequestException") -> SourceFailed:
+def _failure(error: Exception) -> SourceFailed:
     """Tell what may pass (silence, a broken line) from what won't (no such host, certificate)."""
     import requests
     from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-    cause: object = error.args[0] if error.args else None
-    # A time-out in the middle of a body comes as a ConnectionError around a ReadTimeoutError.
+    # In the head of an answer requests wraps urllib3's errors, in the body they come as they are.
+    cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else error
     if isinstance(error, requests.ConnectTimeout):
         return _Passing(f"no connection within {CONNECT_SECONDS:g} s")
     if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
