@@ -59,6 +59,8 @@ def main() -> None:
     parser.add_argument("--recipe", required=True, help="a recipe that comes with the package")
     parser.add_argument("--seeds", type=int, default=3, help="how many, at least 2 (default: 3)")
     arguments = parser.parse_args()
+    if arguments.seeds < 2:
+        parser.error("--seeds: expected at least 2, as one has no spread")
     result = measure(arguments.recipe, arguments.seeds)
     path = PACKAGED / f"{arguments.recipe}.json"
     write_atomic(path, (json.dumps(result, indent=2) + "\n").encode())

@@ -14,7 +14,7 @@ import tomli_w
 
 from digits.errors import DigitsError, InvalidInput, suggest
 
-DEFAULT_RECIPE = "classic"
+DEFAULT_RECIPE = "compact"
 NAME = re.compile(r"\w[\w .-]{0,59}")
 """What a recipe may be called: run folders are named after it."""
 

@@ -20,6 +20,7 @@ from digits.hardware import (
     describe_machine,
     describe_versions,
     find_commit,
+    keep_freed_memory,
     seeded,
     select_device,
     select_precision,
@@ -165,6 +166,7 @@ def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: Training
     """Train until the recipe is fulfilled, then evaluate on the test set and sum up."""
     recipe = trainer.recipe
     num_parameters = count_parameters(trainer.model)
+    keep_freed_memory()
     commit = find_commit()  # of the code that was loaded; it may change while this runs
     progress.start(
         f"{recipe.name}: {num_parameters:,} parameters, {len(trainer.split):,} images, "
