@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,14 @@ pytestmark = pytest.mark.mnist
 QUICK = ["--recipe", "compact", "--validation-size", "50000", "--batch-size", "100"]
 
 
+DIGITS = [sys.executable, "-c", "from digits.cli import main; main()"]
+
+
 def digits(
     *arguments: str | Path, cwd: Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from digits.cli import main; main()", *map(str, arguments)],
+        [*DIGITS, *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -37,7 +42,7 @@ def digits(
 
 def start(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", "from digits.cli import main; main()", *map(str, arguments)],
+        [*DIGITS, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -78,6 +83,27 @@ def test_training_says_how_it_goes_and_what_came_out(tmp_path: Path) -> None:
     assert report
     assert (tmp_path / report[1]).is_file()
     assert "\x1b" not in done.stdout, "no control sequences in a pipe"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
+def test_a_terminal_shows_loss_speed_and_time_left_while_training(tmp_path: Path) -> None:
+    terminal, theirs = os.openpty()
+    process = subprocess.Popen(
+        [*DIGITS, "train", *QUICK, "--epochs", "2", "--out", "run"],
+        stdout=theirs,
+        cwd=tmp_path,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(theirs)
+    screen = bytearray()
+    with suppress(OSError):  # Linux's way to say that the other end was closed
+        while shown := os.read(terminal, 4096):
+            screen += shown
+    os.close(terminal)
+    assert process.wait(timeout=120) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.decode())
+    assert re.search(r"epoch 2/2 .*loss 0\.\d{4}  [\d,]+ images/s \d\d:\d\d", text)
+    assert re.search(r"epoch  2/2  loss 0\.\d{4}  accuracy \d\d\.\d\d%  validation loss", text)
 
 
 def test_json_output_is_one_document_and_nothing_else(finished: Path, tmp_path: Path) -> None:
@@ -129,7 +155,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     process.stdout.readline()
     process.stdout.readline()  # the first epoch is over: this lands in the second
     process.send_signal(number)
-    _, errors = process.communicate()
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert errors == "digits: Stopped and saved. Go on with: digits train --resume run\n"
     done = digits("train", "--resume", "run", cwd=tmp_path)
@@ -157,7 +183,10 @@ def test_evaluating_shows_a_table_and_several_runs_are_a_committee(
 def test_training_classic_stays_under_the_memory_it_promises(tmp_path: Path) -> None:
     quick = ["--recipe", "classic", "--epochs", "1", "--validation-size", "50000"]
     process = start("train", *quick, "--out", "run", cwd=tmp_path)
+    watchdog = threading.Timer(240, process.kill)
+    watchdog.start()
     _, status, usage = os.wait4(process.pid, 0)
+    watchdog.cancel()
     process.returncode = status
     process.communicate()
     assert status == 0

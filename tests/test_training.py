@@ -17,7 +17,7 @@ from digits.models import NETWORKS, Normalize, build_model
 from digits.progress import TrainingProgress
 from digits.recipe import Augmentation, Recipe
 from digits.run import Run
-from digits.trainer import AUGMENT, ORDER, train_step
+from digits.trainer import AUGMENT, ORDER, build_schedule, train_step
 from digits.training import Interrupted, resume, train
 
 SMALL = Recipe(
@@ -63,7 +63,7 @@ def test_training_learns_and_keeps_everything_in_its_folder(tmp_path: Path) -> N
 
 def test_the_loop_equals_the_plain_one(with_blobs: DigitSet, tmp_path: Path) -> None:
     """The same arithmetic written the way that textbooks do, from the same random numbers."""
-    run = train(SMALL, out=tmp_path / "run", progress=Silent(), epochs=1)
+    run = train(SMALL, out=tmp_path / "run", device="cpu", progress=Silent(), epochs=1)
     recipe = run.recipe
     split, _ = with_blobs.split(100)
     with torch.random.fork_rng():
@@ -81,6 +81,24 @@ def test_the_loop_equals_the_plain_one(with_blobs: DigitSet, tmp_path: Path) -> 
         optimizer.step()
     for name, value in run.model.state_dict().items():
         torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 3, 8, 9, 10, 25, 100])
+def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nearly_nothing(num_steps: int) -> None:
+    optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(1))])
+    recipe = SMALL.override(schedule="one_cycle", learning_rate=2e-3)
+    schedule = build_schedule(recipe, optimizer, num_steps)
+    rates = []
+    for _ in range(num_steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert max(rates) <= 2e-3
+    assert rates[-1] < 1e-7
+    if num_steps == 100:
+        assert max(rates) == pytest.approx(2e-3, rel=1e-3)
+        assert rates.index(max(rates)) == 11
+        assert sum(rates) / num_steps == pytest.approx(1e-3, rel=0.05)
 
 
 def test_a_step_follows_the_gradient_of_the_mean_cross_entropy() -> None:
