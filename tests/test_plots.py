@@ -170,7 +170,7 @@ def test_constant_pictures_are_drawn() -> None:
 
 @pytest.mark.parametrize(
     ("fraction", "text"),
-    [(0.0, "0.0 %"), (0.5, "50.0 %"), (0.9994, "99.9 %"), (0.99999, "> 99.9 %"), (1, "> 99.9 %")],
+    [(0.0, "0.0 %"), (0.5, "50.0 %"), (0.9994, "99.9 %"), (0.99999, ">99.9 %"), (1, ">99.9 %")],
 )
 def test_confidence_is_never_rounded_up_to_certainty(fraction: float, text: str) -> None:
     assert plots.percent(fraction) == text

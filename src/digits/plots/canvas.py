@@ -69,8 +69,8 @@ def to_png(figure: Figure) -> bytes:
 
 
 def percent(fraction: float) -> str:
-    """A confidence as text; what would be rounded up to 100 % is "> 99.9 %", for it is not sure."""
-    return "> 99.9 %" if fraction >= 0.9995 else f"{100 * fraction:.1f} %"
+    """A confidence as text; what would be rounded up to 100 % is ">99.9 %", for it is not sure."""
+    return ">99.9 %" if fraction >= 0.9995 else f"{100 * fraction:.1f} %"
 
 
 def new_figure(height_inches: float) -> Figure:

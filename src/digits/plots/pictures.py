@@ -160,7 +160,7 @@ def mistakes(
         show_digits(axes, image.numpy())
         axes.set_title(f"{int(labels[i])} read as {int(predicted[i])}", pad=3)
         note = f"{percent(float(confidence[i]))} · no. {int(indices[i])}"
-        axes.set_xlabel(note, fontsize=8, color=SOFT, labelpad=2)
+        axes.set_xlabel(note, fontsize=7.5, color=SOFT, labelpad=2)
     return figure
 
 
@@ -248,5 +248,5 @@ def saliency_maps(
         axes.imshow(np.ones_like(alpha), cmap=ListedColormap([ORANGE]), alpha=alpha)
         axes.set_title(f"read as {int(predicted[i])}", pad=3)
         note = percent(float(confidence[i]))
-        axes.set_xlabel(note, fontsize=8, color=SOFT, labelpad=2)
+        axes.set_xlabel(note, fontsize=7.5, color=SOFT, labelpad=2)
     return figure
