@@ -247,6 +247,7 @@ def workshop(finished: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("arguments", "status", "message"), ERRORS, ids=lambda v: str(v)[:40])
 def test_what_goes_wrong_is_one_line_and_a_status(
     workshop: Path,
