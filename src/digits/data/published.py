@@ -45,7 +45,14 @@ class DataFile:
         """
         if len(content) != self.size:
             raise WrongBytes(f"{self.name}: expected {self.size:,} bytes, found {len(content):,}")
-        found = hashlib.sha256(content).hexdigest()
+        self.check_sum(hashlib.sha256(content).hexdigest())
+
+    def check_sum(self, found: str) -> None:
+        """Pass only the SHA-256, in hexadecimal, of the bytes that were published.
+
+        Raises:
+            WrongBytes: If it differs.
+        """
         if found != self.sha256:
             raise WrongBytes(
                 f"{self.name}: expected SHA-256 {self.sha256[:12]}…, found {found[:12]}…"
