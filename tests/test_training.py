@@ -45,6 +45,14 @@ class Silent(TrainingProgress):
             self.act()
 
 
+def train_until_stopped(folder: Path) -> Run:
+    """A run that got a SIGTERM in its first epoch, and saved itself."""
+    stop = Silent(1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted):
+        train(SMALL, out=folder, progress=stop)
+    return Run(folder)
+
+
 def weights(run: Run) -> bytes:
     return run.model_path.read_bytes()
 
@@ -242,12 +250,7 @@ def test_default_folders_of_runs_that_start_together_differ(
 def test_a_recipe_that_was_changed_meanwhile_is_refused(
     tmp_path: Path, line: str, changed: str
 ) -> None:
-    with pytest.raises(Interrupted):
-        train(
-            SMALL, out=tmp_path / "a",
-            progress=Silent(1, lambda: os.kill(os.getpid(), signal.SIGTERM)),
-        )  # fmt: skip
-    run = Run(tmp_path / "a")
+    run = train_until_stopped(tmp_path / "a")
     text = run.recipe_path.read_text()
     assert line in text
     run.recipe_path.write_text(text.replace(line, changed).replace("scale = 0.0\n", ""))
@@ -258,12 +261,7 @@ def test_a_recipe_that_was_changed_meanwhile_is_refused(
 
 @pytest.mark.usefixtures("with_blobs")
 def test_a_checkpoint_that_lacks_something_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted):
-        train(
-            SMALL, out=tmp_path / "a",
-            progress=Silent(1, lambda: os.kill(os.getpid(), signal.SIGTERM)),
-        )  # fmt: skip
-    run = Run(tmp_path / "a")
+    run = train_until_stopped(tmp_path / "a")
     checkpoint = run.load_checkpoint()
     del checkpoint["model"]["conv1.weight"]
     run.save_checkpoint(checkpoint, [])
