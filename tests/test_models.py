@@ -1,14 +1,24 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 from digits.errors import InvalidInput
-from digits.models import NETWORKS, Normalize, build_model, count_parameters
+from digits.models import NETWORKS, Normalize, build_model, count_parameters, register_network
 
 PUBLISHED_PARAMETERS = {"classic": 1_199_882, "deep": 593_200, "compact": 121_930}
 
 
-@pytest.fixture(params=NETWORKS)
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is gone after it."""
+    monkeypatch.setattr("digits.models.NETWORKS", dict(NETWORKS))
+
+
+@pytest.fixture(params=PUBLISHED_PARAMETERS)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -75,3 +85,132 @@ def test_the_documents_networks_have_their_dropout_where_it_belongs() -> None:
     assert float((net["dropout2"](torch.ones(100, 128)) == 0).float().mean()) == pytest.approx(
         0.5, abs=0.03
     )
+
+
+def test_a_registered_network_gets_normalised_pixels() -> None:
+    seen = []
+
+    @register_network("mine")
+    class Mine(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(784, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x)
+            return self.linear(x.flatten(1))  # type: ignore[no-any-return]
+
+    model = build_model("mine", mean=0.5, std=0.25)
+    assert isinstance(Mine(), nn.Module), "the class is as it was"
+    assert model.training
+    pixels = torch.randint(0, 256, (5, 1, 28, 28), dtype=torch.uint8)
+    logits = model(pixels)
+    torch.testing.assert_close(seen[-1], (pixels / 255 - 0.5) / 0.25)
+    assert logits.shape == (5, 10)
+    assert count_parameters(model) == 7850
+
+
+def test_the_last_registration_of_a_name_counts() -> None:
+    for width in (1, 2):
+        register_network("mine")(lambda width=width: two_layers(width))
+    assert count_parameters(build_model("mine", mean=0, std=1)) == 785 * 2 + 3 * 10
+
+
+def two_layers(width: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.Linear(width, 10))
+
+
+def test_lazy_layers_get_their_sizes_before_an_optimizer_asks_for_them() -> None:
+    @register_network("lazy")
+    def make() -> nn.Module:
+        return nn.Sequential(nn.LazyConv2d(4, 5), nn.Flatten(), nn.LazyLinear(10))
+
+    model = build_model("lazy", mean=0, std=1)
+    assert count_parameters(model) == 4 * 26 + 10 * (4 * 24 * 24 + 1)
+
+
+def test_a_trial_leaves_batch_norm_and_the_random_numbers_alone() -> None:
+    @register_network("normed")
+    def make() -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.Flatten(), nn.Linear(1352, 10)
+        )
+
+    torch.manual_seed(0)
+    model = build_model("normed", mean=0, std=1)
+    after = torch.rand(3)
+    torch.manual_seed(0)
+    make()
+    assert torch.equal(after, torch.rand(3))
+    buffers = dict(model.named_buffers())
+    assert int(buffers["network.1.num_batches_tracked"]) == 0
+    assert buffers["network.1.running_mean"].tolist() == [0, 0]
+
+
+class Viewing(nn.Module):
+    """Flattens as old tutorials do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps: Tensor = self.conv(x)
+        return maps.view(len(x), -1)[:, :10]
+
+
+class InPairs(nn.Linear):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x), x
+
+
+MISFITS: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "three channels": (lambda: nn.Conv2d(3, 10, 28), "fails on images .*expected input.*channels"),
+    "wrong size": (
+        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4 * 28 * 28, 10)),
+        "fails on images .*cannot be multiplied",
+    ),
+    "view": (Viewing, r"Use \.reshape"),
+    "nine classes": (
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 9)),
+        r"expected logits \(2, 10\) for two images, found \(2, 9\)",
+    ),
+    "a tuple": (lambda: nn.Sequential(nn.Flatten(), InPairs(784, 10)), "found tuple"),
+    "softmax": (
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.Softmax(dim=1)),
+        "leave its softmax away",
+    ),
+    "nothing to learn": (
+        lambda: nn.Sequential(nn.AdaptiveAvgPool2d((2, 5)), nn.Flatten()),
+        "expected parameters to train",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), MISFITS.values(), ids=MISFITS.keys())
+def test_a_registered_network_that_does_not_fit_is_refused_in_one_line(
+    make: Callable[[], nn.Module], message: str
+) -> None:
+    register_network("mine")(make)
+    with pytest.raises(InvalidInput, match=message) as error:
+        build_model("mine", mean=0.5, std=0.5)
+    assert "Network 'mine'" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_log_probabilities_are_logits_as_well() -> None:
+    register_network("mine")(
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.LogSoftmax(dim=1))
+    )
+    assert build_model("mine", mean=0.5, std=0.5)
+
+
+def test_names_of_the_package_can_not_be_taken() -> None:
+    with pytest.raises(InvalidInput, match="'deep' is taken"):
+        register_network("deep")
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_decorator_without_a_name_says_how_it_is_written() -> None:
+    with pytest.raises(InvalidInput, match=r"as in @digits.register_network\('mine'\)"):
+        register_network(nn.Linear)  # type: ignore[arg-type]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from digits.data import DigitSet, Split, load
     from digits.errors import DigitsError, InvalidInput
-    from digits.evaluation import evaluate
-    from digits.metrics import Metrics
-    from digits.models import build_model
+    from digits.evaluation import compare, evaluate, summarize
+    from digits.metrics import Estimate, Metrics
+    from digits.models import build_model, register_network
     from digits.recipe import Augmentation, Recipe, load_recipe
     from digits.report import write_report
     from digits.run import Run
@@ -25,16 +25,20 @@ __all__ = [
     "Augmentation",
     "DigitSet",
     "DigitsError",
+    "Estimate",
     "InvalidInput",
     "Metrics",
     "Recipe",
     "Run",
     "Split",
     "build_model",
+    "compare",
     "evaluate",
     "load",
     "load_recipe",
+    "register_network",
     "resume",
+    "summarize",
     "train",
     "write_report",
 ]
@@ -44,16 +48,20 @@ _HOMES = {
     "Augmentation": "recipe",
     "DigitSet": "data",
     "DigitsError": "errors",
+    "Estimate": "metrics",
     "InvalidInput": "errors",
     "Metrics": "metrics",
     "Recipe": "recipe",
     "Run": "run",
     "Split": "data",
     "build_model": "models",
+    "compare": "evaluation",
     "evaluate": "evaluation",
     "load": "data",
     "load_recipe": "recipe",
+    "register_network": "models",
     "resume": "training",
+    "summarize": "evaluation",
     "train": "training",
     "write_report": "report",
 }

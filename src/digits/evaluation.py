@@ -1,4 +1,4 @@
-"""From a network and a split to predictions, and from those to metrics."""
+"""From a network and a split to predictions, from those to metrics, and from runs to claims."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from digits.data import Split
 from digits.errors import InvalidInput
 from digits.hardware import autocast, memory_format, select_device, select_precision
-from digits.metrics import Metrics, compute_metrics
+from digits.metrics import (
+    Estimate,
+    Metrics,
+    compute_metrics,
+    estimate_difference,
+    estimate_mean,
+)
 from digits.run import Run
 
 BATCH_SIZE = 500
@@ -86,11 +92,69 @@ def evaluate(
     """
     if not isinstance(split, Split):
         raise InvalidInput(f"Expected a Split such as mnist.test, found {type(split).__name__}.")
-    members = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    members = _opened([runs] if isinstance(runs, Run | str | Path) else runs)
     if not members:
         raise InvalidInput("Expected at least one run, found none.")
     logits = [
         predict(run.model, split.images, device=device, precision=run.recipe.precision)
-        for run in (member if isinstance(member, Run) else Run(member) for member in members)
+        for run in members
     ]
     return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), split.labels)
+
+
+def summarize(runs: Sequence[Run | str | Path]) -> Estimate:
+    """The test accuracy of a recipe: the mean over its runs, with a 95 % interval.
+
+    The interval is about the luck of the seed, on this test set. What the luck of the images adds,
+    the interval in each run's summary tells.
+
+    Args:
+        runs: At least two finished runs, or their folders, of one recipe with different seeds.
+
+    Raises:
+        InvalidInput: If there are fewer, or they differ in more than the seed, or not in it.
+        DigitsError: If a run is unfinished or damaged.
+
+    Example:
+        >>> runs = [digits.train("compact", seed=seed) for seed in range(5)]  # doctest: +SKIP
+        >>> digits.summarize(runs).interval  # doctest: +SKIP
+        (0.9924, 0.9937)
+    """
+    return estimate_mean(_accuracies(runs))
+
+
+def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]) -> Estimate:
+    """By how much the runs of one recipe are more accurate than those of another.
+
+    Args:
+        runs: Runs of the one recipe, as `summarize` takes them.
+        others: Runs of the other.
+
+    Returns:
+        The difference of the mean test accuracies, `runs` minus `others`. Where its interval
+        holds 0, these runs do not show which recipe is better.
+
+    Raises:
+        InvalidInput: As for `summarize`.
+        DigitsError: As for `summarize`.
+    """
+    return estimate_difference(_accuracies(runs), _accuracies(others))
+
+
+def _accuracies(runs: Sequence[Run | str | Path]) -> list[float]:
+    opened = _opened(runs)
+    recipes = [run.recipe for run in opened]
+    for recipe in recipes[1:]:
+        if recipe.override(seed=recipes[0].seed) != recipes[0]:
+            raise InvalidInput(
+                "Expected runs of one recipe that differ in their seed only, found others: "
+                f"{recipes[0].name!r} and {recipe.name!r}, or changed fields."
+            )
+    seeds = [recipe.seed for recipe in recipes]
+    if len(set(seeds)) < len(seeds):
+        raise InvalidInput(f"Expected a different seed for each run, found {seeds}.")
+    return [float(run.summary["test"]["accuracy"]) for run in opened]
+
+
+def _opened(runs: Sequence[Run | str | Path]) -> list[Run]:
+    return [run if isinstance(run, Run) else Run(run) for run in runs]

@@ -54,8 +54,8 @@ def feature_maps(model: nn.Module, image: Num[Tensor, "h w"]) -> list[FeatureMap
     """
     stages: list[FeatureMaps] = []
 
-    def record(layer: nn.Module, inputs: object, output: Tensor, *, name: str) -> None:
-        if output.ndim != 4:
+    def record(layer: nn.Module, inputs: object, output: object, *, name: str) -> None:
+        if not isinstance(output, Tensor) or output.ndim != 4:
             return
         # A copy: the next layer may work in place, as ReLU does here.
         maps = output[0].detach().float().cpu().clone()

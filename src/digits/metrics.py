@@ -3,8 +3,10 @@
 Everything counts first and divides once; sums are made in float64.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
+from statistics import mean, stdev
 from typing import Any
 
 import torch
@@ -12,6 +14,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from digits.errors import InvalidInput
+
+STUDENT_T = (
+    12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
+    2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860,
+    2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
+)  # fmt: skip
+"""Half-width of a 95 % interval in standard errors, by degrees of freedom from 1."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,18 @@ class Reliability:
     accuracy: Float[Tensor, " bins"]
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A mean of values that chance moves, such as the accuracy over seeds."""
+
+    mean: float
+    standard_error: float
+    """Of the mean."""
+    interval: tuple[float, float]
+    """95 % interval of the mean (Student's t): wide when there are few values."""
+    num_values: int
+
+
 def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Metrics:
     """All the figures of a split at once.
 
@@ -125,6 +146,50 @@ def wilson_interval(num_right: int, num_images: int, *, z: float = 1.959964) -> 
     half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     # The interval holds the accuracy itself; rounding must not push an end past it.
     return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
+
+
+def estimate_mean(values: Sequence[float]) -> Estimate:
+    """The mean of values, and how far from it the true mean may be.
+
+    Args:
+        values: At least two, drawn independently: one for each seed, say.
+
+    Raises:
+        InvalidInput: If there are fewer than two.
+
+    Source: Student 1908, The probable error of a mean.
+
+    >>> accuracy = estimate_mean([0.991, 0.993, 0.992])
+    >>> f"{accuracy.mean:.3f}: {accuracy.interval[0]:.4f} to {accuracy.interval[1]:.4f}"
+    '0.992: 0.9895 to 0.9945'
+    """
+    if len(values) < 2:
+        raise InvalidInput(
+            f"Expected at least 2 values, as one has no spread; found {len(values)}."
+        )
+    return _estimate(mean(values), stdev(values) / sqrt(len(values)), len(values))
+
+
+def estimate_difference(first: Sequence[float], second: Sequence[float]) -> Estimate:
+    """How far the mean of `first` lies above that of `second`.
+
+    The spreads may differ. Degrees of freedom are those of the smaller sample, which makes the
+    interval rather too wide than too narrow; `num_values` is that sample's size.
+
+    Raises:
+        InvalidInput: If either has fewer than two values.
+
+    Source: Welch 1938, The significance of the difference between two means.
+    """
+    one, other = estimate_mean(first), estimate_mean(second)
+    standard_error = sqrt(one.standard_error**2 + other.standard_error**2)
+    return _estimate(one.mean - other.mean, standard_error, min(len(first), len(second)))
+
+
+def _estimate(mean: float, standard_error: float, num_values: int) -> Estimate:
+    # Past the end of the table the last number is right to a few percent, on the wide side.
+    half = STUDENT_T[min(num_values - 1, len(STUDENT_T)) - 1] * standard_error
+    return Estimate(mean, standard_error, (mean - half, mean + half), num_values)
 
 
 def confusion_matrix(

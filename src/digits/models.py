@@ -1,10 +1,13 @@
-"""The networks of the five documents, and the layers they share.
+"""The networks of the five documents, the layers they share, and a place for one's own.
 
 Every network takes raw pixels, 0 to 255, of shape (n, 1, 28, 28), in any dtype, and returns ten
-logits an image. All convolutions are 3×3 without padding: each takes two pixels off the width.
+logits an image. All convolutions of the documents are 3×3 without padding: each takes two pixels
+off the width.
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Num
@@ -13,6 +16,8 @@ from torch import Tensor, nn
 from digits.errors import InvalidInput, suggest
 
 NUM_CLASSES = 10
+
+Make = TypeVar("Make", bound=Callable[[], nn.Module])
 
 
 class Normalize(nn.Module):
@@ -106,6 +111,83 @@ NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
     "deep": Deep,
     "compact": Compact,
 }
+BUILT_IN = frozenset(NETWORKS)
+
+
+def register_network(name: str) -> Callable[[Make], Make]:
+    """Make a network of one's own known by a name, for `digits.train` and all that comes after.
+
+    It goes above the class. The class is called without arguments; it gets normalised pixels,
+    float32 (n, 1, 28, 28), and gives ten logits an image, like `nn.Module`s everywhere.
+
+    A run keeps the name, not the code: whoever loads the run registers the network first. The same
+    name may be given again, as when a notebook's cell is run twice; the last one counts.
+
+    Args:
+        name: What recipes call it; not that of a network that comes with the package.
+
+    Raises:
+        InvalidInput: If the name can't be.
+
+    Example:
+        >>> @register_network("linear")
+        ... class Linear(nn.Sequential):
+        ...     def __init__(self):
+        ...         super().__init__(nn.Flatten(), nn.Linear(784, 10))
+        >>> run = digits.train("compact", network="linear")  # doctest: +SKIP
+    """
+    if not isinstance(name, str):
+        raise InvalidInput(
+            f"Expected a name, as in @digits.register_network('mine'), found {name!r}."
+        )
+    if name in BUILT_IN:
+        raise InvalidInput(f"The name {name!r} is taken by a network of digits; choose another.")
+
+    def register(make: Make) -> Make:
+        NETWORKS[name] = partial(_OwnNetwork, name, make)
+        return make
+
+    return register
+
+
+class _OwnNetwork(nn.Sequential):
+    """A registered network behind the normalisation that all have."""
+
+    def __init__(self, name: str, make: Callable[[], nn.Module], mean: float, std: float) -> None:
+        super().__init__()
+        self.normalize = Normalize(mean, std)
+        self.network = make()
+        _expect_logits(self, name)
+
+
+def _expect_logits(model: nn.Module, name: str) -> None:
+    """Try a network on two images, before time is spent on it. Lazy layers get their sizes here.
+
+    Raises:
+        InvalidInput: If it can't take them, gives no logits, or has nothing to learn.
+    """
+    pixels = torch.randint(0, 256, (2, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+    try:
+        with torch.no_grad():
+            model.eval()(pixels)
+            # As in training: with the channels last, `view` fails where `reshape` does not.
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            logits = model(pixels.contiguous(memory_format=torch.channels_last))
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        raise InvalidInput(f"Network {name!r} fails on images (2, 1, 28, 28): {reason}") from error
+    model.train()
+    if not isinstance(logits, Tensor) or logits.shape != (2, NUM_CLASSES):
+        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise InvalidInput(
+            f"Network {name!r}: expected logits (2, {NUM_CLASSES}) for two images, found {found}."
+        )
+    if bool((logits >= 0).all()) and torch.allclose(logits.sum(dim=1), torch.ones(2)):
+        raise InvalidInput(
+            f"Network {name!r}: expected logits, found probabilities; leave its softmax away."
+        )
+    if count_parameters(model) == 0:
+        raise InvalidInput(f"Network {name!r}: expected parameters to train, found none.")
 
 
 def build_model(name: str, *, mean: float, std: float) -> nn.Module:
@@ -120,10 +202,13 @@ def build_model(name: str, *, mean: float, std: float) -> nn.Module:
         A network: raw pixels (n, 1, 28, 28) to logits (n, 10).
 
     Raises:
-        InvalidInput: If there is no network of that name.
+        InvalidInput: If there is no network of that name, or a registered one does not fit.
     """
     if name not in NETWORKS:
-        raise InvalidInput(f"No network is called {name!r}; {suggest(name, NETWORKS)}")
+        raise InvalidInput(
+            f"No network is called {name!r}; {suggest(name, NETWORKS)} "
+            "Your own is registered first, with digits.register_network."
+        )
     return NETWORKS[name](mean, std)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from digits import plots
 from digits.augment import augment
 from digits.data import DigitSet, load
-from digits.errors import DigitsError
+from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import predict
 from digits.files import write_atomic
 from digits.inspection import feature_maps, first_filters, saliency
@@ -29,6 +29,7 @@ NUM_COPIES = 21
 NUM_PREDICTIONS = 6
 """Ordinary ones, and as many of those the network is least sure of."""
 NUM_MISTAKES = 24
+NO_CONVOLUTION = "There are none: this network has no convolutions."
 SALIENCY_SAMPLES = 10
 SALIENCY_NOISE = 0.15 * 255
 """In pixel values; 10 to 20 % of the range is what the SmoothGrad paper advises."""
@@ -335,11 +336,15 @@ def _mistakes(material: Material) -> Illustration:
 
 
 def _filters(material: Material) -> Illustration:
-    weights = first_filters(material.model)
+    name, title = "filters", "Filters of the first layer"
+    try:
+        weights = first_filters(material.model)
+    except InvalidInput:
+        return Illustration(name, title, NO_CONVOLUTION)
     count, _, height, width = weights.shape
     return Illustration(
-        name="filters",
-        title="Filters of the first layer",
+        name=name,
+        title=title,
         caption=f"The {count} filters that slide over the image, each {height}×{width} weights, "
         "all on one scale. A filter responds most where ink lies under its red weights and paper "
         "under its blue ones.",
@@ -350,10 +355,14 @@ def _filters(material: Material) -> Illustration:
 
 def _feature_maps(material: Material) -> Illustration:
     image, label = material.test.images[0], int(material.test.labels[0])
-    stages = feature_maps(material.model, image)
+    name, title = "feature-maps", "A digit on its way through the network"
+    try:
+        stages = feature_maps(material.model, image)
+    except InvalidInput:
+        return Illustration(name, title, NO_CONVOLUTION)
     return Illustration(
-        name="feature-maps",
-        title="A digit on its way through the network",
+        name=name,
+        title=title,
         caption=f"The first test image, a {label}, and what each convolution, with the layers that "
         "follow it, makes of it: one small picture a filter, bright where it responds strongly. "
         "All pictures of a stage have the same scale; those that vary most are shown.",

@@ -200,7 +200,11 @@ class Run:
 
     def save_model(self, model: nn.Module) -> None:
         """Write the weights, with what is needed to rebuild the network in the metadata."""
-        tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+        # Copies, as safetensors refuses layers that share their weights.
+        tensors = {
+            name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, t in model.state_dict().items()
+        }
         recipe = self.recipe
         facts = {
             "format": FORMAT,
@@ -288,10 +292,15 @@ def _read_model(path: Path) -> nn.Module:
         _expect_format(path, facts["format"])
         if facts["sha256"] != _digest(tensors):
             raise ValueError("the weights do not have the sum that was written with them")
-        model = build_model(facts["network"], mean=facts["mean"], std=facts["std"])
-        model.load_state_dict(tensors)
+        name, mean, std = str(facts["network"]), float(facts["mean"]), float(facts["std"])
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise DigitsError(_damaged(path, error)) from error
+    try:
+        model = build_model(name, mean=mean, std=std)
+        model.load_state_dict(tensors)
+    except (InvalidInput, RuntimeError) as error:  # a network of one's own: absent, or changed
+        reason = " ".join(str(error).split())
+        raise DigitsError(f"{path} does not fit the networks known here: {reason}") from error
     return model.eval()
 
 
@@ -300,7 +309,7 @@ def _digest(tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
