@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 
 # Made last by a set-up that went well; made anew when what it depends on changes.
 READY := $(VENV)/.ready
+READY_TUTORIAL := $(VENV)/.ready-tutorial
 READY_DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
@@ -16,6 +17,17 @@ help: ## List what there is to make
 .PHONY: train
 train: $(READY) ## Set up, fetch MNIST, train, evaluate, write the report (ARGS="--recipe deep")
 	@$(BIN)/digits train --report $(ARGS)
+
+# In a container one often is root, whom Jupyter refuses unless told that this is meant.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: tutorial
+tutorial: $(READY_TUTORIAL) ## Set up, and open the tutorial in Jupyter
+	$(BIN)/jupyter lab $(AS_ROOT) $(ARGS) notebooks/tutorial.ipynb
+
+.PHONY: notebooks
+notebooks: $(READY_DEV) ## Make the notebooks from their text, by running them (three minutes)
+	$(BIN)/python notebooks/execute.py
 
 .PHONY: test
 test: $(READY_DEV) ## Set up and run all checks: ruff, mypy, pytest
@@ -37,6 +49,10 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "digits needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(READY_TUTORIAL): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tutorial]'
 	@touch $@
 
 $(READY_DEV): $(READY)

@@ -1,17 +1,19 @@
 from collections.abc import Callable
 
 import matplotlib
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from torch import Tensor
 
 from digits import plots
 from digits.errors import InvalidInput
 from digits.inspection import FeatureMaps
-from digits.metrics import reliability
-from digits.plots.canvas import DOTS_PER_INCH, WIDTH_INCHES
+from digits.metrics import estimate_mean, reliability
+from digits.plots.canvas import DOTS_PER_INCH, SCREEN_DOTS_PER_INCH, WIDTH_INCHES
 from digits.run import EpochRecord
 
 N = 5
@@ -55,6 +57,27 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "filters": lambda: plots.filters(torch.randn(32, 1, 3, 3)),
     "feature maps": lambda: plots.feature_maps(IMAGES[0], STAGES),
     "saliency": lambda: plots.saliency_maps(IMAGES, torch.randn(N, 28, 28), PREDICTED, CONFIDENCE),
+    "pixel values": lambda: plots.pixel_values(IMAGES[0]),
+    "convolution": lambda: plots.convolution(
+        torch.rand(28, 28), torch.randn(3, 3), torch.randn(26, 26), row=25, column=0
+    ),
+    "layer steps": lambda: plots.layer_steps(
+        {"edge": torch.randn(3, 3), "nothing": torch.zeros(3, 3)},
+        {"convolution": torch.randn(2, 26, 26), "ReLU": torch.zeros(2, 26, 26)},
+    ),
+    "receptive fields": lambda: plots.receptive_fields(IMAGES[0], {"conv1": 3, "fc": 28}),
+    "one receptive field": lambda: plots.receptive_fields(IMAGES[0], {"conv1": 3}),
+    "softmax": lambda: plots.softmax(torch.randn(10), torch.randn(10).softmax(dim=0)),
+    "lines": lambda: plots.lines(
+        {"loss": ([1, 10, 100], [3.0, 2.0, 1.0]), "other": ([1, 10], [2.0, 2.0])},
+        x_label="steps",
+        y_label="loss",
+        log_x=True,
+    ),
+    "settings": lambda: plots.settings({"batch_size": {"16": 0.9, "64": 0.99}, "rate": {"1": 0.1}}),
+    "digit map": lambda: plots.digit_map({"PCA": torch.randn(N, 2)}, LABELS),
+    "gallery": lambda: plots.gallery(IMAGES, ["a"] * N, num_columns=3),
+    "seeds": lambda: plots.seeds({"mine": [0.98, 0.99], "theirs": [0.97, 0.975, 0.98]}),
 }
 
 
@@ -132,6 +155,48 @@ def test_predictions_show_the_three_likeliest_readings() -> None:
     assert "no. 7" in shown
 
 
+def test_a_convolution_shows_the_product_that_makes_each_number() -> None:
+    image, kernel = torch.zeros(5, 5), torch.tensor([[-1.0, 0.5], [0.0, 2.0]])
+    image[2, 3] = 0.25
+    figure = plots.convolution(image, kernel, torch.full((4, 4), -1.5), row=2, column=3)
+    shown = texts(figure)
+    assert {"0.25\n× −1", "0.00\n× +0.5", "0.00\n× 0", "0.00\n× +2"} <= set(shown)
+    assert "output, 4×4; here −1.5" in shown
+
+
+def test_receptive_fields_are_squares_of_their_size_in_the_middle() -> None:
+    (axes,) = plots.receptive_fields(IMAGES[0], {"conv4": 14}).axes
+    (square,) = axes.patches
+    assert isinstance(square, Rectangle)
+    assert (*square.get_xy(), square.get_width(), square.get_height()) == (6.5, 6.5, 14, 14)
+
+
+def test_the_best_setting_stands_out() -> None:
+    axes, *rest = plots.settings({"batch_size": {"16": 0.9, "64": 0.99, "256": 0.95}}).axes
+    assert [text.get_text() for text in axes.texts] == ["90.0", "99.0", "95.0"]
+    assert axes.get_xlabel() == "batch size"
+    first, best, last = np.asarray(axes.collections[0].get_facecolor()).tolist()
+    assert first == last != best
+    assert not any(other.axison for other in rest)
+
+
+def test_seeds_show_each_run_and_the_interval_of_their_mean() -> None:
+    axes = plots.seeds({"mine": [0.98, 0.99, 0.985]}).axes[0]
+    (bar,) = axes.patches
+    assert isinstance(bar, Rectangle)
+    assert (bar.get_x(), bar.get_x() + bar.get_width()) == pytest.approx(
+        estimate_mean([0.98, 0.99, 0.985]).interval
+    )
+    assert np.asarray(axes.lines[0].get_xdata()).tolist() == [0.98, 0.99, 0.985]
+
+
+def test_a_notebook_shows_a_figure_that_ends_a_cell() -> None:
+    figure = plots.softmax(torch.zeros(10), torch.full((10,), 0.1))
+    shown = figure._repr_png_()  # type: ignore[attr-defined]
+    width = int.from_bytes(shown[16:20], "big")
+    assert width == round(SCREEN_DOTS_PER_INCH * WIDTH_INCHES)
+
+
 def test_filters_share_one_scale_about_zero() -> None:
     weights = torch.randn(8, 1, 3, 3)
     low, high = plots.filters(weights).axes[0].images[0].get_clim()
@@ -188,6 +253,13 @@ def none(tensor: Tensor) -> Tensor:
         lambda: plots.mistakes(*map(none, (IMAGES, LABELS, PREDICTED, CONFIDENCE, INDICES))),
         lambda: plots.predictions(*map(none, (IMAGES, LABELS, PROBABILITIES, INDICES))),
         lambda: plots.feature_maps(IMAGES[0], []),
+        lambda: plots.layer_steps({}, {}),
+        lambda: plots.receptive_fields(IMAGES[0], {}),
+        lambda: plots.lines({}, x_label="x", y_label="y"),
+        lambda: plots.settings({}),
+        lambda: plots.digit_map({}, none(LABELS)),
+        lambda: plots.gallery(none(IMAGES), []),
+        lambda: plots.seeds({}),
     ],
 )
 def test_nothing_to_draw_is_said(draw: Callable[[], Figure]) -> None:

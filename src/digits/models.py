@@ -144,13 +144,13 @@ def register_network(name: str) -> Callable[[Make], Make]:
         raise InvalidInput(f"The name {name!r} is taken by a network of digits; choose another.")
 
     def register(make: Make) -> Make:
-        NETWORKS[name] = partial(_OwnNetwork, name, make)
+        NETWORKS[name] = partial(RegisteredNetwork, name, make)
         return make
 
     return register
 
 
-class _OwnNetwork(nn.Sequential):
+class RegisteredNetwork(nn.Sequential):
     """A registered network behind the normalisation that all have."""
 
     def __init__(self, name: str, make: Callable[[], nn.Module], mean: float, std: float) -> None:

@@ -14,7 +14,7 @@ class TrainingProgress:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console()
+        self.console = console or _console()
         self._live: Progress | None = None
 
     def start(self, title: str, *, num_epochs: int, num_steps: int, num_steps_done: int) -> None:
@@ -74,3 +74,10 @@ class TrainingProgress:
         if self._live:
             self._live.stop()
             self._live = None
+
+
+def _console() -> Console:
+    console = Console()
+    if console.is_jupyter:  # rich would make a block of HTML of each line
+        console = Console(force_jupyter=False, force_terminal=False)
+    return console

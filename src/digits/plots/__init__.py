@@ -7,6 +7,18 @@ told apart by everyone and in print.
 
 from digits.plots.canvas import percent, to_png
 from digits.plots.charts import confusion_matrix, learning_curves, reliability_diagram
+from digits.plots.lessons import (
+    convolution,
+    digit_map,
+    gallery,
+    layer_steps,
+    lines,
+    pixel_values,
+    receptive_fields,
+    seeds,
+    settings,
+    softmax,
+)
 from digits.plots.pictures import (
     augmented_digit,
     feature_maps,
@@ -20,14 +32,24 @@ from digits.plots.pictures import (
 __all__ = [
     "augmented_digit",
     "confusion_matrix",
+    "convolution",
+    "digit_map",
     "feature_maps",
     "filters",
+    "gallery",
+    "layer_steps",
     "learning_curves",
+    "lines",
     "mistakes",
     "percent",
+    "pixel_values",
     "predictions",
+    "receptive_fields",
     "reliability_diagram",
     "saliency_maps",
     "samples",
+    "seeds",
+    "settings",
+    "softmax",
     "to_png",
 ]

@@ -15,6 +15,8 @@ from digits.errors import InvalidInput
 
 WIDTH_INCHES = 6.8
 DOTS_PER_INCH = 200
+SCREEN_DOTS_PER_INCH = 110
+"""In a notebook, which is read on a screen and kept with its pictures."""
 
 INK = "#1f2933"
 GREY = "#b4bcc6"
@@ -48,6 +50,18 @@ GAP = 3
 P = ParamSpec("P")
 
 
+class NotebookFigure(Figure):
+    """A figure that a notebook shows when it is the last line of a cell."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw in the style of all figures; matplotlib makes ticks no sooner than here."""
+        with style.context(["default", STYLE]):
+            super().draw(renderer)
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self, dots_per_inch=SCREEN_DOTS_PER_INCH)
+
+
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Draw in this style, whatever the user's settings are, and leave those alone."""
 
@@ -59,12 +73,10 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return draw_styled
 
 
-def to_png(figure: Figure) -> bytes:
-    """Render a figure, `DOTS_PER_INCH` fine."""
+def to_png(figure: Figure, *, dots_per_inch: int | None = None) -> bytes:
+    """Render a figure, `DOTS_PER_INCH` fine unless told otherwise."""
     buffer = BytesIO()
-    # Ticks are made when they are first drawn, and take the settings of that moment.
-    with style.context(["default", STYLE]):
-        figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
+    figure.savefig(buffer, format="png", dpi=dots_per_inch or DOTS_PER_INCH)
     return buffer.getvalue()
 
 
@@ -75,7 +87,7 @@ def percent(fraction: float) -> str:
 
 def new_figure(height_inches: float) -> Figure:
     """An empty figure of the width that all have."""
-    return Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+    return NotebookFigure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
 
 
 def show_digits(axes: Axes, image: NDArray[Any]) -> None:

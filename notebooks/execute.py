@@ -1,0 +1,87 @@
+"""Make the notebooks from their text: run every cell in a fresh kernel, and keep what it gives.
+
+    python notebooks/execute.py [tutorial.py ...]
+
+`NAME.py` is what one edits and reviews, `NAME.ipynb` what people open.
+"""
+
+import argparse
+import hashlib
+import re
+import tempfile
+from pathlib import Path
+
+import jupytext
+from nbclient import NotebookClient
+from nbformat import NotebookNode, writes
+
+from digits.files import write_atomic
+
+HERE = Path(__file__).parent
+SECONDS_A_CELL = 600
+
+
+def texts() -> list[Path]:
+    """The notebooks' texts."""
+    return sorted(path for path in HERE.glob("*.py") if path != Path(__file__))
+
+
+def read_text(path: Path) -> NotebookNode:
+    """A notebook without outputs, the same each time, from its text."""
+    notebook: NotebookNode = jupytext.read(path)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # drawn at random otherwise
+    notebook.metadata = {
+        "jupytext": {"formats": "ipynb,py:percent"},
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "digits": {"sources": digest(notebook)},
+    }
+    return notebook
+
+
+def digest(notebook: NotebookNode) -> str:
+    """SHA-256 of all that a notebook's outputs come from."""
+    sources = "\0".join(f"{cell.cell_type}\0{cell.source}" for cell in notebook.cells)
+    return hashlib.sha256(sources.encode()).hexdigest()
+
+
+def execute(notebook: NotebookNode) -> NotebookNode:
+    """Run all cells in a fresh kernel, in an empty folder, and put the outputs into the notebook.
+
+    Raises:
+        CellExecutionError: If a cell fails; tells which, and how.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(
+            notebook,
+            timeout=SECONDS_A_CELL,
+            resources={"metadata": {"path": folder}},
+            record_timing=False,
+            coalesce_streams=True,
+        ).execute()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = _as_seen(output.text)
+    return notebook
+
+
+def _as_seen(text: str) -> str:
+    """What is left on the screen of text in which a progress bar was drawn and wiped out."""
+    lines = [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
+    return re.sub(r"\n{2,}", "\n", "\n".join(lines)).lstrip("\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("texts", nargs="*", type=Path, help="which (default: all)")
+    for path in parser.parse_args().texts or texts():
+        notebook = execute(read_text(path))
+        target = path.with_suffix(".ipynb")
+        write_atomic(target, (writes(notebook) + "\n").encode())
+        print(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

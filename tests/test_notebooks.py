@@ -1,0 +1,249 @@
+"""The notebooks run from top to bottom, reach what they state, and are kept as they come out."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import requests
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+from digits.recipe import load_recipe
+from notebooks.execute import execute, read_text, texts
+
+ROOT = Path(__file__).parents[1]
+TUTORIAL = ROOT / "notebooks" / "tutorial.py"
+OUTDATED = "it is out of date: run make notebooks, and look at what comes out"
+
+Solution = re.compile(r"<summary>Solution \d</summary>\s+```python\n(.*?)```", re.DOTALL)
+
+
+def committed(text: Path) -> NotebookNode:
+    notebook: NotebookNode = nbformat.read(text.with_suffix(".ipynb"), as_version=4)
+    return notebook
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def markdown(notebook: NotebookNode) -> str:
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+@pytest.fixture(scope="module", params=texts(), ids=lambda path: path.stem)
+def text(request: pytest.FixtureRequest) -> Path:
+    path = request.param
+    assert isinstance(path, Path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def executed(text: Path) -> NotebookNode:
+    """The notebook, run in a fresh kernel, with the solutions of its exercises after it."""
+    notebook = read_text(text)
+    for code in Solution.findall(markdown(notebook)):
+        notebook.cells.append(new_code_cell(code))
+    return execute(notebook)
+
+
+def test_notebooks_are_made_of_their_texts(text: Path) -> None:
+    kept, fresh = committed(text), read_text(text)
+    assert [(cell.cell_type, cell.source) for cell in kept.cells] == [
+        (cell.cell_type, cell.source) for cell in fresh.cells
+    ], OUTDATED
+    assert kept.metadata == fresh.metadata, OUTDATED
+
+
+def test_notebooks_are_kept_with_all_outputs_and_small(text: Path) -> None:
+    cells = code_cells(committed(text))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), OUTDATED
+    content = text.with_suffix(".ipynb").read_text()
+    assert len(content) < 2e6
+    assert '"output_type": "error"' not in content
+    for place in (str(Path.home()), str(ROOT), "/tmp/"):
+        assert place not in content, "a place on somebody's machine"
+
+
+def skeleton(cell: NotebookNode) -> list[tuple[str, str]]:
+    """What a cell gave, without what differs from run to run and from machine to machine."""
+    parts = []
+    for output in cell.get("outputs", []):
+        data: dict[str, Any] = output.get("data") or {output.get("name", "error"): output.text}
+        for kind, content in sorted(data.items()):
+            words = "" if kind.startswith("image/") else str(content)
+            words = re.sub(r"\b(cpu|cuda|mps|bfloat16|float32)\b", "machine", words)
+            words = re.sub(r"[-−+>]?\d[\d,.:e+-]*%?|#+|\+machine", "number", words)
+            parts.append((kind, " ".join(words.split())))
+    return parts
+
+
+@pytest.mark.mnist
+def test_every_cell_gives_what_is_kept_of_it(text: Path, executed: NotebookNode) -> None:
+    kept, fresh = code_cells(committed(text)), code_cells(executed)
+    for before, after in zip(kept, fresh, strict=False):
+        assert skeleton(after) == skeleton(before), f"{OUTDATED}; it begins {after.source[:60]!r}"
+
+
+def stated(notebook: NotebookNode) -> dict[str, float]:
+    """Name to accuracy, 0 to 1, as the table at the beginning promises them."""
+    rows = re.findall(r"^\| \d+ \|.*\| `(.*)` \| ([\d.]+) % \|$", markdown(notebook), re.MULTILINE)
+    return {name: float(percent) / 100 for name, percent in rows}
+
+
+def measured(notebook: NotebookNode) -> dict[str, float]:
+    """Name to accuracy, 0 to 1, as the last of the growing tables shows them."""
+    tables = [
+        output.data["text/markdown"]
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if "training, seconds" in output.get("data", {}).get("text/markdown", "")
+    ]
+    rows = re.findall(r"^\| (.*?) \| ([\d.]+)% \|", tables[-1], re.MULTILINE)
+    return {name: float(percent) / 100 for name, percent in rows}
+
+
+@pytest.mark.mnist
+def test_the_accuracies_that_the_tutorial_states_are_reached(
+    text: Path, executed: NotebookNode
+) -> None:
+    if text != TUTORIAL:
+        pytest.skip("it states none")
+    promised, reached = stated(executed), measured(executed)
+    assert len(promised) > 5
+    assert promised.keys() == reached.keys()
+    for name, accuracy in promised.items():
+        assert reached[name] > accuracy, name
+
+
+@pytest.mark.mnist
+def test_the_solutions_of_all_exercises_are_executed(text: Path, executed: NotebookNode) -> None:
+    exercises = re.findall(r"^\*\*(\d)\. ", markdown(executed), re.MULTILINE)
+    solutions = code_cells(executed)[len(code_cells(committed(text))) :]
+    assert len(solutions) == len(exercises) == (6 if text == TUTORIAL else 0)
+    for cell in solutions:
+        assert "assert " in cell.source, "a solution checks itself"
+        assert cell.execution_count
+
+
+def test_lines_of_training_that_are_shown_only_are_right(text: Path) -> None:
+    shown = re.findall(r"`(digits\.train\([^`]*\))`", markdown(read_text(text)))
+    assert shown or text != TUTORIAL
+
+    class Digits:
+        @staticmethod
+        def train(recipe: str, **overrides: Any) -> None:
+            load_recipe(recipe).override(**overrides)
+
+    for line in shown:
+        eval(line, {"digits": Digits})
+
+
+def test_links_lead_somewhere(text: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", markdown(read_text(text))):
+        assert (text.parent / target).is_file(), target
+
+
+def first_cell(text: Path) -> str:
+    source = code_cells(read_text(text))[0].source
+    assert isinstance(source, str)
+    return source
+
+
+@pytest.fixture
+def pip(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Commands that the first cell would have run, on a machine that has neither torch nor us."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
+    return commands
+
+
+@pytest.mark.parametrize("folder", [".", "notebooks", ".."])
+def test_the_first_cell_installs_from_the_clone_around_it(
+    text: Path, pip: list[list[str]], folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT / folder)
+    exec(first_cell(text), {})
+    ((python, *command),) = pip
+    assert python == sys.executable
+    command = [str(part) for part in command]
+    assert command[:3] == ["-m", "pip", "install"]
+    assert Path(command[command.index("-c") + 1]).samefile(ROOT / "constraints.txt")
+    assert command[-1] == f"digits[tutorial] @ {ROOT.resolve().as_uri()}"
+
+
+def test_the_first_cell_says_what_to_do_where_there_is_no_clone(
+    text: Path, pip: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="clone the repository, and open this notebook"):
+        exec(first_cell(text), {})
+    assert not pip
+
+
+def test_the_first_cell_does_nothing_where_all_is_there(text: Path) -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(first_cell(text), {})
+    assert not said.getvalue()
+
+
+@pytest.fixture
+def jupyter() -> Iterator[tuple[str, dict[str, str]]]:
+    """What `make tutorial` starts: its address, and the header that lets one in."""
+    if not (ROOT / ".venv" / ".ready-dev").exists():
+        pytest.skip("this checkout was not set up by make")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = f"ARGS=--no-browser --port={port} --IdentityProvider.token=secret"
+    command = ["make", "--no-print-directory", "tutorial", options]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _wait_for(address, process)
+            yield address, {"Authorization": "token secret"}
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert process.poll() is None, "make tutorial came to an end"
+        with contextlib.suppress(requests.ConnectionError):
+            requests.get(f"{address}/api", timeout=10)
+            return
+        time.sleep(0.1)
+    raise AssertionError("Jupyter does not answer")
+
+
+def test_make_tutorial_opens_the_notebook_in_jupyter(jupyter: tuple[str, dict[str, str]]) -> None:
+    address, header = jupyter
+
+    def get(path: str) -> requests.Response:
+        answer = requests.get(f"{address}/{path}", headers=header, timeout=60)
+        answer.raise_for_status()
+        return answer
+
+    page = get("lab/tree/notebooks/tutorial.ipynb").text
+    assert '"treePath": "notebooks/tutorial.ipynb"' in page
+    content = get("api/contents/notebooks/tutorial.ipynb").json()["content"]
+    assert json.dumps(content["cells"]) != "[]"
+    name = content["metadata"]["kernelspec"]["name"]
+    assert name in get("api/kernelspecs").json()["kernelspecs"]
