@@ -1,9 +1,9 @@
 # %% [markdown]
 # # A network of your own
 #
-# You have an idea for a network. Is it better than the ones that there are? In this notebook you train it with
-# `digits`, as the built-in networks are trained, over several seeds, and compare. It takes less than
-# a minute on two processor cores.
+# You have an idea for a network. Is it better than the built-in ones? In this notebook you train it
+# with `digits`, as the built-in networks are trained, over several seeds, and compare. It takes
+# less than a minute on two processor cores.
 #
 # The first cell installs what is missing; after `make tutorial` it does nothing.
 
@@ -32,13 +32,14 @@ if missing:
 # %% [markdown]
 # ## The network
 #
-# Any `nn.Module` will do. It gets normalised images of shape (n, 1, 28, 28) and returns ten logits for each;
-# softmax is none of its business. `register_network` gives it a name. Before any training, `digits`
-# tries it on two images, and says in one line what does not fit.
+# Any `nn.Module` will do. It gets normalised images of shape (n, 1, 28, 28) and returns ten logits
+# for each; softmax is none of its business. `register_network` gives it a name. Before any
+# training, `digits` tries it on two images, and says in one line what does not fit.
 #
-# Ours does without pooling. Its convolutions step two pixels at a time, which halves the width as a pool
-# would, and computes only a quarter of the places. Batch normalisation keeps the numbers between the layers at mean 0 and
-# standard deviation 1.
+# Ours does without pooling. Its convolutions step two pixels at a time, which halves the width as a
+# pool would, and compute results at only a quarter of the places. Batch normalisation brings each
+# map to mean 0 and standard deviation 1 over the batch, and then lets the network learn a scale and
+# a shift.
 
 # %%
 from torch import nn
@@ -65,8 +66,9 @@ class Strided(nn.Sequential):
 # %% [markdown]
 # ## Training, fairly
 #
-# A `Recipe` holds everything that decides a run. Both networks get the same one, so that the network is all that
-# differs. Three seeds each, because one run tells as much about luck as about the network.
+# A `Recipe` holds everything that decides a run. Both networks get the same one, so that the
+# network is all that differs. Three seeds each, because one run tells as much about luck as about
+# the network.
 
 # %%
 recipe = digits.Recipe(
@@ -80,16 +82,17 @@ others = [digits.train(rival, seed=seed) for seed in range(3)]
 # %% [markdown]
 # ## Choosing, and then testing
 #
-# While you are still trying things, compare on the **validation** images, which no run has learned from:
+# While you are still trying things, compare on the **validation** images, which no run has learned
+# from:
 
 # %%
 for run in mine + others:
     print(f"{run.recipe.name}, seed {run.recipe.seed}: {run.history[-1].validation_accuracy:.2%}")
 
 # %% [markdown]
-# Only the last comparison, the one that you tell others about, is made on the test set. `summarize` gives
-# the mean over the seeds with its 95 % interval (Student's t, which is wide for three runs, and ought to be).
-# `compare` gives the difference of two means.
+# Only the last comparison, the one that you tell others about, is made on the test set. `summarize`
+# gives the mean over the seeds with its 95 % interval (Student's t, which is wide for three runs,
+# and ought to be). `compare` gives the difference of two means.
 
 # %%
 for name, runs in {"strided": mine, "compact": others}.items():
@@ -113,13 +116,14 @@ plots.seeds(
 )
 
 # %% [markdown]
-# If the interval of the difference holds 0, these runs do not show which network is better: train more
-# seeds, or be content that they are about equal. If it does not, the difference is real for this recipe and this
-# test set. Mind also what it costs: parameters and seconds stand beside.
+# If the interval of the difference holds 0, these runs do not show which network is better: train
+# more seeds, or be content that they are about equal. If it does not, the difference is probably
+# more than the luck of the seeds, for this recipe and this test set (one such interval in twenty
+# misses). Mind also what it costs: the parameters and seconds are printed above.
 #
 # ## Where it is wrong
 #
-# `evaluate` gives all metrics of a run. Given several, it lets them vote.
+# `evaluate` gives all metrics of a run. Given several, it takes the mean of their probabilities.
 
 # %%
 mnist = digits.load("mnist")
@@ -128,8 +132,8 @@ print(f"one network {one.num_errors} mistakes, three together {together.num_erro
 plots.confusion_matrix(together.confusion_matrix)
 
 # %% [markdown]
-# And `write_report` puts everything about a run into one HTML file: curves, mistakes, filters, feature maps,
-# saliency. Open it in a browser.
+# And `write_report` puts everything about a run into one HTML file: curves, mistakes, filters,
+# feature maps, saliency. Open it in a browser.
 
 # %%
 print(digits.write_report(mine[0]))
@@ -137,8 +141,9 @@ print(digits.write_report(mine[0]))
 # %% [markdown]
 # ## Coming back later
 #
-# A run folder keeps the network's name and weights, not its code. To load it in another session, register the
-# network first, as above; then `digits.Run(folder).model` is your trained network, raw pixels in, logits out.
+# A run folder keeps the network's name and weights, not its code. To load it in another session,
+# register the network first, as above; then `digits.Run(folder).model` is your trained network, raw
+# pixels in, logits out.
 
 # %%
 again = digits.Run(mine[0].folder)

@@ -171,11 +171,13 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return commands
 
 
-@pytest.mark.parametrize("folder", [".", "notebooks", ".."])
-def test_the_first_cell_installs_from_the_clone_around_it(
-    text: Path, pip: list[list[str]], folder: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["in the clone", "in its notebooks", "beside it"])
+def test_the_first_cell_installs_from_the_clone_that_is_there(
+    text: Path, pip: list[list[str]], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(ROOT / folder)
+    (tmp_path / "clone").symlink_to(ROOT)
+    folders = {"in the clone": ROOT, "in its notebooks": ROOT / "notebooks", "beside it": tmp_path}
+    monkeypatch.chdir(folders[place])
     exec(first_cell(text), {})
     ((python, *command),) = pip
     assert python == sys.executable
