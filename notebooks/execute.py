@@ -52,6 +52,7 @@ def execute(notebook: NotebookNode) -> NotebookNode:
     Raises:
         CellExecutionError: If a cell fails; tells which, and how.
     """
+    metadata = notebook.metadata.copy()
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
             notebook,
@@ -60,6 +61,7 @@ def execute(notebook: NotebookNode) -> NotebookNode:
             record_timing=False,
             coalesce_streams=True,
         ).execute()
+    notebook.metadata = metadata  # the kernel wrote its version into it
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
