@@ -23,7 +23,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: tutorial
 tutorial: $(READY_TUTORIAL) ## Set up, and open the tutorial in Jupyter
-	$(BIN)/jupyter lab $(AS_ROOT) $(ARGS) notebooks/tutorial.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks/tutorial.ipynb $(ARGS)
 
 .PHONY: notebooks
 notebooks: $(READY_DEV) ## Make the notebooks from their text, by running them (three minutes)
