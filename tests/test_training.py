@@ -45,11 +45,11 @@ class Silent(TrainingProgress):
             self.act()
 
 
-def train_until_stopped(folder: Path) -> Run:
+def train_until_stopped(folder: Path, recipe: Recipe = SMALL) -> Run:
     """A run that got a SIGTERM in its first epoch, and saved itself."""
     stop = Silent(1, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Interrupted):
-        train(SMALL, out=folder, progress=stop)
+        train(recipe, out=folder, progress=stop)
     return Run(folder)
 
 
