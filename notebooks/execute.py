@@ -32,7 +32,12 @@ def read_text(path: Path) -> NotebookNode:
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # drawn at random otherwise
     notebook.metadata = {
-        "jupytext": {"formats": "ipynb,py:percent"},
+        "jupytext": {
+            "formats": "ipynb,py:percent",
+            # The text holds cells only. What Jupyter saves there is then what we have.
+            "notebook_metadata_filter": "-all",
+            "cell_metadata_filter": "-all",
+        },
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
         "digits": {"sources": digest(notebook)},

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jupytext
 import nbformat
 import pytest
 import requests
@@ -64,6 +65,8 @@ def test_notebooks_are_made_of_their_texts(text: Path) -> None:
         (cell.cell_type, cell.source) for cell in fresh.cells
     ], OUTDATED
     assert kept.metadata == fresh.metadata, OUTDATED
+    # Where they differ to jupytext, Jupyter opens neither.
+    assert jupytext.writes(kept, fmt="py:percent") == text.read_text(), OUTDATED
 
 
 def test_notebooks_are_kept_with_all_outputs_and_small(text: Path) -> None:
