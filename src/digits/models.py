@@ -134,7 +134,7 @@ def register_network(name: str) -> Callable[[Make], Make]:
         ... class Linear(nn.Sequential):
         ...     def __init__(self):
         ...         super().__init__(nn.Flatten(), nn.Linear(784, 10))
-        >>> run = digits.train("compact", network="linear")  # doctest: +SKIP
+        >>> run = digits.train("compact", name="linear", network="linear")  # doctest: +SKIP
     """
     if not isinstance(name, str):
         raise InvalidInput(
