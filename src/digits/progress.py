@@ -1,4 +1,4 @@
-"""What a training run says while it goes on: a live line on a terminal, plain lines elsewhere."""
+"""What a training run says while it goes on: a line an epoch, and one that changes meanwhile."""
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -7,15 +7,19 @@ from digits.run import EpochRecord
 
 
 class TrainingProgress:
-    """Prints a line an epoch and, on a terminal, the state of the epoch that is running.
+    """Prints a line an epoch and, in a terminal or notebook, the state of the one that is running.
 
     Args:
-        console: Where to print; a terminal gets a live line besides.
+        console: Where to print; standard output if not given.
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or _console()
+        self.console = console or Console()
         self._live: Progress | None = None
+        self._in_notebook = console is None and self.console.is_jupyter
+        if self._in_notebook:
+            # As it comes, rich would make a block of HTML of each line.
+            self.console = Console(force_jupyter=False, force_terminal=False)
 
     def start(self, title: str, *, num_epochs: int, num_steps: int, num_steps_done: int) -> None:
         """Say what begins.
@@ -26,7 +30,7 @@ class TrainingProgress:
             num_steps: Of the whole run.
             num_steps_done: Of them, done before (a resumed run).
         """
-        self._num_epochs = num_epochs
+        self._num_epochs, self._num_steps = num_epochs, num_steps
         self.console.print(title, markup=False, emoji=False, highlight=False, soft_wrap=True)
         if self.console.is_terminal:
             self._live = Progress(
@@ -54,6 +58,15 @@ class TrainingProgress:
                 loss=loss,
                 speed=images_per_second,
             )
+        elif self._in_notebook:
+            # What comes next is written over it; a notebook's output can do that much.
+            print(
+                f"epoch {epoch:>2}/{self._num_epochs}  {num_steps_done / self._num_steps:4.0%}  "
+                f"loss {loss:.4f}  {images_per_second:,.0f} images/s",
+                end="\r",
+                file=self.console.file,
+                flush=True,
+            )
 
     def epoch(self, record: EpochRecord, *, images_per_second: float) -> None:
         """Print the line of an epoch that ended."""
@@ -74,10 +87,3 @@ class TrainingProgress:
         if self._live:
             self._live.stop()
             self._live = None
-
-
-def _console() -> Console:
-    console = Console()
-    if console.is_jupyter:  # rich would make a block of HTML of each line
-        console = Console(force_jupyter=False, force_terminal=False)
-    return console
