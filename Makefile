@@ -1,4 +1,4 @@
-# The two that matter: `make train` and `make test`. Both work from nothing, and again.
+# What matters: `make train`, `make tutorial`, `make test`. All work from nothing, and again.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,6 +55,7 @@ $(READY_TUTORIAL): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tutorial]'
 	@touch $@
 
+# What developers need contains what the tutorial needs.
 $(READY_DEV): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
+	@touch $(READY_TUTORIAL) $@

@@ -142,6 +142,7 @@ def test_a_trial_leaves_batch_norm_and_the_random_numbers_alone() -> None:
     torch.manual_seed(0)
     make()
     assert torch.equal(after, torch.rand(3))
+    assert all(parameter.grad is None for parameter in model.parameters())
     buffers = dict(model.named_buffers())
     assert int(buffers["network.1.num_batches_tracked"]) == 0
     assert buffers["network.1.running_mean"].tolist() == [0, 0]
@@ -159,16 +160,35 @@ class Viewing(nn.Module):
         return maps.view(len(x), -1)[:, :10]
 
 
+class TwoInTraining(nn.Linear):
+    """Gives what auxiliary heads give: more than logits, but in training only."""
+
+    def __init__(self) -> None:
+        super().__init__(784, 10)
+
+    def forward(self, x: Tensor) -> Any:
+        logits = super().forward(x.flatten(1))
+        return (logits, logits) if self.training else logits
+
+
 class InPairs(nn.Linear):
     def forward(self, x: Tensor) -> Any:
         return super().forward(x), x
 
 
+def forgets() -> Any:
+    """Makes a network, and does not return it."""
+    nn.Linear(784, 10)
+
+
 MISFITS: dict[str, tuple[Callable[[], nn.Module], str]] = {
-    "three channels": (lambda: nn.Conv2d(3, 10, 28), "fails on images .*expected input.*channels"),
+    "three channels": (lambda: nn.Conv2d(3, 10, 28), "fails on two images: .*channels"),
+    "arguments missing": (lambda: nn.Linear(), "can't be made: TypeError"),  # type: ignore[call-arg]
+    "nothing made": (forgets, "expected an nn.Module, found NoneType"),
+    "two in training": (TwoInTraining, "fails in training mode on two images"),
     "wrong size": (
         lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4 * 28 * 28, 10)),
-        "fails on images .*cannot be multiplied",
+        "fails on two images: RuntimeError: .*cannot be multiplied",
     ),
     "view": (Viewing, r"Use \.reshape"),
     "nine classes": (

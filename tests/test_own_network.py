@@ -14,7 +14,8 @@ from digits.models import NETWORKS, build_model, register_network
 from digits.recipe import Recipe
 from digits.report import write_report
 from digits.run import Run
-from digits.training import resume, train
+from digits.training import Interrupted, resume, train
+from tests.test_models import TwoInTraining
 from tests.test_training import Silent, train_until_stopped
 
 RECIPE = Recipe(
@@ -52,6 +53,19 @@ class Tied(nn.Module):
         return total
 
 
+class ThreeChannels(nn.Module):
+    """Takes the image three times, as networks for photos do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 4, 5), nn.Linear(2304, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.conv(x.expand(-1, 3, -1, -1)).relu()
+        logits: Tensor = self.last(maps.flatten(1))
+        return logits
+
+
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
     """`own` is known, and gone after each test."""
@@ -64,11 +78,10 @@ def registered(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has not registered it."""
-    known = {name: make for name, make in NETWORKS.items() if name != "own"}
-    monkeypatch.setattr("digits.models.NETWORKS", known)
+    monkeypatch.setattr("digits.models.NETWORKS", dict(NETWORKS))
 
 
-@pytest.mark.parametrize("make", [Own, Tied], ids=["branches", "tied weights"])
+@pytest.mark.parametrize("make", [Own, Tied, ThreeChannels])
 def test_it_is_trained_evaluated_reported_and_loaded(
     make: Callable[[], nn.Module], tmp_path: Path, blob_set: DigitSet
 ) -> None:
@@ -95,8 +108,9 @@ def test_recipes_with_it_are_compared_with_others(tmp_path: Path) -> None:
     assert difference.interval[0] <= difference.mean <= difference.interval[1]
 
 
-def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_says_how_to_go_on_and_does(tmp_path: Path) -> None:
     run = train_until_stopped(tmp_path / "stopped", RECIPE)
+    assert str(Interrupted(run)).endswith(f"digits.resume('{run.folder}')")
     whole = train(RECIPE, out=tmp_path / "whole", progress=Silent())
     resume(run.folder, progress=Silent())
     assert run.model_path.read_bytes() == whole.model_path.read_bytes()
@@ -124,13 +138,14 @@ def test_a_run_of_a_network_that_has_changed_says_so(tmp_path: Path) -> None:
 
 
 def test_a_network_that_does_not_fit_leaves_no_run_behind(tmp_path: Path) -> None:
-    register_network("own")(lambda: nn.Linear(28, 10))
-    with pytest.raises(InvalidInput, match="expected logits"):
-        train(RECIPE, out=tmp_path / "run", progress=Silent())
-    assert list(tmp_path.iterdir()) == []
+    for misfit in (nn.Linear(28, 10), TwoInTraining()):
+        register_network("own")(lambda misfit=misfit: misfit)
+        with pytest.raises(InvalidInput, match="Network 'own'"):
+            train(RECIPE, out=tmp_path / "run", progress=Silent())
+        assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_of_any_type_are_kept(tmp_path: Path) -> None:
+def test_the_values_of_weights_of_any_type_are_kept(tmp_path: Path) -> None:
     model = build_model("own", mean=0.5, std=0.5).bfloat16()
     run = Run.create(tmp_path / "run", RECIPE.override(mean=0.5, std=0.5), {})
     run.save_model(model)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -110,7 +111,9 @@ def test_figures_are_as_wide_as_a_page_shows_them() -> None:
 @pytest.mark.parametrize("name", ["learning curves", "confusion matrix"])
 def test_drawing_neither_follows_nor_changes_the_user_s_settings(name: str) -> None:
     plain = plots.to_png(FIGURES[name]())
-    with matplotlib.rc_context({"font.size": 30, "axes.grid": True, "image.cmap": "jet"}):
+    theirs: Any = {"font.size": 30, "axes.grid": True, "image.cmap": "jet"}
+    theirs |= {"savefig.bbox": "tight", "savefig.transparent": True}
+    with matplotlib.rc_context(theirs):
         before = dict(matplotlib.rcParams)
         assert plots.to_png(FIGURES[name]()) == plain
         assert dict(matplotlib.rcParams) == before
@@ -169,6 +172,12 @@ def test_receptive_fields_are_squares_of_their_size_in_the_middle() -> None:
     (square,) = axes.patches
     assert isinstance(square, Rectangle)
     assert (*square.get_xy(), square.get_width(), square.get_height()) == (6.5, 6.5, 14, 14)
+
+
+def test_lines_show_every_series() -> None:
+    many = {f"no. {i}": ([0, 1], [i, i]) for i in range(12)}
+    axes = plots.lines(many, x_label="x", y_label="y").axes[0]
+    assert [line.get_label() for line in axes.lines] == list(many)
 
 
 def test_the_best_setting_stands_out() -> None:
@@ -257,7 +266,8 @@ def none(tensor: Tensor) -> Tensor:
         lambda: plots.receptive_fields(IMAGES[0], {}),
         lambda: plots.lines({}, x_label="x", y_label="y"),
         lambda: plots.settings({}),
-        lambda: plots.digit_map({}, none(LABELS)),
+        lambda: plots.digit_map({}, LABELS),
+        lambda: plots.digit_map({"PCA": torch.zeros(0, 2)}, none(LABELS)),
         lambda: plots.gallery(none(IMAGES), []),
         lambda: plots.seeds({}),
     ],

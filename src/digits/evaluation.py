@@ -1,6 +1,7 @@
 """From a network and a split to predictions, from those to metrics, and from runs to claims."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -82,7 +83,7 @@ def evaluate(
 
     Raises:
         InvalidInput: If there is no run, or `split` is none.
-        DigitsError: If a run is unfinished or damaged.
+        DigitsError: If a run is unfinished or damaged, or its network is not registered here.
 
     Example:
         >>> import digits
@@ -92,7 +93,7 @@ def evaluate(
     """
     if not isinstance(split, Split):
         raise InvalidInput(f"Expected a Split such as mnist.test, found {type(split).__name__}.")
-    members = _opened([runs] if isinstance(runs, Run | str | Path) else runs)
+    members = _opened(runs)
     if not members:
         raise InvalidInput("Expected at least one run, found none.")
     logits = [
@@ -143,18 +144,20 @@ def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]
 
 def _accuracies(runs: Sequence[Run | str | Path]) -> list[float]:
     opened = _opened(runs)
-    recipes = [run.recipe for run in opened]
-    for recipe in recipes[1:]:
-        if recipe.override(seed=recipes[0].seed) != recipes[0]:
-            raise InvalidInput(
-                "Expected runs of one recipe that differ in their seed only, found others: "
-                f"{recipes[0].name!r} and {recipe.name!r}, or changed fields."
-            )
-    seeds = [recipe.seed for recipe in recipes]
+    facts = [asdict(run.recipe) | {"parameters": run.summary["parameters"]} for run in opened]
+    seeds = [fact.pop("seed") for fact in facts]
+    for fact in facts[1:]:
+        for name, value in fact.items():
+            if value != facts[0][name]:
+                raise InvalidInput(
+                    "Expected runs of one recipe that differ in their seed only, found "
+                    f"{name} {facts[0][name]!r} and {value!r}."
+                )
     if len(set(seeds)) < len(seeds):
         raise InvalidInput(f"Expected a different seed for each run, found {seeds}.")
     return [float(run.summary["test"]["accuracy"]) for run in opened]
 
 
-def _opened(runs: Sequence[Run | str | Path]) -> list[Run]:
-    return [run if isinstance(run, Run) else Run(run) for run in runs]
+def _opened(runs: Run | str | Path | Sequence[Run | str | Path]) -> list[Run]:
+    several = [runs] if isinstance(runs, Run | str | Path) else runs
+    return [run if isinstance(run, Run) else Run(run) for run in several]

@@ -81,14 +81,16 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of values that chance moves, such as the accuracy over seeds."""
+    """A mean of values that chance moves, or the difference of two: accuracies over seeds, say."""
 
     mean: float
+    """On the scale of the values; of a difference, the first mean minus the second."""
     standard_error: float
     """Of the mean."""
     interval: tuple[float, float]
-    """95 % interval of the mean (Student's t): wide when there are few values."""
+    """95 % interval of the mean (Student's t). With few values it is wide, and may pass 1."""
     num_values: int
+    """Of a difference, those of the smaller sample."""
 
 
 def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Metrics:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
@@ -118,10 +119,12 @@ def register_network(name: str) -> Callable[[Make], Make]:
     """Make a network of one's own known by a name, for `digits.train` and all that comes after.
 
     It goes above the class. The class is called without arguments; it gets normalised pixels,
-    float32 (n, 1, 28, 28), and gives ten logits an image, like `nn.Module`s everywhere.
+    float32 (n, 1, 28, 28), and gives ten logits an image, like `nn.Module`s everywhere. It works in
+    Python only: the command `digits` knows no code of yours.
 
-    A run keeps the name, not the code: whoever loads the run registers the network first. The same
-    name may be given again, as when a notebook's cell is run twice; the last one counts.
+    A run keeps the name, not the code: whoever loads the run registers the network first, and the
+    same one, as weights that fit tell nothing of how they are used. A name may be given again, as
+    when a notebook's cell is run twice; the last one counts.
 
     Args:
         name: What recipes call it; not that of a network that comes with the package.
@@ -156,7 +159,15 @@ class RegisteredNetwork(nn.Sequential):
     def __init__(self, name: str, make: Callable[[], nn.Module], mean: float, std: float) -> None:
         super().__init__()
         self.normalize = Normalize(mean, std)
-        self.network = make()
+        try:
+            network = make()
+        except Exception as error:
+            raise InvalidInput(f"Network {name!r} can't be made: {_reason(error)}") from error
+        if not isinstance(network, nn.Module):
+            raise InvalidInput(
+                f"Network {name!r}: expected an nn.Module, found {type(network).__name__}."
+            )
+        self.network = network
         _expect_logits(self, name)
 
 
@@ -164,7 +175,7 @@ def _expect_logits(model: nn.Module, name: str) -> None:
     """Try a network on two images, before time is spent on it. Lazy layers get their sizes here.
 
     Raises:
-        InvalidInput: If it can't take them, gives no logits, or has nothing to learn.
+        InvalidInput: If it can't take them, gives no logits, or can't learn.
     """
     pixels = torch.randint(0, 256, (2, 1, 28, 28), generator=torch.Generator().manual_seed(0))
     try:
@@ -172,22 +183,35 @@ def _expect_logits(model: nn.Module, name: str) -> None:
             model.eval()(pixels)
             # As in training: with the channels last, `view` fails where `reshape` does not.
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            logits = model(pixels.contiguous(memory_format=torch.channels_last))
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        reason = " ".join(str(error).split())
-        raise InvalidInput(f"Network {name!r} fails on images (2, 1, 28, 28): {reason}") from error
-    model.train()
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+            logits = model(pixels)
+    except Exception as error:
+        raise InvalidInput(f"Network {name!r} fails on two images: {_reason(error)}") from error
     if not isinstance(logits, Tensor) or logits.shape != (2, NUM_CLASSES):
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise InvalidInput(
             f"Network {name!r}: expected logits (2, {NUM_CLASSES}) for two images, found {found}."
         )
-    if bool((logits >= 0).all()) and torch.allclose(logits.sum(dim=1), torch.ones(2)):
+    if bool((logits >= 0).all()) and torch.allclose(logits.float().sum(dim=1), torch.ones(2)):
         raise InvalidInput(
             f"Network {name!r}: expected logits, found probabilities; leave its softmax away."
         )
     if count_parameters(model) == 0:
         raise InvalidInput(f"Network {name!r}: expected parameters to train, found none.")
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            F.cross_entropy(model.train()(pixels).float(), torch.tensor([0, 1])).backward()
+    except Exception as error:
+        raise InvalidInput(
+            f"Network {name!r} fails in training mode on two images: {_reason(error)}"
+        ) from error
+    model.load_state_dict(before)  # batch normalisation has counted these images
+    model.zero_grad()
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def build_model(name: str, *, mean: float, std: float) -> nn.Module:
@@ -207,7 +231,7 @@ def build_model(name: str, *, mean: float, std: float) -> nn.Module:
     if name not in NETWORKS:
         raise InvalidInput(
             f"No network is called {name!r}; {suggest(name, NETWORKS)} "
-            "Your own is registered first, with digits.register_network."
+            "Your own is registered first, in Python, with digits.register_network."
         )
     return NETWORKS[name](mean, std)
 

@@ -59,14 +59,12 @@ class TrainingProgress:
                 speed=images_per_second,
             )
         elif self._in_notebook:
-            # What comes next is written over it; a notebook's output can do that much.
-            print(
+            state = (
                 f"epoch {epoch:>2}/{self._num_epochs}  {num_steps_done / self._num_steps:4.0%}  "
-                f"loss {loss:.4f}  {images_per_second:,.0f} images/s",
-                end="\r",
-                file=self.console.file,
-                flush=True,
+                f"loss {loss:.4f}  {images_per_second:,.0f} images/s"
             )
+            # What comes next is written over it, as far as it goes: so all are of one length.
+            print(f"{state:<60}", end="\r", file=self.console.file, flush=True)
 
     def epoch(self, record: EpochRecord, *, images_per_second: float) -> None:
         """Print the line of an epoch that ended."""

@@ -29,7 +29,7 @@ NUM_COPIES = 21
 NUM_PREDICTIONS = 6
 """Ordinary ones, and as many of those the network is least sure of."""
 NUM_MISTAKES = 24
-NO_CONVOLUTION = "There are none: this network has no convolutions."
+NO_CONVOLUTION = "There are none to show: this network has no nn.Conv2d layers."
 SALIENCY_SAMPLES = 10
 SALIENCY_NOISE = 0.15 * 255
 """In pixel values; 10 to 20 % of the range is what the SmoothGrad paper advises."""
@@ -110,8 +110,8 @@ def write_report(run: Run | str | Path, *, device: str = "auto") -> Path:
         The report, `run.report_path`. The figures are in `run.figures_path`.
 
     Raises:
-        DigitsError: If the run is not finished or is damaged, the data can't be had, or the folder
-            can't be written.
+        DigitsError: If the run is not finished or is damaged, its network is not registered here,
+            the data can't be had, or the folder can't be written.
     """
     run = run if isinstance(run, Run) else Run(run)
     material = Material(run, load(run.recipe.dataset), device=device)
@@ -341,7 +341,10 @@ def _filters(material: Material) -> Illustration:
         weights = first_filters(material.model)
     except InvalidInput:
         return Illustration(name, title, NO_CONVOLUTION)
-    count, _, height, width = weights.shape
+    count, channels, height, width = weights.shape
+    if channels != 1:
+        caption = f"They are not shown: they look at {channels} channels, not at the image itself."
+        return Illustration(name, title, caption)
     return Illustration(
         name=name,
         title=title,

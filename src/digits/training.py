@@ -25,7 +25,7 @@ from digits.hardware import (
     select_device,
     select_precision,
 )
-from digits.models import count_parameters
+from digits.models import BUILT_IN, count_parameters
 from digits.progress import TrainingProgress
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from digits.run import Run, expect_absent
@@ -36,7 +36,10 @@ class Interrupted(KeyboardInterrupt):
     """The run was stopped from outside, and saved; `run` can be resumed."""
 
     def __init__(self, run: Run) -> None:
-        super().__init__(f"Stopped and saved. Go on with: digits train --resume {run.folder}")
+        # The command knows no network that a user registered.
+        known = run.recipe.network in BUILT_IN
+        how = f"digits train --resume {run.folder}" if known else f"digits.resume('{run.folder}')"
+        super().__init__(f"Stopped and saved. Go on with: {how}")
         self.run = run
 
 
@@ -95,7 +98,7 @@ def resume(
         progress: Where to say how it goes; standard output if not given.
 
     Raises:
-        InvalidInput: If there is no run at `folder`.
+        InvalidInput: If there is no run at `folder`, or its network is not registered here.
         DigitsError: If it is damaged, of another format, or being trained by another process.
         Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
     """

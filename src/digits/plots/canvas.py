@@ -76,7 +76,8 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def to_png(figure: Figure, *, dots_per_inch: int | None = None) -> bytes:
     """Render a figure, `DOTS_PER_INCH` fine unless told otherwise."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dots_per_inch or DOTS_PER_INCH)
+    with style.context(["default", STYLE]):  # savefig has settings of its own
+        figure.savefig(buffer, format="png", dpi=dots_per_inch or DOTS_PER_INCH)
     return buffer.getvalue()
 
 

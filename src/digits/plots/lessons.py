@@ -1,6 +1,7 @@
 """Figures that explain: what a layer computes, how a loss behaves, how results compare."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from jaxtyping import Float, Int, Num
@@ -204,7 +205,7 @@ def lines(
     expect_some(len(series))
     figure = new_figure(2.8)
     axes = figure.subplots()
-    for colour, (name, (x, y)) in zip(COLOURS, series.items(), strict=False):
+    for colour, (name, (x, y)) in zip(cycle(COLOURS), series.items(), strict=False):
         marker = "o" if len(x) <= 20 else None
         axes.plot(x, y, color=colour, marker=marker, markersize=4, label=name)
     if log_x:
@@ -261,7 +262,7 @@ def digit_map(maps: Mapping[str, Float[Tensor, "n 2"]], labels: Int[Tensor, " n"
         maps: Name of the map to the points' places.
         labels: True digits. (n,)
     """
-    expect_some(len(labels))
+    expect_some(min(len(maps), len(labels)))
     figure = new_figure(0.4 + 6.6 / len(maps))
     palette = colormaps["tab10"]
     for axes, (name, points) in zip(
