@@ -1,6 +1,6 @@
 """Make the notebooks from their text: run every cell in a fresh kernel, and keep what it gives.
 
-    python notebooks/execute.py [tutorial.py ...]
+    python notebooks/execute.py [tutorial]
 
 `NAME.py` is what one edits and reviews, `NAME.ipynb` what people open.
 """
@@ -83,8 +83,11 @@ def _as_seen(text: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("texts", nargs="*", type=Path, help="which (default: all)")
-    for path in parser.parse_args().texts or texts():
+    names = [path.stem for path in texts()]
+    parser.add_argument("name", nargs="?", choices=names, help="which (default: all)")
+    chosen = parser.parse_args().name
+    for name in [chosen] if chosen else names:
+        path = HERE / f"{name}.py"
         notebook = execute(read_text(path))
         target = path.with_suffix(".ipynb")
         write_atomic(target, (writes(notebook) + "\n").encode())

@@ -336,7 +336,21 @@ plots.lines(
 # What the rule is worth, measured: 150 steps from the same weights, on the same batches, with the
 # plain rule at two rates and with Adam.
 
+
 # %%
+def train_briefly(model, optimizer, num_steps):
+    """Train on batches of 64. Gives, for each ten steps, their end and the mean of their losses."""
+    losses = []
+    for batch, answers in zip(few_images.split(64)[:num_steps], few_labels.split(64)):
+        loss = F.cross_entropy(model(batch), answers)  # the mean over the batch
+        optimizer.zero_grad()  # forget the gradients of the last step
+        loss.backward()  # compute new ones
+        optimizer.step()  # move the weights
+        losses.append(loss.item())
+    # Single batches jump too much to be looked at.
+    return range(10, num_steps + 1, 10), np.reshape(losses, (-1, 10)).mean(axis=1)
+
+
 optimizers = {
     # `lambda` makes a function without a name: here, from weights to the optimizer of them.
     "plain, rate 0.001": lambda weights: torch.optim.SGD(weights, lr=0.001),
@@ -347,16 +361,7 @@ curves = {}
 for name, make in optimizers.items():
     torch.manual_seed(0)
     model = nn.Sequential(Normalize(), nn.Flatten(), nn.Linear(784, 10)).to(device)
-    optimizer = make(model.parameters())
-    losses = []
-    for batch, answers in zip(few_images[:9_600].split(64), few_labels[:9_600].split(64)):
-        loss = F.cross_entropy(model(batch), answers)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    # The mean of fifteen steps each; single batches jump too much to be looked at.
-    curves[name] = (list(range(15, 151, 15)), np.reshape(losses, (10, 15)).mean(axis=1))
+    curves[name] = train_briefly(model, make(model.parameters()), num_steps=150)
 
 plots.lines(curves, x_label="steps of 64 images", y_label="loss (nats)")
 
@@ -741,14 +746,7 @@ for name, first_layer in {"0 to 255": Raw(), "0 to 1": Scaled(), "normalised": N
     model = Compact().to(device)
     model.normalize = first_layer
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    losses = []
-    for batch, answers in zip(few_images[:3_840].split(64), few_labels[:3_840].split(64)):
-        loss = F.cross_entropy(model(batch), answers)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    curves[name] = (list(range(10, 61, 10)), np.reshape(losses, (6, 10)).mean(axis=1))
+    curves[name] = train_briefly(model, optimizer, num_steps=60)
 
 plots.lines(curves, x_label="steps of 64 images", y_label="loss (nats)")
 
