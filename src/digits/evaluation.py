@@ -144,7 +144,7 @@ def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]
 
 def _accuracies(runs: Sequence[Run | str | Path]) -> list[float]:
     opened = _opened(runs)
-    facts = [asdict(run.recipe) | {"parameters": run.summary["parameters"]} for run in opened]
+    facts = [asdict(run.recipe) | {"parameters": run.summary.get("parameters")} for run in opened]
     seeds = [fact.pop("seed") for fact in facts]
     for fact in facts[1:]:
         for name, value in fact.items():

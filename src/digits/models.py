@@ -168,10 +168,10 @@ class RegisteredNetwork(nn.Sequential):
                 f"Network {name!r}: expected an nn.Module, found {type(network).__name__}."
             )
         self.network = network
-        _expect_logits(self, name)
+        _try_out(self, name)
 
 
-def _expect_logits(model: nn.Module, name: str) -> None:
+def _try_out(model: nn.Module, name: str) -> None:
     """Try a network on two images, before time is spent on it. Lazy layers get their sizes here.
 
     Raises:

@@ -24,8 +24,11 @@ BLUE = "#0072B2"
 ORANGE = "#D55E00"
 SOFT = "#5c6773"
 """For notes beside what is to be seen."""
+PALE = "#e6e9ed"
+"""For lines that lead the eye and are not to be seen."""
 
 STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
     "axes.edgecolor": "#8a94a0",
     "axes.labelcolor": INK,
     "axes.labelsize": 10,
@@ -33,6 +36,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.titlesize": 10,
     "font.size": 10,
+    "grid.color": PALE,
     "image.interpolation": "nearest",
     "legend.frameon": False,
     "text.color": INK,

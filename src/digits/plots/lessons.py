@@ -19,6 +19,7 @@ from digits.plots.canvas import (
     GREY,
     INK,
     ORANGE,
+    PALE,
     SOFT,
     expect_some,
     new_figure,
@@ -26,7 +27,6 @@ from digits.plots.canvas import (
     styled,
 )
 
-GRID_COLOUR = "#e6e9ed"
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#8a94a0")
 
 
@@ -91,16 +91,9 @@ def convolution(
     right.add_patch(_frame(column, row, 1))
     total = _sign(float(output[row, column]), 3)
     right.set_title(f"output, {output.shape[0]}×{output.shape[1]}; here {total}")
-    for start, end, place in ((left, middle, "right"), (middle, right, "left")):
-        beginning = (column + size - 0.5, row + size / 2 - 0.5)
-        a, b = (beginning, (-0.5, size / 2 - 0.5)) if place == "right" else (
-            (size - 0.5, size / 2 - 0.5), (column - 0.5, row))  # fmt: skip
-        figure.add_artist(
-            ConnectionPatch(
-                a, b, "data", "data", axesA=start, axesB=end, color=ORANGE, linewidth=1,
-                arrowstyle="-|>",
-            )
-        )  # fmt: skip
+    entry, exit = (-0.5, size / 2 - 0.5), (size - 0.5, size / 2 - 0.5)
+    _point(left, (column + size - 0.5, row + size / 2 - 0.5), middle, entry)
+    _point(middle, exit, right, (column - 0.5, row))
     return figure
 
 
@@ -214,8 +207,7 @@ def lines(
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.grid(axis="y", color=GRID_COLOUR)
-    axes.set_axisbelow(True)
+    axes.grid(axis="y")
     if len(series) > 1:
         axes.legend()
     return figure
@@ -247,8 +239,7 @@ def settings(grids: Mapping[str, Mapping[str, float]]) -> Figure:
         axes.margins(y=0.28)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 1])
-        axes.grid(axis="y", color=GRID_COLOUR)
-        axes.set_axisbelow(True)
+        axes.grid(axis="y")
     for axes in places[len(grids) :]:
         axes.set_axis_off()
     return figure
@@ -274,7 +265,7 @@ def digit_map(maps: Mapping[str, Float[Tensor, "n 2"]], labels: Int[Tensor, " n"
         axes.set_title(name)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.spines[:].set(visible=True, color=GRID_COLOUR)
+        axes.spines[:].set(visible=True, color=PALE)
         axes.set_box_aspect(1)
     return figure
 
@@ -294,7 +285,7 @@ def gallery(images: Num[Tensor, "n h w"], titles: Sequence[str], *, num_columns:
     for i, (image, title) in enumerate(zip(images, titles, strict=True)):
         axes = figure.add_subplot(num_rows, num_columns, i + 1)
         show_digits(axes, image.numpy())
-        axes.spines[:].set(visible=True, color=GRID_COLOUR)
+        axes.spines[:].set(visible=True, color=PALE)
         axes.set_title(title, fontsize=9, pad=3)
     return figure
 
@@ -318,8 +309,7 @@ def seeds(accuracies: Mapping[str, Sequence[float]]) -> Figure:
     axes.set_ylim(len(accuracies) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=1))
-    axes.grid(axis="x", color=GRID_COLOUR)
-    axes.set_axisbelow(True)
+    axes.grid(axis="x")
     axes.set_xlabel("test accuracy")
     figure.legend(
         handles=[
@@ -331,6 +321,15 @@ def seeds(accuracies: Mapping[str, Sequence[float]]) -> Figure:
         ncols=3,
     )
     return figure
+
+
+def _point(start: Axes, place: tuple[float, float], end: Axes, target: tuple[float, float]) -> None:
+    """Draw an arrow from a place in one picture to one in another."""
+    start.figure.add_artist(
+        ConnectionPatch(
+            place, target, "data", "data", axesA=start, axesB=end, color=ORANGE, arrowstyle="-|>"
+        )
+    )
 
 
 def _frame(
