@@ -120,7 +120,7 @@ def train_classic(seed: int, num_epochs: int, turns: Connection) -> None:
     """Train as `digits train` does; send the seconds of each epoch, then the summary."""
 
     class Turns(TrainingProgress):
-        def epoch(self, record: EpochRecord, *, images_per_second: float) -> None:
+        def epoch(self, record: EpochRecord) -> None:
             turns.send(record.seconds)
             turns.recv()
 

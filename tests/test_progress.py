@@ -9,8 +9,7 @@ def tell(progress: TrainingProgress) -> None:
     progress.start("a network", num_epochs=1, num_steps=4, num_steps_done=0)
     for step in range(1, 5):
         progress.step(epoch=1, num_steps_done=step, loss=0.5, images_per_second=12345 / step)
-    record = EpochRecord(1, 0.5, 0.9, None, None, 1e-3, 2.0)
-    progress.epoch(record, images_per_second=1000)
+    progress.epoch(EpochRecord(1, 2000, 0.5, 0.9, None, None, 1e-3, 2.0))
     progress.stop()
 
 

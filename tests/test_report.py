@@ -75,7 +75,7 @@ def make_run(folder: Path, test: Any, *, validation: bool = True, **fields: Any)
     model = build_model(recipe.network, mean=0.5, std=0.5)
     run = Run.create(folder, recipe, {})
     loss, accuracy = (0.25, 0.9) if validation else (None, None)
-    run.save_checkpoint({}, [EpochRecord(1, 0.5, 0.8, loss, accuracy, 1e-3, 1.0)])
+    run.save_checkpoint({}, [EpochRecord(1, 1000, 0.5, 0.8, loss, accuracy, 1e-3, 1.0)])
     run.save_model(model)
     run.save_summary(
         {

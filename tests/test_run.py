@@ -12,7 +12,7 @@ import torch
 from digits.errors import DigitsError, InvalidInput
 from digits.models import build_model
 from digits.recipe import Recipe
-from digits.run import EpochRecord, Run
+from digits.run import FORMAT, EpochRecord, Run
 
 RECIPE = Recipe(name="small", network="compact", epochs=1, mean=0.13, std=0.31)
 SUMMARY = {
@@ -25,7 +25,7 @@ SUMMARY = {
 def run(tmp_path: Path) -> Run:
     """A finished run, made without training."""
     run = Run.create(tmp_path / "run", RECIPE, {"tensor": torch.arange(5)})
-    record = EpochRecord(1, 0.5, 0.9, None, None, 0.001, 1.0)
+    record = EpochRecord(1, 1000, 0.5, 0.9, None, None, 0.001, 1.0)
     run.save_checkpoint({"tensor": torch.arange(1000)}, [record])
     run.save_model(build_model("compact", mean=0.13, std=0.31))
     run.save_summary(SUMMARY)
@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> Run:
 def test_a_run_reads_back_what_was_written(run: Run) -> None:
     assert run.is_finished
     assert run.recipe == RECIPE
-    assert run.history == [EpochRecord(1, 0.5, 0.9, None, None, 0.001, 1.0)]
+    assert run.history == [EpochRecord(1, 1000, 0.5, 0.9, None, None, 0.001, 1.0)]
     assert torch.equal(run.load_checkpoint()["tensor"], torch.arange(1000))
     assert run.summary["test"] == SUMMARY["test"]
 
@@ -143,12 +143,12 @@ def test_one_flipped_bit_in_a_binary_file_is_noticed(run: Run, name: str, place:
         "{",
         "[]",
         "null",
-        '{"format": 1}',
-        '{"format": 1, "test": 3}',
+        json.dumps({"format": FORMAT}),
+        json.dumps({"format": FORMAT, "test": 3}),
         "[" * 100_000,
         "\xff",
-        json.dumps({"format": 1, "training_seconds": 1, "test": {"accuracy": 0.9}}),
-        json.dumps({"format": 1, **SUMMARY, "training_seconds": "long"}),
+        json.dumps({"format": FORMAT, "training_seconds": 1, "test": {"accuracy": 0.9}}),
+        json.dumps({"format": FORMAT, **SUMMARY, "training_seconds": "long"}),
     ],
 )
 def test_a_summary_of_another_shape_is_damaged(run: Run, text: str) -> None:
@@ -182,7 +182,7 @@ def test_what_a_killed_process_left_half_written_is_swept_up(run: Run) -> None:
 
 def test_a_run_of_another_format_is_refused_and_says_what_to_do(run: Run) -> None:
     run.summary_path.write_text(json.dumps({"format": 99, **SUMMARY}))
-    with pytest.raises(DigitsError, match="format 99; this version of digits reads 1"):
+    with pytest.raises(DigitsError, match=f"format 99; this version of digits reads {FORMAT}"):
         _ = run.summary
     run.save_checkpoint({"format": 99}, [])
     with pytest.raises(DigitsError, match="format 99"):

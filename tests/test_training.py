@@ -17,7 +17,7 @@ from digits.models import NETWORKS, Normalize, build_model
 from digits.progress import TrainingProgress
 from digits.recipe import Augmentation, Recipe
 from digits.run import Run
-from digits.trainer import AUGMENT, ORDER, build_schedule, train_step
+from digits.trainer import AUGMENT, ORDER, Trainer, build_schedule, train_step
 from digits.training import Interrupted, resume, train
 
 SMALL = Recipe(
@@ -115,10 +115,46 @@ def test_a_step_follows_the_gradient_of_the_mean_cross_entropy() -> None:
     images, labels = torch.rand(8, 1, 28, 28), torch.arange(8)
     loss = F.cross_entropy(model(images), labels)
     expected = linear.weight - 0.1 * torch.autograd.grad(loss, linear.weight)[0]
-    found, num_right = train_step(model, torch.optim.SGD(model.parameters(), 0.1), images, labels)
+    before = model(images).argmax(dim=1)
+    losses, right = train_step(model, torch.optim.SGD(model.parameters(), 0.1), images, labels)
     torch.testing.assert_close(linear.weight, expected)
-    torch.testing.assert_close(found, loss.detach())
-    assert 0 <= int(num_right) <= 8
+    torch.testing.assert_close(losses.mean(), loss.detach())
+    assert torch.equal(right, before == labels)
+
+
+def test_label_smoothing_asks_for_a_little_of_every_digit() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    images, labels = torch.rand(8, 1, 28, 28), torch.arange(8)
+    wanted = 0.8 * F.one_hot(labels, 10) + 0.2 / 10
+    expected = -(wanted * model(images).log_softmax(dim=1)).sum(dim=1)
+    losses, _ = train_step(
+        model, torch.optim.SGD(model.parameters(), 0.1), images, labels, label_smoothing=0.2
+    )
+    torch.testing.assert_close(losses, expected.detach())
+
+
+def test_epochs_after_the_first_train_on_the_images_whose_loss_was_highest(
+    blob_set: DigitSet,
+) -> None:
+    recipe = SMALL.override(mean=0.1, std=0.3, hard_fraction=0.3, epochs=3)
+    trainer = Trainer(recipe, blob_set, torch.device("cpu"))
+    chosen, records = [], []
+    for _ in range(3):
+        losses = trainer.losses.clone()
+        chosen.append(trainer.order.clone())
+        while not trainer.is_epoch_over:
+            trainer.advance()
+        seen = torch.zeros(500, dtype=torch.bool)
+        seen[chosen[-1]] = True
+        assert (losses[seen].min() >= losses[~seen]).all()
+        assert torch.equal(trainer.losses[~seen], losses[~seen]), "what is not seen stays as it was"
+        assert (trainer.losses[seen] != losses[seen]).all()
+        records.append(trainer.end_epoch())
+        assert records[-1].train_loss == pytest.approx(float(trainer.losses.mean()))
+    assert [len(order.unique()) for order in chosen] == [500, 150, 150]
+    assert [record.images for record in records] == [500, 150, 150]
+    assert not torch.equal(chosen[1].sort().values, chosen[1]), "they come in random order"
+    assert trainer.num_steps_done == trainer.num_steps == 8 + 3 + 3
 
 
 @pytest.mark.usefixtures("with_blobs")
@@ -140,9 +176,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
 def test_an_interrupted_run_goes_on_to_the_same_bits(
     tmp_path: Path, schedule: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C in the middle of the second epoch, with dropout, augmentation and every schedule."""
+    """Ctrl-C in the second epoch, with dropout, augmentation, choice of images, each schedule."""
     monkeypatch.setattr("digits.trainer.LOOK_EVERY", 3)
-    recipe = SMALL.override(network="classic", schedule=schedule, optimizer=optimizer)
+    recipe = SMALL.override(
+        network="classic", schedule=schedule, optimizer=optimizer, hard_fraction=0.9
+    )
     whole = train(recipe, out=tmp_path / "whole", progress=Silent())
 
     def press_ctrl_c() -> None:

@@ -41,7 +41,7 @@ class Normalize(nn.Module):
 
     def forward(self, pixels: Num[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
         """Scale pixels from 0–255 to (0–1 - mean) / std."""
-        return (pixels.float() / 255 - self.mean) / self.std
+        return (pixels.float() / 255).sub_(self.mean).div_(self.std)
 
 
 class Classic(nn.Sequential):
@@ -107,10 +107,32 @@ class Compact(nn.Sequential):
         self.fc2 = nn.Linear(64, NUM_CLASSES)
 
 
+class Fast(nn.Sequential):
+    """Made to be trained in a second: stride and pool leave little to compute. 25,194 parameters.
+
+    Two pixels at each edge, with 0.2 % of the ink, are left away.
+    """
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__()
+        self.crop = nn.ZeroPad2d(-2)  # (n, 1, 24, 24)
+        self.normalize = Normalize(mean, std)
+        self.conv1 = nn.Conv2d(1, 32, 5, stride=2, bias=False)  # (n, 32, 10, 10)
+        self.pool1 = nn.MaxPool2d(2)  # (n, 32, 5, 5)
+        self.norm1 = nn.BatchNorm2d(32)
+        self.relu1 = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(32, 64, 3, bias=False)  # (n, 64, 3, 3)
+        self.norm2 = nn.BatchNorm2d(64)
+        self.relu2 = nn.ReLU(inplace=True)
+        self.flatten = nn.Flatten()  # (n, 576)
+        self.fc = nn.Linear(576, NUM_CLASSES)
+
+
 NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
     "classic": Classic,
     "deep": Deep,
     "compact": Compact,
+    "fast": Fast,
 }
 BUILT_IN = frozenset(NETWORKS)
 

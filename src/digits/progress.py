@@ -66,7 +66,7 @@ class TrainingProgress:
             # What comes next is written over it, as far as it goes: so all are of one length.
             print(f"{state:<60}", end="\r", file=self.console.file, flush=True)
 
-    def epoch(self, record: EpochRecord, *, images_per_second: float) -> None:
+    def epoch(self, record: EpochRecord) -> None:
         """Print the line of an epoch that ended."""
         line = (
             f"epoch {record.epoch:>2}/{self._num_epochs}  "
@@ -77,7 +77,8 @@ class TrainingProgress:
                 f"  validation loss {record.validation_loss:.4f}"
                 f"  accuracy {record.validation_accuracy:.2%}"
             )
-        line += f"  {record.seconds:.1f} s  {images_per_second:,.0f} images/s"
+        speed = record.images / record.seconds
+        line += f"  {record.seconds:.1f} s  {speed:,.0f} images/s"
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:

@@ -85,7 +85,7 @@ class Recipe:
     epochs: int = setting("Passes over the training images.", type=int, low=1, high=10_000)
     batch_size: int = setting("Images a step.", default=64, type=int, low=1, high=60_000)
     optimizer: str = setting(
-        "How gradients become steps; sgd has Nesterov momentum 0.9.",
+        "How gradients become steps; sgd is with Nesterov momentum.",
         default="adam",
         type=str,
         choices=("adam", "sgd"),
@@ -93,9 +93,24 @@ class Recipe:
     learning_rate: float = setting(
         "Size of the steps, at its highest.", default=1e-3, type=float, low=1e-8, high=10
     )
+    momentum: float = setting(
+        "Of sgd, or Adam's first beta.", default=0.9, type=float, low=0.05, high=0.949
+    )
+    beta2: float = setting(
+        "Adam's second beta: its memory of squared gradients.",
+        default=0.999, type=float, low=0, high=0.99999,
+    )  # fmt: skip
     schedule: str = setting(
-        "How the learning rate goes on over the run; one_cycle moves the momentum against it.",
+        "How the learning rate goes on over the run; one_cycle moves momentum by 0.05 against it.",
         default="constant", type=str, choices=("constant", "cosine", "one_cycle"),
+    )  # fmt: skip
+    label_smoothing: float = setting(
+        "How much of the right answer's probability is spread over all ten.",
+        default=0.0, type=float, low=0, high=0.9,
+    )  # fmt: skip
+    hard_fraction: float = setting(
+        "Part of the images to train on after the first epoch: those with the highest loss.",
+        default=1.0, type=float, low=0.001, high=1,
     )  # fmt: skip
     validation_size: int = setting(
         "Training images held out to watch; 0 trains on all.",

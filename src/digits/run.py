@@ -41,7 +41,7 @@ from digits.recipe import Recipe, parse_recipe
 SHOWN = ("accuracy", "errors", "images")
 """Numbers of the test that a summary must have."""
 
-FORMAT = 1
+FORMAT = 2
 """Of the run folder. A folder of another format is refused, not misread."""
 
 
@@ -51,8 +51,10 @@ class EpochRecord:
 
     epoch: int
     """From 1."""
+    images: int
+    """That were trained on in this epoch."""
     train_loss: float
-    """Mean over the epoch's images, while learning: with dropout and augmentation."""
+    """Mean over all training images, each when last trained on: with dropout, augmentation."""
     train_accuracy: float
     validation_loss: float | None
     validation_accuracy: float | None

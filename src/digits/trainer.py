@@ -7,12 +7,12 @@ to the same bits as one that was not.
 
 import time
 from dataclasses import asdict
-from math import ceil, isfinite
+from math import ceil, inf, isfinite
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
@@ -38,6 +38,9 @@ LOOK_EVERY = 25
 
 WARMUP = 0.12
 """Part of a one-cycle run in which the learning rate rises. With 1/n, torch fails on n steps."""
+
+MOMENTUM_SWING = 0.05
+"""How far a one-cycle run moves the momentum, up and down, against the learning rate."""
 
 ORDER, AUGMENT = 1, 2
 """Purposes of random numbers, apart from the global generator's (first weights, dropout)."""
@@ -66,28 +69,37 @@ class Trainer:
         model = build_model(recipe.network, mean=recipe.mean, std=recipe.std)
         self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
         self.optimizer = _build_optimizer(recipe, self.model, device)
-        self.schedule = build_schedule(
-            recipe, self.optimizer, recipe.epochs * self.num_steps_per_epoch
-        )
+        self.schedule = build_schedule(recipe, self.optimizer, self.num_steps)
         self.augment_generator = torch.Generator().manual_seed(derive_seed(recipe.seed, AUGMENT))
         self.history: list[EpochRecord] = []
+        # Of each training image, when it was last trained on.
+        self.losses = torch.full((len(split),), inf, device=device)
+        self.right = torch.zeros(len(split), dtype=torch.bool, device=device)
         self._begin_epoch()
 
     def _begin_epoch(self) -> None:
+        started = time.perf_counter()
         self.model.train()
         self.step = 0
-        self.seconds = 0.0
-        # Sums stay on the device: asking for them at each step would make it wait.
+        # The sum stays on the device: asking for it at each step would make it wait.
         self.loss_sum = torch.zeros((), device=self.device)
-        self.num_right = torch.zeros((), dtype=torch.int64, device=self.device)
-        self._batches = self._shuffle()
+        self.order = self._choose_images()
+        self.seconds = time.perf_counter() - started
 
-    def _shuffle(self) -> tuple[Int[Tensor, " batch"], ...]:
-        """Indices of each batch of the running epoch; its seed alone decides, so none are saved."""
+    def _choose_images(self) -> Int[Tensor, " n"]:
+        """Indices of the images of the running epoch, in the order in which they come.
+
+        Source: for training on the hardest, Jiang et al. 2019, arXiv:1910.00762. The losses are
+        those of the last time that an image was trained on, so choosing costs nothing.
+        """
+        hardest = self.losses.topk(self._num_images(self.epoch)).indices.sort().values
         seed = derive_seed(self.recipe.seed, ORDER, self.epoch)
-        order = torch.randperm(len(self.split), generator=torch.Generator().manual_seed(seed))
-        batches: tuple[Tensor, ...] = order.to(self.device).split(self.recipe.batch_size)
-        return batches
+        shuffled = torch.randperm(len(hardest), generator=torch.Generator().manual_seed(seed))
+        return hardest[shuffled.to(self.device)]
+
+    def _num_images(self, epoch: int) -> int:
+        fraction = 1.0 if epoch == 1 else self.recipe.hard_fraction
+        return ceil(fraction * len(self.split))
 
     @property
     def epoch(self) -> int:
@@ -95,19 +107,22 @@ class Trainer:
         return len(self.history) + 1
 
     @property
-    def num_steps_per_epoch(self) -> int:
-        """The last batch of an epoch may be smaller."""
-        return ceil(len(self.split) / self.recipe.batch_size)
+    def num_steps(self) -> int:
+        """Of the whole run. The last batch of an epoch may be smaller."""
+        return sum(
+            ceil(self._num_images(epoch) / self.recipe.batch_size)
+            for epoch in range(1, self.recipe.epochs + 1)
+        )
 
     @property
     def num_steps_done(self) -> int:
         """Of the whole run."""
-        return len(self.history) * self.num_steps_per_epoch + self.step
+        return self.schedule.last_epoch
 
     @property
     def is_epoch_over(self) -> bool:
-        """Whether every training image was seen once."""
-        return self.step == self.num_steps_per_epoch
+        """Whether every image of the epoch was seen once."""
+        return self._num_seen == len(self.order)
 
     @property
     def is_time_to_look(self) -> bool:
@@ -131,23 +146,29 @@ class Trainer:
 
     @property
     def _num_seen(self) -> int:
-        return min(self.step * self.recipe.batch_size, len(self.split))
+        return min(self.step * self.recipe.batch_size, len(self.order))
 
     def advance(self) -> None:
         """Train on the next batch."""
         started = time.perf_counter()
-        indices = self._batches[self.step]
+        begin = self.step * self.recipe.batch_size
+        indices = self.order[begin : begin + self.recipe.batch_size]
         images, labels = self.split.images[indices][:, None], self.split.labels[indices]
         if self.recipe.augmentation:
             images = augment(images, self.recipe.augmentation, self.augment_generator)
         images = images.contiguous(memory_format=memory_format(self.device))
         self.learning_rate = self.optimizer.param_groups[0]["lr"]
-        loss, num_right = train_step(
-            self.model, self.optimizer, images, labels, precision=self.recipe.precision
+        losses, right = train_step(
+            self.model,
+            self.optimizer,
+            images,
+            labels,
+            precision=self.recipe.precision,
+            label_smoothing=self.recipe.label_smoothing,
         )
         self.schedule.step()
-        self.loss_sum += loss * len(labels)
-        self.num_right += num_right
+        self.losses[indices], self.right[indices] = losses, right
+        self.loss_sum += losses.sum()
         self.step += 1
         if self.is_time_to_look:
             synchronize(self.device)  # or the clock would count what was asked for, not done
@@ -170,8 +191,9 @@ class Trainer:
             validation_accuracy = metrics.accuracy
         record = EpochRecord(
             epoch=self.epoch,
-            train_loss=self.mean_loss,
-            train_accuracy=int(self.num_right) / len(self.split),
+            images=len(self.order),
+            train_loss=float(self.losses.mean()),
+            train_accuracy=float(self.right.double().mean()),
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
             learning_rate=self.learning_rate,
@@ -210,10 +232,12 @@ class Trainer:
             "random": random_state(self.device),
             "augment_generator": self.augment_generator.get_state(),
             "history": [asdict(record) for record in self.history],
+            "losses": self.losses,
+            "right": self.right,
+            "order": self.order,
             "step": self.step,
             "seconds": self.seconds,
             "loss_sum": self.loss_sum,
-            "num_right": self.num_right,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -224,10 +248,12 @@ class Trainer:
         self.augment_generator.set_state(state["augment_generator"])
         self.history = [EpochRecord(**record) for record in state["history"]]
         self._begin_epoch()
+        self.losses = state["losses"].to(self.device)
+        self.right = state["right"].to(self.device)
+        self.order = state["order"].to(self.device)
         self.step = int(state["step"])
         self.seconds = float(state["seconds"])
         self.loss_sum = state["loss_sum"].to(self.device)
-        self.num_right = state["num_right"].to(self.device)
         set_random_state(state["random"])
 
 
@@ -238,7 +264,8 @@ def train_step(
     labels: Int[Tensor, " batch"],
     *,
     precision: str = "float32",
-) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
+    label_smoothing: float = 0.0,
+) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
     """Move the weights once, down the gradient of the mean cross-entropy of a batch.
 
     Args:
@@ -247,18 +274,19 @@ def train_step(
         images: Raw pixels, 0 to 255, on the model's device. (batch, 1, 28, 28)
         labels: True digits, 0 to 9, there too. (batch,)
         precision: float32 or bfloat16.
+        label_smoothing: How much of the right answer's probability is spread over all ten.
 
     Returns:
-        The loss in nats, and how many images were read right, both before the move.
+        Each image's loss in nats, and whether it was read right, both before the move.
     """
     with autocast(images.device, precision):
         logits = model(images)
     logits = logits.float()
-    loss = F.cross_entropy(logits, labels)
+    losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
     optimizer.zero_grad()
-    loss.backward()
+    losses.mean().backward()
     optimizer.step()
-    return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
+    return losses.detach(), logits.detach().argmax(dim=1) == labels
 
 
 def _build_optimizer(
@@ -266,11 +294,10 @@ def _build_optimizer(
 ) -> torch.optim.Optimizer:
     # Fused: one pass over the weights instead of ten.
     fused = device.type in ("cpu", "cuda")
+    weights, rate, momentum = model.parameters(), recipe.learning_rate, recipe.momentum
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(), recipe.learning_rate, momentum=0.9, nesterov=True, fused=fused
-        )
-    return torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=fused)
+        return torch.optim.SGD(weights, rate, momentum=momentum, nesterov=True, fused=fused)
+    return torch.optim.Adam(weights, rate, betas=(momentum, recipe.beta2), fused=fused)
 
 
 def build_schedule(
@@ -282,7 +309,12 @@ def build_schedule(
     """
     if recipe.schedule == "one_cycle":
         return lr_scheduler.OneCycleLR(
-            optimizer, recipe.learning_rate, total_steps=num_steps, pct_start=WARMUP
+            optimizer,
+            recipe.learning_rate,
+            total_steps=num_steps,
+            pct_start=WARMUP,
+            base_momentum=recipe.momentum - MOMENTUM_SWING,
+            max_momentum=recipe.momentum + MOMENTUM_SWING,
         )
     if recipe.schedule == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)

@@ -175,7 +175,7 @@ def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: Training
         f"{recipe.name}: {num_parameters:,} parameters, {len(trainer.split):,} images, "
         f"{trainer.device.type}, {recipe.precision}, seed {recipe.seed} → {run.folder}",
         num_epochs=recipe.epochs,
-        num_steps=recipe.epochs * trainer.num_steps_per_epoch,
+        num_steps=trainer.num_steps,
         num_steps_done=trainer.num_steps_done,
     )
     try:
@@ -223,7 +223,7 @@ def _train_epoch(
             raise Interrupted(run)
     record = trainer.end_epoch()
     run.save_checkpoint(trainer.state_dict(), trainer.history)
-    progress.epoch(record, images_per_second=len(trainer.split) / record.seconds)
+    progress.epoch(record)
     if stopped.is_set():
         raise Interrupted(run)
 
