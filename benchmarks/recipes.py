@@ -21,9 +21,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 import digits
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions
+from digits.progress import TrainingProgress
 from digits.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -33,11 +36,19 @@ RUNS = ROOT / "runs" / "benchmarks"
 WARM_UP_SEED = 2**62
 
 
+def train_quietly(recipe: Recipe, folder: Path) -> digits.Run:
+    """Go on with the run in this folder, or make it."""
+    quiet = TrainingProgress(Console(quiet=True))
+    if folder.exists():
+        return digits.resume(folder, progress=quiet)
+    return digits.train(recipe, out=folder, progress=quiet)
+
+
 def warm_up(recipe: Recipe) -> float:
     """Train one epoch and throw it away; gives its seconds, which no later run's will reach."""
     with tempfile.TemporaryDirectory() as folder:
-        run = digits.train(recipe, out=Path(folder) / "run", seed=WARM_UP_SEED, epochs=1)
-        return float(run.summary["training_seconds"])
+        run = train_quietly(recipe.override(seed=WARM_UP_SEED, epochs=1), Path(folder) / "run")
+        return run.history[0].seconds
 
 
 def digest_code() -> str:
@@ -45,12 +56,6 @@ def digest_code() -> str:
     package = Path(digits.__file__).parent
     files = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".toml"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
-
-
-def train_or_reuse(recipe: Recipe, code: str) -> digits.Run:
-    """The run of this recipe, seed and code: as it was kept, gone on with, or made."""
-    folder = RUNS / code / f"{recipe.name}-{recipe.epochs}-epochs-seed-{recipe.seed}"
-    return digits.resume(folder) if folder.exists() else digits.train(recipe, out=folder)
 
 
 def describe_seed(run: digits.Run) -> dict[str, Any]:
@@ -92,11 +97,12 @@ def summarize(runs: list[digits.Run], first_epoch_seconds: float) -> dict[str, A
 
 def measure(recipe: Recipe, seeds: range) -> dict[str, Any]:
     """Train with each seed, printing a line for each."""
-    code = digest_code()
     first_epoch_seconds = warm_up(recipe)
+    kept = RUNS / digest_code()
     runs = []
     for seed in seeds:
-        runs.append(train_or_reuse(recipe.override(seed=seed), code))
+        folder = kept / f"{recipe.name}-{recipe.epochs}-epochs-seed-{seed}"
+        runs.append(train_quietly(recipe.override(seed=seed), folder))
         print(f"{recipe.name}  {describe_seed(runs[-1])}", flush=True)
     return summarize(runs, first_epoch_seconds)
 

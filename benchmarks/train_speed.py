@@ -4,8 +4,8 @@
 
 Both have the same network, batch size (64), optimizer (Adam) and number of epochs. The document's
 way reads each image as a picture, makes a tensor of it and normalises it, computes in float32, and
-keeps its learning rate; `classic` trains as `digits train` does, with its own schedule. The
-transforms of torchvision (ToTensor, Normalize) are written out here, so that it is not needed.
+keeps its learning rate (document.py); `classic` trains as `digits train` does, with its own
+schedule.
 
 Each way has a process of its own and takes turns with the other, so that neither profits from how
 the other set up torch or the memory. Prints a line an epoch, then medians with their range, and
@@ -18,21 +18,14 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-import warnings
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from PIL import Image
+from document import Document
 from rich.console import Console
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 import digits
-from digits.data import Split
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
 from digits.progress import TrainingProgress
@@ -42,78 +35,17 @@ RESULT = Path(__file__).parent / "results" / "train_speed.json"
 NUM_IMAGES = 60_000
 
 
-class DocumentNet(nn.Module):
-    """The network of document 000, with its log-softmax and its two-dimensional dropout."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 32, 3, 1)
-        self.conv2 = nn.Conv2d(32, 64, 3, 1)
-        self.dropout1 = nn.Dropout2d(0.25)
-        self.dropout2 = nn.Dropout2d(0.5)
-        self.fc1 = nn.Linear(9216, 128)
-        self.fc2 = nn.Linear(128, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.conv1(x))
-        x = F.relu(self.conv2(x))
-        x = F.max_pool2d(x, 2)
-        x = self.dropout1(x)
-        x = torch.flatten(x, 1)
-        x = F.relu(self.fc1(x))
-        x = self.dropout2(x)
-        return F.log_softmax(self.fc2(x), dim=1)
-
-
-class PictureDataset(Dataset[tuple[Tensor, int]]):
-    """One image at a time: picture, tensor, normalised, as torchvision's MNIST does it."""
-
-    def __init__(self, split: Split) -> None:
-        self.images, self.labels = split.images, split.labels
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        picture = Image.fromarray(self.images[index].numpy(), mode=None)
-        pixels = torch.from_numpy(np.array(picture, np.uint8, copy=True))
-        image = pixels.view(28, 28, 1).permute(2, 0, 1).contiguous().float().div(255)
-        return image.clone().sub_(0.5).div_(0.5), int(self.labels[index])
-
-
-def document_accuracy(net: DocumentNet, test: Split) -> dict[str, float]:
-    """On the test set: as the document measures, with dropout on, and as it should be."""
-    loader = DataLoader(PictureDataset(test), batch_size=64)
-    right = {}
-    with torch.no_grad():
-        for name, is_training in (("as_written", True), ("eval_mode", False)):
-            net.train(is_training)
-            right[name] = sum(int((net(x).argmax(dim=1) == y).sum()) for x, y in loader)
-    return {name: count / len(test) for name, count in right.items()}
-
-
 def train_document(seed: int, num_epochs: int, turns: Connection) -> None:
     """Train the document's way; send the seconds of each epoch, then the accuracy."""
-    # The document's second dropout warns at each step.
-    warnings.filterwarnings("ignore", message="dropout2d: Received a 2-D input")
     turns.recv()
     mnist = digits.load("mnist")
-    torch.manual_seed(seed)
-    net = DocumentNet().train()
-    criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
-    loader = DataLoader(PictureDataset(mnist.train), batch_size=64, shuffle=True)
+    document = Document(mnist.train, seed)
     for _ in range(num_epochs):
         started = time.perf_counter()
-        for inputs, labels in loader:
-            optimizer.zero_grad()
-            loss = criterion(net(inputs), labels)
-            loss.backward()
-            optimizer.step()
-            loss.item()
+        document.train()
         turns.send(time.perf_counter() - started)
         turns.recv()
-    turns.send(document_accuracy(net, mnist.test))
+    turns.send(document.accuracy(mnist.test))
 
 
 def train_classic(seed: int, num_epochs: int, turns: Connection) -> None:

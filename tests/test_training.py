@@ -232,6 +232,9 @@ def test_impossible_requests_are_refused_before_anything_is_written(tmp_path: Pa
     cases: list[tuple[dict[str, Any], str]] = [
         ({"batch_size": 501}, "expected at most the 500 training images, found 501"),
         ({"batch_size": 0}, "batch_size: expected 1 to"),
+        ({"batch_size": 1, "network": "balanced"}, "found 1 for 500 images"),
+        ({"batch_size": 499, "network": "balanced"}, "no batch of a single image"),
+        ({"hard_fraction": 0.13, "network": "balanced"}, "found 64 for 65 images"),
         ({"epochs": -1}, "epochs: expected 1 to"),
         ({"network": "nonsense"}, "No network is called 'nonsense'"),
         ({"device": "tpu"}, "device: expected auto or cpu"),

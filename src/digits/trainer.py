@@ -68,6 +68,7 @@ class Trainer:
         self.split = split.to(device)
         model = build_model(recipe.network, mean=recipe.mean, std=recipe.std)
         self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
+        self._expect_no_batch_of_one()
         self.optimizer = _build_optimizer(recipe, self.model, device)
         self.schedule = build_schedule(recipe, self.optimizer, self.num_steps)
         self.augment_generator = torch.Generator().manual_seed(derive_seed(recipe.seed, AUGMENT))
@@ -100,6 +101,19 @@ class Trainer:
     def _num_images(self, epoch: int) -> int:
         fraction = 1.0 if epoch == 1 else self.recipe.hard_fraction
         return ceil(fraction * len(self.split))
+
+    def _expect_no_batch_of_one(self) -> None:
+        """One number alone has no variance, by which batch normalisation would divide."""
+        if not any(isinstance(module, nn.BatchNorm1d) for module in self.model.modules()):
+            return
+        size = self.recipe.batch_size
+        for num_images in (self._num_images(epoch) for epoch in range(1, self.recipe.epochs + 1)):
+            if size == 1 or num_images % size == 1:
+                raise InvalidInput(
+                    f"batch_size: expected one that leaves no batch of a single image, as network "
+                    f"{self.recipe.network!r} normalises over batches, found {size:,} for "
+                    f"{num_images:,} images."
+                )
 
     @property
     def epoch(self) -> int:
