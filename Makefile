@@ -36,6 +36,10 @@ test: $(READY_DEV) ## Set up and run all checks: ruff, mypy, pytest
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+.PHONY: bench
+bench: $(READY_DEV) ## Train the quick recipes, timed beside document 000 (three minutes)
+	$(BIN)/python benchmarks/quick.py
+
 .PHONY: bench-speed
 bench-speed: $(READY_DEV) ## Time training against document 000's way (half an hour)
 	$(BIN)/python benchmarks/train_speed.py

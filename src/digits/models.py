@@ -129,24 +129,27 @@ class Fast(nn.Sequential):
 
 
 class Balanced(nn.Sequential):
-    """`Fast` with more to learn with: wider, and a linear layer in between. 112,810 parameters."""
+    """Three convolutions and two linear layers: what ten seconds can train. 103,978 parameters."""
 
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()
-        self.crop = nn.ZeroPad2d(-2)  # (n, 1, 24, 24)
+        self.crop = nn.ZeroPad2d(-2)  # (n, 1, 24, 24), as in Fast
         self.normalize = Normalize(mean, std)
         self.conv1 = nn.Conv2d(1, 32, 5, stride=2, bias=False)  # (n, 32, 10, 10)
-        self.pool1 = nn.MaxPool2d(2)  # (n, 32, 5, 5)
         self.norm1 = nn.BatchNorm2d(32)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(32, 96, 3, bias=False)  # (n, 96, 3, 3)
-        self.norm2 = nn.BatchNorm2d(96)
+        self.conv2 = nn.Conv2d(32, 32, 3, bias=False)  # (n, 32, 8, 8)
+        self.norm2 = nn.BatchNorm2d(32)
         self.relu2 = nn.ReLU(inplace=True)
-        self.flatten = nn.Flatten()  # (n, 864)
-        self.fc1 = nn.Linear(864, 96, bias=False)
-        self.norm3 = nn.BatchNorm1d(96)
+        self.conv3 = nn.Conv2d(32, 64, 3, bias=False)  # (n, 64, 6, 6)
+        self.pool3 = nn.MaxPool2d(2)  # (n, 64, 3, 3)
+        self.norm3 = nn.BatchNorm2d(64)
         self.relu3 = nn.ReLU(inplace=True)
-        self.fc2 = nn.Linear(96, NUM_CLASSES)
+        self.flatten = nn.Flatten()  # (n, 576)
+        self.fc1 = nn.Linear(576, 128, bias=False)
+        self.norm4 = nn.BatchNorm1d(128)
+        self.relu4 = nn.ReLU(inplace=True)
+        self.fc2 = nn.Linear(128, NUM_CLASSES)
 
 
 NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {

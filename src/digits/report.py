@@ -243,11 +243,16 @@ def _learning_curves(material: Material) -> Illustration:
         )
     else:
         reached += "; no images were held out for validation. "
+    if (fraction := material.recipe.hard_fraction) < 1:
+        reached += (
+            f"From the second epoch on, it learns from the {100 * fraction:g} % of the images with "
+            "the highest loss; the others count as they came out last. "
+        )
     return Illustration(
         name="learning-curves",
         title="Loss and accuracy, epoch by epoch",
-        caption=reached + "Training figures are means over an epoch in which the network is still "
-        "learning, with dropout and augmentation if it has them: they can be worse than those of "
+        caption=reached + "Training figures are taken while the network is still learning, with "
+        "dropout, augmentation and smoothed labels if it has them: they can be worse than those of "
         "validation.",
         alt="Two line charts over the epochs: loss and accuracy, of training and validation.",
         png=plots.to_png(plots.learning_curves(material.history)),

@@ -40,7 +40,8 @@ WARMUP = 0.12
 """Part of a one-cycle run in which the learning rate rises. With 1/n, torch fails on n steps."""
 
 MOMENTUM_SWING = 0.05
-"""How far a one-cycle run moves the momentum, up and down, against the learning rate."""
+"""How far a one-cycle run moves the momentum, up and down, against the learning rate; less where
+that would leave 0 to 1."""
 
 ORDER, AUGMENT = 1, 2
 """Purposes of random numbers, apart from the global generator's (first weights, dropout)."""
@@ -310,7 +311,8 @@ def _build_optimizer(
     fused = device.type in ("cpu", "cuda")
     weights, rate, momentum = model.parameters(), recipe.learning_rate, recipe.momentum
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(weights, rate, momentum=momentum, nesterov=True, fused=fused)
+        nesterov = momentum > 0
+        return torch.optim.SGD(weights, rate, momentum=momentum, nesterov=nesterov, fused=fused)
     return torch.optim.Adam(weights, rate, betas=(momentum, recipe.beta2), fused=fused)
 
 
@@ -322,13 +324,15 @@ def build_schedule(
     Source: for one_cycle, Smith and Topin 2017, arXiv:1708.07120.
     """
     if recipe.schedule == "one_cycle":
+        momentum = recipe.momentum
+        swing = min(MOMENTUM_SWING, momentum, (1 - momentum) / 2)
         return lr_scheduler.OneCycleLR(
             optimizer,
             recipe.learning_rate,
             total_steps=num_steps,
             pct_start=WARMUP,
-            base_momentum=recipe.momentum - MOMENTUM_SWING,
-            max_momentum=recipe.momentum + MOMENTUM_SWING,
+            base_momentum=momentum - swing,
+            max_momentum=momentum + swing,
         )
     if recipe.schedule == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)

@@ -1,0 +1,178 @@
+"""Write the README's table and plot of recipes from the committed result files.
+
+    python benchmarks/readme.py
+
+A test does the same, and fails when the README says anything else.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+
+from digits.files import write_atomic
+from digits.plots.canvas import BLUE, DOTS_PER_INCH, GREY, INK, ORANGE, SOFT, new_figure, styled
+from digits.recipe import OWN_RECIPES, load_measurement, load_recipe, parse_recipe, recipe_names
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PLOT = ROOT / "docs" / "images" / "recipes.png"
+RESULTS = ROOT / "benchmarks" / "results"
+BEGIN, END = "<!-- recipes: written by benchmarks/readme.py -->", "<!-- end of recipes -->"
+
+TIME_TICKS = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A training: its time, and the accuracy that it came to on the test set."""
+
+    label: str
+    kind: str
+    """own, documents or published"""
+    seconds: float | None
+    """None where it was not published."""
+    accuracy: float
+    std: float | None = None
+
+
+# As published, each on its authors' machine; a mean over seeds, from the last epoch's weights.
+PUBLISHED = (
+    Point("train_mnist_fast, GTX 1660 Ti", "published", 0.76, 0.9904, 0.0007),
+    Point("ttdoucet/mnist, GPU", "published", None, 0.99738, 0.00031),
+    Point("MnistSimpleCNN, GPU", "published", None, 0.9970, 0.0003),
+)
+
+# Where each label stands, in points from its mark: the rest stands at its right.
+PLACES = {
+    "train_mnist_fast, GTX 1660 Ti": (0, -14, "center"),
+    "document 000": (-8, -3, "right"),
+}
+
+
+def load_results() -> list[tuple[str, dict[str, Any]]]:
+    """Of each recipe, and of what was measured with other numbers of epochs: label and result."""
+    results = []
+    for name in recipe_names():
+        results.append((name, load_measurement(name)))
+        for path in sorted(RESULTS.glob(f"{name}-*-epochs.json")):
+            longer = json.loads(path.read_text())
+            epochs = parse_recipe(longer["recipe"], name=name, source=str(path)).epochs
+            results.append((f"{name} --epochs {epochs}", longer))
+    return results
+
+
+def load_points() -> list[Point]:
+    """What the plot shows."""
+    points = [
+        Point(
+            label=label,
+            kind="own" if label.split()[0] in OWN_RECIPES else "documents",
+            seconds=result["seconds_median"],
+            accuracy=result["accuracy_mean"],
+            std=result["accuracy_std"],
+        )
+        for label, result in load_results()
+    ]
+    document = json.loads((RESULTS / "train_speed.json").read_text())
+    seconds = sum(document["seeds"][0]["epoch_seconds"]["document"])
+    points.append(
+        Point(
+            label="document 000",
+            kind="documents",
+            seconds=seconds,
+            accuracy=document["test_accuracy_mean"]["document"],
+        )
+    )
+    return [*points, *PUBLISHED]
+
+
+def make_table() -> str:
+    """The table in Markdown, a row a result."""
+    lines = [
+        "| recipe | what it is | parameters | test accuracy | seeds | training |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for label, result in load_results():
+        name = label.split()[0]
+        recipe = parse_recipe(result["recipe"], name=name, source=label)
+        what = load_recipe(name).description if label == name else "the same, longer"
+        lines.append(
+            f"| `{label}` | {what}; {recipe.epochs} epoch{'s' * (recipe.epochs > 1)} "
+            f"| {result['parameters']:,} "
+            f"| {result['accuracy_mean']:.2%} ± {result['accuracy_std']:.2%} "
+            f"| {len(result['seeds'])} | {result['seconds_median']:,.1f} s |"
+        )
+    return "\n".join(lines)
+
+
+@styled
+def draw_plot(points: list[Point]) -> Figure:
+    """Accuracy against training time."""
+    figure = new_figure(4.2)
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    axes.set_xlim(0.5, 3000)
+    axes.grid(axis="y")
+    for point in points:
+        colour = {"own": BLUE, "documents": ORANGE, "published": SOFT}[point.kind]
+        if point.seconds is None:
+            axes.axhline(point.accuracy, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+            axes.annotate(
+                f"{point.label} (published, time unknown)", (0.52, point.accuracy), (0, 3),
+                textcoords="offset points", color=SOFT, fontsize=8,
+            )  # fmt: skip
+            continue
+        axes.errorbar(
+            point.seconds, point.accuracy, yerr=point.std, color=colour, marker="o", markersize=6,
+            markerfacecolor="white" if point.kind == "published" else colour, capsize=2,
+        )  # fmt: skip
+        right, up, alignment = PLACES.get(point.label, (9, -3, "left"))
+        label = point.label + (" (published)" if point.kind == "published" else "")
+        axes.annotate(
+            label, (point.seconds, point.accuracy), (right, up), textcoords="offset points",
+            ha=alignment, color=INK if point.kind == "own" else colour, fontsize=9,
+            fontweight="bold" if point.kind == "own" else "normal",
+        )  # fmt: skip
+    axes.xaxis.set_major_locator(FixedLocator(list(TIME_TICKS)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: TIME_TICKS[round(x)]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1, symbol=" %"))
+    axes.set_xlabel("training time (log scale)")
+    axes.set_ylabel("test accuracy, mean ± standard deviation")
+    return figure
+
+
+def make_plot() -> bytes:
+    """The plot as PNG; what it shows is written into it, for the test to compare."""
+    points = load_points()
+    buffer = BytesIO()
+    draw_plot(points).savefig(
+        buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Description": describe(points)}
+    )
+    return buffer.getvalue()
+
+
+def describe(points: list[Point]) -> str:
+    """The points as JSON."""
+    return json.dumps([asdict(point) for point in points])
+
+
+def replace_table(readme: str) -> str:
+    """The README with the table as it should be."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{make_table()}\n{END}{after}"
+
+
+def main() -> None:
+    write_atomic(README, replace_table(README.read_text()).encode())
+    write_atomic(PLOT, make_plot())
+
+
+if __name__ == "__main__":
+    main()
