@@ -15,7 +15,6 @@ PARAMETERS = {
     "compact": 121_930,
     "fast": 25_194,  # as their docstrings say
     "balanced": 103_978,
-    "accurate": 210_186,
 }
 
 

@@ -152,36 +152,12 @@ class Balanced(nn.Sequential):
         self.fc2 = nn.Linear(128, NUM_CLASSES)
 
 
-class Accurate(nn.Sequential):
-    """Four convolutions, each as wide as pays: what minutes can train. 210,186 parameters."""
-
-    def __init__(self, mean: float, std: float) -> None:
-        super().__init__()
-        self.normalize = Normalize(mean, std)
-        self.conv1 = nn.Conv2d(1, 64, 5, stride=2, bias=False)  # (n, 64, 12, 12)
-        self.norm1 = nn.BatchNorm2d(64)
-        self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(64, 64, 3, bias=False)  # (n, 64, 10, 10)
-        self.norm2 = nn.BatchNorm2d(64)
-        self.relu2 = nn.ReLU(inplace=True)
-        self.conv3 = nn.Conv2d(64, 96, 3, bias=False)  # (n, 96, 8, 8)
-        self.pool3 = nn.MaxPool2d(2)  # (n, 96, 4, 4)
-        self.norm3 = nn.BatchNorm2d(96)
-        self.relu3 = nn.ReLU(inplace=True)
-        self.conv4 = nn.Conv2d(96, 128, 3, bias=False)  # (n, 128, 2, 2)
-        self.norm4 = nn.BatchNorm2d(128)
-        self.relu4 = nn.ReLU(inplace=True)
-        self.flatten = nn.Flatten()  # (n, 512)
-        self.fc = nn.Linear(512, NUM_CLASSES)
-
-
 NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
     "classic": Classic,
     "deep": Deep,
     "compact": Compact,
     "fast": Fast,
     "balanced": Balanced,
-    "accurate": Accurate,
 }
 BUILT_IN = frozenset(NETWORKS)
 
