@@ -209,7 +209,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["train", "--epochs", "0"], 2, "epochs: expected 1 to 10,000, found 0"),
     (["train", "--epochs", "many"], 2, "--epochs"),
     (["train", "--batch-size", "-1"], 2, "batch_size: expected 1 to 60,000, found -1"),
-    (["train", "--batch-size", "60000"], 2, "at most the 55,000 training images"),
+    (["train", "--validation-size", "5000", "--batch-size", "60000"], 2, "at most the 55,000"),
     (["train", "--learning-rate", "nan"], 2, "learning_rate: expected"),
     (["train", "--network", "resnet"], 2, "No network is called 'resnet'"),
     (["train", "--device", "tpu"], 2, "device: expected auto or cpu"),

@@ -104,7 +104,10 @@ FILES = ["recipe.toml", "history.jsonl", "checkpoint.pt", "model.safetensors", "
 def test_a_truncated_file_is_said_to_be_damaged(run: Run, name: str, keep: float) -> None:
     path = run.folder / name
     content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * keep)])
+    end = int(len(content) * keep)
+    if name.endswith(".toml"):  # not within a number, whose first digits are one as well
+        end = content.find(b"=", end) + 1
+    path.write_bytes(content[:end])
     if name.endswith((".toml", ".jsonl")) and keep != 0.3:
         pytest.skip("what is left may be a whole text file")
     if name == "summary.json" and keep == 0.999:

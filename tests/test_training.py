@@ -15,7 +15,7 @@ from digits.evaluation import evaluate, predict
 from digits.hardware import derive_seed
 from digits.models import NETWORKS, Normalize, build_model
 from digits.progress import TrainingProgress
-from digits.recipe import Augmentation, Recipe
+from digits.recipe import Augmentation, Recipe, load_recipe, recipe_names
 from digits.run import Run
 from digits.trainer import AUGMENT, ORDER, Trainer, build_schedule, train_step
 from digits.training import Interrupted, resume, train
@@ -195,6 +195,22 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     assert weights(resumed) == weights(whole)
     assert [r.train_loss for r in resumed.history] == [r.train_loss for r in whole.history]
     assert resumed.summary["test"] == whole.summary["test"]
+
+
+@pytest.mark.usefixtures("with_blobs")
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_resumed_to_the_same_bits(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digits.trainer.LOOK_EVERY", 1)
+    recipe = load_recipe(name).override(epochs=2, batch_size=50, validation_size=100)
+    whole = train(recipe, out=tmp_path / "whole", progress=Silent())
+    stop = Silent(11, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted):
+        train(recipe, out=tmp_path / "cut", progress=stop)
+    cut = Run(tmp_path / "cut")
+    assert (len(cut.history), cut.load_checkpoint()["step"]) == (1, 1)
+    assert weights(resume(cut.folder, progress=Silent())) == weights(whole)
 
 
 @pytest.mark.usefixtures("with_blobs")

@@ -15,8 +15,8 @@ import tomli_w
 from digits.errors import DigitsError, InvalidInput, suggest
 
 DEFAULT_RECIPE = "balanced"
-OWN_RECIPES = ("fast", "balanced", "accurate", "tiny")
-"""Not of the documents: the least time to 99 %, the default, the best, the smallest."""
+OWN_RECIPES = ("fast", "balanced")
+"""Not of the documents: the least time to 99 %, and the default."""
 
 NAME = re.compile(r"\w[\w .-]{0,59}")
 """What a recipe may be called: run folders are named after it."""
@@ -166,7 +166,7 @@ def recipe_names() -> list[str]:
     """The recipes that come with the package: our own, then the documents'."""
     folder = files("digits") / "recipes"
     names = {Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml")}
-    return [*(name for name in OWN_RECIPES if name in names), *sorted(names - {*OWN_RECIPES})]
+    return [*OWN_RECIPES, *sorted(names - {*OWN_RECIPES})]
 
 
 def load_recipe(name: str | Path) -> Recipe:
