@@ -1,5 +1,7 @@
 """The command `digits`: parse, call, show. All work is done elsewhere, imported when needed."""
 
+import atexit
+import gc
 import inspect
 import json
 import sys
@@ -44,6 +46,8 @@ def main() -> None:
 
     Exit status: 0 done, 1 it failed, 2 wrong usage.
     """
+    # Else Python looks for garbage among torch's modules before it ends, for most of a second.
+    atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a Windows code page has no "→", and needs none
             stream.reconfigure(errors="replace")
