@@ -155,7 +155,7 @@ def recipes(as_json: Json = False) -> None:
         table.add_row(
             recipe.name,
             f"{measured['parameters']:,}",
-            f"{measured['seconds_median']:.0f} s",
+            f"{measured['seconds_median']:,.1f} s",
             f"{measured['accuracy_mean']:.2%} ± {measured['accuracy_std']:.2%}",
             recipe.description,
         )
