@@ -108,7 +108,7 @@ class Compact(nn.Sequential):
 
 
 class Fast(nn.Sequential):
-    """Made to be trained in a second: stride and pool leave little to compute. 25,194 parameters.
+    """Made to be trained in a second: one convolution, with stride. 208,746 parameters.
 
     Two pixels at each edge, with 0.2 % of the ink, are left away.
     """
@@ -121,11 +121,11 @@ class Fast(nn.Sequential):
         self.pool1 = nn.MaxPool2d(2)  # (n, 32, 5, 5)
         self.norm1 = nn.BatchNorm2d(32)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(32, 64, 3, bias=False)  # (n, 64, 3, 3)
-        self.norm2 = nn.BatchNorm2d(64)
+        self.flatten = nn.Flatten()  # (n, 800)
+        self.fc1 = nn.Linear(800, 256, bias=False)
+        self.norm2 = nn.BatchNorm1d(256)
         self.relu2 = nn.ReLU(inplace=True)
-        self.flatten = nn.Flatten()  # (n, 576)
-        self.fc = nn.Linear(576, NUM_CLASSES)
+        self.fc2 = nn.Linear(256, NUM_CLASSES)
 
 
 class Balanced(nn.Sequential):
