@@ -22,7 +22,7 @@ Make = TypeVar("Make", bound=Callable[[], nn.Module])
 
 
 class Normalize(nn.Module):
-    """The first layer: raw pixels to zero mean and unit deviation.
+    """Raw pixels to zero mean and unit deviation, before anything else is computed.
 
     As part of the network it can't be forgotten, or differ, where the network is used.
 
