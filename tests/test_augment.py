@@ -42,6 +42,16 @@ def test_augmented_pixels_stay_in_range(images: torch.Tensor) -> None:
     assert float(changed.max()) <= 255.001
 
 
+def test_thin_strokes_stay_sharp() -> None:
+    """Shifted by half a pixel, a stroke of one pixel keeps half its contrast if bilinear."""
+    stroke = torch.zeros(100, 1, 28, 28)
+    stroke[:, :, 4:24, 14] = 255
+    changed = augment(stroke, Augmentation(shift_pixels=1), generator())
+    contrast = changed.square().mean(dim=(1, 2, 3)) / stroke.square().mean(dim=(1, 2, 3))
+    assert 0.65 < float(contrast.min()) < 0.75
+    assert 0.95 < float(contrast.max()) <= 1.01
+
+
 def centre_of_mass(image: torch.Tensor) -> tuple[float, float]:
     rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
     mass = image.sum()

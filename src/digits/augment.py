@@ -15,7 +15,8 @@ def augment(
 ) -> Float[Tensor, "n 1 h w"]:
     """Rotate, scale, shear and shift each image by its own random amounts, about its centre.
 
-    One resampling (bilinear, black outside) does all four, so the strokes blur only once.
+    One resampling does all four, black outside. It is bicubic: bilinear blurs, and a network that
+    is trained on blurred strokes reads sharp ones less well (docs/experiments.md).
 
     Args:
         images: Raw pixels, 0 to 255. (n, 1, h, w)
@@ -26,9 +27,12 @@ def augment(
         New images of the same size, 0 to 255, on the same device. (n, 1, h, w)
     """
     transforms = random_affine(len(images), augmentation, generator, size=images.shape[-1])
-    transforms = transforms.to(images.device)
-    grid = F.affine_grid(transforms, list(images.shape), align_corners=False)
-    return F.grid_sample(images.float(), grid, align_corners=False)
+    # MPS knows no bicubic resampling.
+    device = torch.device("cpu") if images.device.type == "mps" else images.device
+    grid = F.affine_grid(transforms.to(device), list(images.shape), align_corners=False)
+    pixels = images.to(device, torch.float32)
+    changed = F.grid_sample(pixels, grid, mode="bicubic", align_corners=False)
+    return changed.clamp_(0, 255).to(images.device)  # bicubic overshoots at edges
 
 
 def random_affine(
