@@ -1,7 +1,8 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
-from digits.augment import augment, random_affine
+from digits.augment import augment, random_affine, sampling_grid
 from digits.recipe import Augmentation
 
 STRONG = Augmentation(rotation_degrees=20, shift_pixels=3, scale=0.2, shear_degrees=10)
@@ -50,6 +51,12 @@ def test_thin_strokes_stay_sharp() -> None:
     contrast = changed.square().mean(dim=(1, 2, 3)) / stroke.square().mean(dim=(1, 2, 3))
     assert 0.65 < float(contrast.min()) < 0.75
     assert 0.95 < float(contrast.max()) <= 1.01
+
+
+def test_the_grid_is_that_of_torch() -> None:
+    maps = random_affine(20, STRONG, generator(), size=28)
+    expected = F.affine_grid(maps, [20, 1, 28, 24], align_corners=False)
+    torch.testing.assert_close(sampling_grid(maps, 28, 24), expected)
 
 
 def centre_of_mass(image: torch.Tensor) -> tuple[float, float]:
