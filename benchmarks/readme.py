@@ -50,7 +50,6 @@ PUBLISHED = (
 # Where each label stands, in points from its mark: the rest stands at its right.
 PLACES = {
     "train_mnist_fast, GTX 1660 Ti": (9, -9, "left"),
-    "balanced --epochs 30": (9, -16, "left"),
     "document 000": (-8, -3, "right"),
 }
 

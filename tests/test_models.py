@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from digits.errors import InvalidInput
 from digits.models import (
     NETWORKS,
-    Accurate,
     Normalize,
     build_model,
     count_parameters,
@@ -22,7 +21,6 @@ PARAMETERS = {
     "compact": 121_930,
     "fast": 208_746,  # as their docstrings say
     "balanced": 103_978,
-    "accurate": 1_050_930,
     "tiny": 4_814,
 }
 
@@ -59,31 +57,6 @@ def test_gradients_reach_every_parameter(name: str) -> None:
     for parameter_name, parameter in model.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.abs().sum() > 0, parameter_name
-
-
-def test_columns_learn_apart_and_read_together() -> None:
-    torch.manual_seed(0)
-    model = build_model("accurate", mean=0.1, std=0.3)
-    assert isinstance(model, Accurate)
-    pixels = torch.randint(0, 256, (20, 1, 28, 28), dtype=torch.uint8)
-
-    logits = model.train()(pixels)
-    logits[4:8].sum().backward()  # the share of the second of five
-    learning = [
-        any(bool(p.grad.any()) for p in column.parameters() if p.grad is not None)
-        for column in model.columns
-    ]
-    assert learning == [False, True, False, False, False]
-
-    model.eval()
-    apart = [column(model.normalize(pixels)) for column in model.columns]
-    torch.testing.assert_close(model(pixels), sum(apart) / len(apart))
-    assert not torch.allclose(apart[0], apart[1])
-
-
-def test_fewer_images_than_columns_train() -> None:
-    model = build_model("accurate", mean=0.1, std=0.3).train()
-    assert model(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
 
 
 def test_classic_computes_what_the_document_writes() -> None:

@@ -152,53 +152,6 @@ class Balanced(nn.Sequential):
         self.fc2 = nn.Linear(128, NUM_CLASSES)
 
 
-class Column(nn.Sequential):
-    """One of the columns of `Accurate`: normalised pixels to ten logits. 210,186 parameters."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 64, 5, stride=2, bias=False)  # (n, 64, 12, 12)
-        self.norm1 = nn.BatchNorm2d(64)
-        self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(64, 64, 3, bias=False)  # (n, 64, 10, 10)
-        self.norm2 = nn.BatchNorm2d(64)
-        self.relu2 = nn.ReLU(inplace=True)
-        self.conv3 = nn.Conv2d(64, 96, 3, bias=False)  # (n, 96, 8, 8)
-        self.norm3 = nn.BatchNorm2d(96)
-        self.relu3 = nn.ReLU(inplace=True)
-        self.pool3 = nn.MaxPool2d(2)  # (n, 96, 4, 4)
-        self.conv4 = nn.Conv2d(96, 128, 3, bias=False)  # (n, 128, 2, 2)
-        self.norm4 = nn.BatchNorm2d(128)
-        self.relu4 = nn.ReLU(inplace=True)
-        self.flatten = nn.Flatten()  # (n, 512)
-        self.fc = nn.Linear(512, NUM_CLASSES)
-
-
-class Accurate(nn.Module):
-    """Five columns side by side, which learn apart and read together. 1,050,930 parameters.
-
-    In training each column sees its own share of every batch: so the columns err on different
-    images, and a step costs no more than one column's would. To read, all see every image, and
-    their logits are averaged.
-
-    Source: for columns, Cireşan, Meier and Schmidhuber 2012, arXiv:1202.2745.
-    """
-
-    def __init__(self, mean: float, std: float) -> None:
-        super().__init__()
-        self.normalize = Normalize(mean, std)
-        self.columns = nn.ModuleList(Column() for _ in range(5))
-
-    def forward(self, pixels: Num[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 10"]:
-        """Ten logits an image."""
-        images = self.normalize(pixels)
-        if self.training:
-            # Of fewer images than columns, some columns get none.
-            shares = zip(self.columns, images.chunk(len(self.columns)), strict=False)
-            return torch.cat([column(share) for column, share in shares])
-        return torch.stack([column(images) for column in self.columns]).mean(dim=0)
-
-
 class Separable(nn.Sequential):
     """A 3×3 convolution of each channel, then a 1×1 convolution that mixes them.
 
@@ -243,7 +196,6 @@ NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
     "compact": Compact,
     "fast": Fast,
     "balanced": Balanced,
-    "accurate": Accurate,
     "tiny": Tiny,
 }
 BUILT_IN = frozenset(NETWORKS)
