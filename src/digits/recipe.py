@@ -75,9 +75,7 @@ class Recipe:
 
     name: str = setting("What the recipe is called.", type=str)
     description: str = setting("What it is, in a line.", default="", type=str)
-    network: str = setting(
-        "The network: fast, balanced, tiny, classic, deep or compact.", type=str
-    )
+    network: str = setting("The network: fast, balanced, tiny, classic, deep or compact.", type=str)
     dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
     mean: float | None = setting(
         "Mean of the pixels, from 0 to 1, to subtract (default: the training set's).",
