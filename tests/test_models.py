@@ -7,13 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from digits.errors import InvalidInput
-from digits.models import (
-    NETWORKS,
-    Normalize,
-    build_model,
-    count_parameters,
-    register_network,
-)
+from digits.models import NETWORKS, Normalize, build_model, count_parameters, register_network
 
 PARAMETERS = {
     "classic": 1_199_882,  # as the documents say
