@@ -152,6 +152,38 @@ class Balanced(nn.Sequential):
         self.fc2 = nn.Linear(128, NUM_CLASSES)
 
 
+class Accurate(nn.Sequential):
+    """Six convolutions, the first two at full size: what ten minutes can train. 418,634 parameters.
+
+    Source: chains of unpadded 3×3 convolutions as in An et al. 2020, arXiv:2008.10400.
+    """
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__()
+        self.normalize = Normalize(mean, std)
+        self.conv1 = nn.Conv2d(1, 32, 3, bias=False)  # (n, 32, 26, 26)
+        self.norm1 = nn.BatchNorm2d(32)
+        self.relu1 = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(32, 48, 3, bias=False)  # (n, 48, 24, 24)
+        self.pool2 = nn.MaxPool2d(2)  # (n, 48, 12, 12)
+        self.norm2 = nn.BatchNorm2d(48)
+        self.relu2 = nn.ReLU(inplace=True)
+        self.conv3 = nn.Conv2d(48, 64, 3, bias=False)  # (n, 64, 10, 10)
+        self.norm3 = nn.BatchNorm2d(64)
+        self.relu3 = nn.ReLU(inplace=True)
+        self.conv4 = nn.Conv2d(64, 96, 3, bias=False)  # (n, 96, 8, 8)
+        self.norm4 = nn.BatchNorm2d(96)
+        self.relu4 = nn.ReLU(inplace=True)
+        self.conv5 = nn.Conv2d(96, 128, 3, bias=False)  # (n, 128, 6, 6)
+        self.norm5 = nn.BatchNorm2d(128)
+        self.relu5 = nn.ReLU(inplace=True)
+        self.conv6 = nn.Conv2d(128, 160, 3, bias=False)  # (n, 160, 4, 4)
+        self.norm6 = nn.BatchNorm2d(160)
+        self.relu6 = nn.ReLU(inplace=True)
+        self.flatten = nn.Flatten()  # (n, 2560)
+        self.fc = nn.Linear(2560, NUM_CLASSES)
+
+
 class Separable(nn.Sequential):
     """A 3×3 convolution of each channel, then a 1×1 convolution that mixes them.
 
@@ -196,6 +228,7 @@ NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
     "compact": Compact,
     "fast": Fast,
     "balanced": Balanced,
+    "accurate": Accurate,
     "tiny": Tiny,
 }
 BUILT_IN = frozenset(NETWORKS)

@@ -15,7 +15,7 @@ import tomli_w
 from digits.errors import DigitsError, InvalidInput, suggest
 
 DEFAULT_RECIPE = "balanced"
-OWN_RECIPES = ("fast", "balanced", "tiny")
+OWN_RECIPES = ("fast", "balanced", "accurate", "tiny")
 """Not of the documents; in the order in which they are shown."""
 
 NAME = re.compile(r"\w[\w .-]{0,59}")
@@ -75,7 +75,9 @@ class Recipe:
 
     name: str = setting("What the recipe is called.", type=str)
     description: str = setting("What it is, in a line.", default="", type=str)
-    network: str = setting("The network: fast, balanced, tiny, classic, deep or compact.", type=str)
+    network: str = setting(
+        "The network: fast, balanced, accurate, tiny, classic, deep or compact.", type=str
+    )
     dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
     mean: float | None = setting(
         "Mean of the pixels, from 0 to 1, to subtract (default: the training set's).",
