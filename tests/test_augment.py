@@ -2,10 +2,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from digits.augment import augment, random_affine, sampling_grid
+from digits.augment import augment as augment_labelled
+from digits.augment.geometry import random_affine, sampling_grid
 from digits.recipe import Augmentation
 
 STRONG = Augmentation(rotation_degrees=20, shift_pixels=3, scale=0.2, shear_degrees=10)
+
+
+def augment(
+    images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator
+) -> torch.Tensor:
+    labels = torch.arange(len(images)) % 10
+    return augment_labelled(images, labels, augmentation, generator)[0]
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -82,7 +82,9 @@ def test_the_loop_equals_the_plain_one(with_blobs: DigitSet, tmp_path: Path) -> 
     generator = torch.Generator().manual_seed(derive_seed(0, AUGMENT))
     for batch in range(0, 500, 64):
         chosen = order[batch : batch + 64]
-        images = augment(split.images[chosen][:, None], recipe.augmentation, generator)
+        images, _ = augment(
+            split.images[chosen][:, None], split.labels[chosen], recipe.augmentation, generator
+        )
         loss = F.cross_entropy(model(images), split.labels[chosen])
         optimizer.zero_grad()
         loss.backward()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from digits.evaluation import compare, evaluate, summarize
     from digits.metrics import Estimate, Metrics
     from digits.models import build_model, register_network
+    from digits.reader import Digit, Reader, Reading
     from digits.recipe import Augmentation, Recipe, load_recipe
     from digits.report import write_report
     from digits.run import Run
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Augmentation",
+    "Digit",
     "DigitSet",
     "DigitsError",
     "Estimate",
     "InvalidInput",
     "Metrics",
+    "Reader",
+    "Reading",
     "Recipe",
     "Run",
     "Split",
@@ -46,11 +50,14 @@ __all__ = [
 # Heavy libraries are loaded when a name is first used, so that `import digits` is quick.
 _HOMES = {
     "Augmentation": "recipe",
+    "Digit": "reader",
     "DigitSet": "data",
     "DigitsError": "errors",
     "Estimate": "metrics",
     "InvalidInput": "errors",
     "Metrics": "metrics",
+    "Reader": "reader",
+    "Reading": "reader",
     "Recipe": "recipe",
     "Run": "run",
     "Split": "data",

@@ -358,3 +358,87 @@ def report(
         _print_json({"report": str(path)})
         return
     print(path)
+
+
+@app.command()
+def read(
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="An ONNX file made by digits export. (default: comes with the package)"),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Refuse what is read with less confidence, 0 to 1. (default: 0.5)"),
+    ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw how one picture was read."),
+    ] = None,
+    rotate: Annotated[
+        bool, typer.Option("--rotate/--no-rotate", help="Turn as the camera says it was held.")
+    ] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document a picture, a line each.")
+    ] = False,
+) -> int:
+    """Read the digits in people's own pictures: photos, scans, drawings."""
+    from digits.reader import THRESHOLD, Reader, find_pictures
+
+    is_single = len(pictures) == 1 and not pictures[0].is_dir()
+    if explain is not None and not is_single:
+        raise InvalidInput("--explain draws one picture; name one.")
+    reader = Reader(model, threshold=THRESHOLD if threshold is None else threshold)
+    num_read = num_failed = 0
+    for path in find_pictures(pictures):
+        try:
+            reading = reader.read(path, rotate=rotate)
+        except InvalidInput as error:
+            num_failed += 1
+            print(f"digits: {path}: {error}", file=sys.stderr)
+            if as_json:
+                print(json.dumps({"file": str(path), "error": str(error)}))
+            continue
+        num_read += 1
+        if as_json:
+            print(json.dumps({"file": str(path), **reading.to_dict()}))
+        elif is_single:
+            print(reading.text)
+        else:
+            print(f"{path}: {' '.join(reading.lines)}")
+        if explain is not None:
+            from digits.files import write_atomic
+            from digits.plots.canvas import to_png
+            from digits.plots.readings import explanation
+
+            write_atomic(explain, to_png(explanation(reading)))
+    if num_read + num_failed == 0:
+        raise InvalidInput(f"{pictures[0]}: expected pictures, found none.")
+    return 1 if num_failed else 0
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    format: Annotated[str, typer.Option(help="onnx is the one there is.")] = "onnx",
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write. (default: model.onnx in the run folder)")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run's network for other programs: raw pixels in, probabilities out."""
+    from digits.export import export as write_export
+    from digits.run import Run
+
+    if format != "onnx":
+        raise InvalidInput(f"--format: expected onnx, found {format!r}.")
+    written = write_export(Run(run), out)
+    if as_json:
+        _print_json(written.to_dict())
+        return
+    print(
+        f"{written.path}  ({written.num_bytes / 1000:,.0f} kB; temperature "
+        f"{written.temperature:.2f}; largest difference to torch {written.largest_difference:.1g})"
+    )

@@ -5,7 +5,7 @@ Everything counts first and divides once; sums are made in float64.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import sqrt
+from math import ceil, exp, log, sqrt
 from statistics import mean, stdev
 from typing import Any
 
@@ -276,6 +276,81 @@ def expected_calibration_error(
     bins = reliability(probabilities, labels, num_bins=num_bins)
     gaps = (bins.confidence - bins.accuracy).abs()
     return float((gaps * bins.counts).sum() / len(labels))
+
+
+def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> float:
+    """The number to divide logits by for the likelihood of the labels to be highest.
+
+    Args:
+        logits: A row an image. (n, classes)
+        labels: True classes, 0 to classes - 1. (n,)
+
+    Returns:
+        The temperature, 0.05 to 20; above 1 for a network that is too sure.
+
+    Raises:
+        InvalidInput: If n is 0, lengths differ, or a label is out of range.
+
+    Source: Guo et al. 2017, arXiv:1706.04599.
+    """
+    _check(logits, labels)
+    low, high = log(0.05), log(20)
+    # The loss has one minimum: golden-section search keeps it between the two ends.
+    golden = (sqrt(5) - 1) / 2
+    while high - low > 1e-4:
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        if _loss_at(left, logits, labels) < _loss_at(right, logits, labels):
+            high = right
+        else:
+            low = left
+    return exp((low + high) / 2)
+
+
+def _loss_at(
+    log_temperature: float, logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]
+) -> float:
+    return negative_log_likelihood(logits.double() / exp(log_temperature), labels)
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """What is wrong among the surest answers, for each share of answers that are given."""
+
+    coverage: Float[Tensor, " n"]
+    """Share of the images that are answered, from 1/n to 1."""
+    risk: Float[Tensor, " n"]
+    """Share of those that are wrong."""
+    confidence: Float[Tensor, " n"]
+    """Of the least sure of them: the threshold that gives this coverage."""
+
+    def risk_at(self, coverage: float) -> float:
+        """Share of wrong answers among that share of the images."""
+        index = max(0, ceil(coverage * len(self.coverage) - 1e-9) - 1)
+        return float(self.risk[index])
+
+
+def risk_coverage(
+    probabilities: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]
+) -> RiskCoverage:
+    """How many errors are left when the least sure answers are withheld.
+
+    Args:
+        probabilities: Rows sum to 1. (n, classes)
+        labels: True classes, 0 to classes - 1. (n,)
+
+    Raises:
+        InvalidInput: If n is 0, lengths differ, or a label is out of range.
+
+    Source: El-Yaniv and Wiener 2010, On the foundations of noise-free selective classification.
+    """
+    _check(probabilities, labels)
+    confidence, answers = probabilities.double().max(dim=1)
+    order = confidence.argsort(descending=True, stable=True)
+    wrong = (answers != labels)[order].double().cumsum(dim=0)
+    count = torch.arange(1, len(labels) + 1, dtype=torch.float64)
+    return RiskCoverage(
+        coverage=count / len(labels), risk=wrong / count, confidence=confidence[order]
+    )
 
 
 def _check(scores: Tensor, labels: Tensor) -> None:

@@ -56,13 +56,53 @@ class Augmentation:
     shear_degrees: float = setting(
         "Slant, up to this either way.", default=0.0, type=float, low=0, high=60
     )
+    stretch: float = setting(
+        "Wider or narrower by up to this fraction.", default=0.0, type=float, low=0, high=1
+    )
+    elastic_pixels: float = setting(
+        "Bent by smooth random fields of up to this deviation.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=5,
+    )
+    framing: str = setting(
+        "Of the changed digit: anew makes it 20 pixels large and centres its mass, as MNIST is.",
+        default="keep",
+        type=str,
+        choices=("keep", "anew"),
+    )
+    pens: float = setting(
+        "Part of the images that may get other strokes: thick, thin, broken, uneven, European.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=1,
+    )
+    surroundings: float = setting(
+        "Part that may get parts of neighbours, lines, a patterned ground, blur, noise.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=1,
+    )
+    nonsense: float = setting(
+        "Part that becomes what is no digit: two in one, blots. No answer is right.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=0.5,
+    )
+    plain: float = setting(
+        "Part that is left as it is, in any case.", default=0.0, type=float, low=0, high=1
+    )
 
     def __post_init__(self) -> None:
         _check(self)
 
     def __bool__(self) -> bool:
         """Whether it changes anything."""
-        return any(asdict(self).values())
+        return self != Augmentation()
 
 
 @dataclass(frozen=True, kw_only=True)

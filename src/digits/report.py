@@ -211,14 +211,16 @@ def _augmentation(material: Material) -> Illustration:
         return Illustration(name, title, caption)
     original = material.train.images[0]
     generator = torch.Generator().manual_seed(material.recipe.seed)
-    copies = augment(original.expand(NUM_COPIES, 1, -1, -1), augmentation, generator)[:, 0]
+    label = material.train.labels[0]
+    copies = original.expand(NUM_COPIES, 1, -1, -1)
+    copies, _ = augment(copies, label.expand(NUM_COPIES), augmentation, generator)
     return Illustration(
         name=name,
         title=title,
         caption="Each time an image comes up in training it is changed a little, at random: "
         f"{_amounts(augmentation)}. The label stays, so the network learns what does not matter.",
-        alt=f"A handwritten {int(material.train.labels[0])} and {NUM_COPIES} changed copies of it.",
-        png=plots.to_png(plots.augmented_digit(original, copies)),
+        alt=f"A handwritten {int(label)} and {NUM_COPIES} changed copies of it.",
+        png=plots.to_png(plots.augmented_digit(original, copies[:, 0])),
     )
 
 
@@ -228,6 +230,11 @@ def _amounts(augmentation: Augmentation) -> str:
         "shifted by up to {:g} pixels along each axis": augmentation.shift_pixels,
         "scaled by up to {:g} %": 100 * augmentation.scale,
         "slanted by up to {:g}° either way": augmentation.shear_degrees,
+        "made up to {:g} % wider or narrower": 100 * augmentation.stretch,
+        "bent by up to {:g} pixels or so": augmentation.elastic_pixels,
+        "in {:g} % of cases with other strokes": 100 * augmentation.pens,
+        "in {:g} % with things around it": 100 * augmentation.surroundings,
+        "in {:g} % made nonsense, to which no answer is right": 100 * augmentation.nonsense,
     }
     return ", ".join(text.format(amount) for text, amount in amounts.items() if amount)
 

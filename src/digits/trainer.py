@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
-from digits.augment import augment
+from digits.augment import NO_DIGIT, augment
 from digits.data import DigitSet
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import predict
@@ -170,7 +170,9 @@ class Trainer:
         indices = self.order[begin : begin + self.recipe.batch_size]
         images, labels = self.split.images[indices][:, None], self.split.labels[indices]
         if self.recipe.augmentation:
-            images = augment(images, self.recipe.augmentation, self.augment_generator)
+            images, labels = augment(
+                images, labels, self.recipe.augmentation, self.augment_generator
+            )
         images = images.contiguous(memory_format=memory_format(self.device))
         self.learning_rate = self.optimizer.param_groups[0]["lr"]
         losses, right = train_step(
@@ -180,6 +182,7 @@ class Trainer:
             labels,
             precision=self.recipe.precision,
             label_smoothing=self.recipe.label_smoothing,
+            may_have_no_digit=self.recipe.augmentation.nonsense > 0,
         )
         self.schedule.step()
         self.losses[indices], self.right[indices] = losses, right
@@ -280,6 +283,7 @@ def train_step(
     *,
     precision: str = "float32",
     label_smoothing: float = 0.0,
+    may_have_no_digit: bool = False,
 ) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
     """Move the weights once, down the gradient of the mean cross-entropy of a batch.
 
@@ -290,6 +294,8 @@ def train_step(
         labels: True digits, 0 to 9, there too. (batch,)
         precision: float32 or bfloat16.
         label_smoothing: How much of the right answer's probability is spread over all ten.
+        may_have_no_digit: Whether labels may be `NO_DIGIT`: the network is to find all ten digits
+            equally likely then, and is never counted as wrong.
 
     Returns:
         Each image's loss in nats, and whether it was read right, both before the move.
@@ -297,11 +303,22 @@ def train_step(
     with autocast(images.device, precision):
         logits = model(images)
     logits = logits.float()
-    losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
+    is_right = logits.detach().argmax(dim=1) == labels
+    losses = F.cross_entropy(
+        logits,
+        labels,
+        reduction="none",
+        label_smoothing=label_smoothing,
+        ignore_index=NO_DIGIT,
+    )
+    if may_have_no_digit:
+        is_digit = labels != NO_DIGIT
+        undecided = -logits.log_softmax(dim=1).mean(dim=1)
+        losses, is_right = torch.where(is_digit, losses, undecided), is_right | ~is_digit
     optimizer.zero_grad()
     losses.mean().backward()
     optimizer.step()
-    return losses.detach(), logits.detach().argmax(dim=1) == labels
+    return losses.detach(), is_right
 
 
 def _build_optimizer(

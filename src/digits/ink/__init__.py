@@ -1,0 +1,27 @@
+"""Any picture, to ink, to glyphs: what MNIST's makers did to their scans, done to yours.
+
+```
+bytes ──picture──▶ grey ──strokes──▶ ink ──marks──▶ rows ──cuts──▶ pieces ──glyphs──▶ 28×28
+```
+NumPy, OpenCV and Pillow; nothing here knows of networks.
+"""
+
+from digits.ink.cuts import Candidate, Pieces, cut
+from digits.ink.glyphs import Glyph, frame_single
+from digits.ink.marks import Row, find_rows
+from digits.ink.picture import Picture, open_picture
+from digits.ink.strokes import Ink, find_ink
+
+__all__ = [
+    "Candidate",
+    "Glyph",
+    "Ink",
+    "Picture",
+    "Pieces",
+    "Row",
+    "cut",
+    "find_ink",
+    "find_rows",
+    "frame_single",
+    "open_picture",
+]

@@ -1,0 +1,277 @@
+"""Ink to rows of marks: lines, frames and specks are left away, what stands in a row is joined."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int
+
+from digits.ink.glyphs import deepest, stroke_width
+from digits.ink.strokes import Ink
+
+LINE_LENGTH = 1.6
+"""A straight run that is longer than this many heights of a digit is no part of one."""
+
+SLANT_LIMIT = 8.0
+"""Rows that rise or fall by more than this are turned level, in degrees."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Digits that stand beside each other, turned level and cut out."""
+
+    contrast: Float32[np.ndarray, "h w"]
+    mask: Bool[np.ndarray, "h w"]
+    height: float
+    """Of a typical digit, in pixels."""
+    to_picture: Float[np.ndarray, "2 3"]
+    """From places here, x and y, to places in the picture."""
+
+    def box_in_picture(self, box: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
+        """The upright box around a box of this row: left, top, width, height."""
+        left, top, width, height = box
+        x, y = np.array([left, left + width]), np.array([top, top + height])
+        corners = np.array([[a, b, 1] for a in x for b in y]) @ self.to_picture.T
+        (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
+        return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
+
+
+def find_rows(ink: Ink) -> list[list[Row]]:
+    """The lines of a picture from top to bottom, each as its rows from left to right.
+
+    Returns:
+        Lines; two rows are on one line when they are beside each other with a wide gap between.
+    """
+    mask = _without_lines(ink.mask, _typical_height(ink.mask))
+    marks = _Marks.of(mask).without_shadows()
+    if not len(marks.boxes):
+        return []
+    height = marks.typical_height()
+    marks = marks.without_specks(height, stroke_width(mask))
+    groups = marks.groups(height)
+    rows = [(_box_around(marks.boxes[group]), _cut_out(ink, marks, group)) for group in groups]
+    return [[row for _, row in line] for line in _in_lines(rows)]
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """Connected pieces of ink."""
+
+    labels: Int[np.ndarray, "h w"]
+    numbers: Int[np.ndarray, " n"]
+    """Of each mark in `labels`."""
+    boxes: Int[np.ndarray, "n 4"]
+    """Left, top, right, bottom of each."""
+    areas: Int[np.ndarray, " n"]
+
+    @classmethod
+    def of(cls, mask: Bool[np.ndarray, "h w"]) -> "_Marks":
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(
+            mask.astype(np.uint8), connectivity=8
+        )
+        boxes = stats[1:, :4].copy()
+        boxes[:, 2:] += boxes[:, :2]
+        return cls(labels, np.arange(1, count), boxes, stats[1:, 4])
+
+    def choose(self, which: Bool[np.ndarray, " n"]) -> "_Marks":
+        return _Marks(self.labels, self.numbers[which], self.boxes[which], self.areas[which])
+
+    @property
+    def widths(self) -> Int[np.ndarray, " n"]:
+        return self.boxes[:, 2] - self.boxes[:, 0]
+
+    @property
+    def heights(self) -> Int[np.ndarray, " n"]:
+        return self.boxes[:, 3] - self.boxes[:, 1]
+
+    def typical_height(self) -> float:
+        """Of a digit: the median of the heights, each counted by its ink."""
+        order = np.argsort(self.heights)
+        ink = np.cumsum(self.areas[order])
+        return float(self.heights[order][np.searchsorted(ink, ink[-1] / 2)])
+
+    def without_shadows(self) -> "_Marks":
+        """Without what reaches in from the edge and is much thicker than the other strokes."""
+        height, width = self.labels.shape
+        at_edge = (self.boxes[:, :2] <= 1).any(1) | (
+            self.boxes[:, 2:] >= (width - 1, height - 1)
+        ).any(1)
+        inside = self.choose(~at_edge)
+        if not at_edge.any() or not len(inside.boxes):
+            return self
+        usual = stroke_width(np.isin(self.labels, inside.numbers))
+        is_shadow = np.zeros(len(self.boxes), bool)
+        for index in np.flatnonzero(at_edge):
+            left, top, right, bottom = self.boxes[index]
+            own = self.labels[top:bottom, left:right] == self.numbers[index]
+            is_shadow[index] = deepest(own) > 1.5 * usual
+        return self.choose(~is_shadow)
+
+    def _at_edge(self) -> Bool[np.ndarray, " n"]:
+        height, width = self.labels.shape
+        end = (width - 1, height - 1)
+        return np.asarray((self.boxes[:, :2] <= 1).any(1) | (self.boxes[:, 2:] >= end).any(1))
+
+    def without_specks(self, height: float, stroke: float) -> "_Marks":
+        """Without dots, dirt and what the edge cut off, and without frames around other marks."""
+        sizes = np.maximum(self.widths, self.heights)
+        is_speck = (sizes < 0.22 * height) | ((sizes < 2 * stroke) & (sizes < 0.4 * height))
+        is_speck |= self._at_edge() & (sizes < 0.5 * height)
+        return self.choose(~is_speck & ~self._are_frames(height))
+
+    def _are_frames(self, height: float) -> Bool[np.ndarray, " n"]:
+        is_frame = np.zeros(len(self.boxes), bool)
+        for index in np.flatnonzero((self.heights > height) | (self.widths > 1.5 * height)):
+            left, top, right, bottom = self.boxes[index]
+            inside = (self.boxes[:, :2] > (left, top)).all(1) & (
+                self.boxes[:, 2:] < (right, bottom)
+            ).all(1)
+            if not inside.any():
+                continue
+            own = self.labels[top:bottom, left:right] == self.numbers[index]
+            margin_y, margin_x = (max(2, side // 7) for side in own.shape)
+            core = own[margin_y:-margin_y, margin_x:-margin_x]
+            is_frame[index] = core.sum() < 0.15 * own.sum()
+        return is_frame
+
+    def groups(self, height: float) -> list[Int[np.ndarray, " n"]]:
+        """Indices of marks that stand in one row each.
+
+        Tall marks are chained to those beside them; small ones join the row that they stand in if
+        they are above or below one of its marks, like the roof of a 5, and are dropped otherwise,
+        like a dash.
+        """
+        is_tall = self.heights >= 0.42 * height
+        tall = np.flatnonzero(is_tall)
+        if abs(_angle(self.boxes[tall], height)) > SLANT_LIMIT:
+            return [np.arange(len(self.boxes))]
+        parent = {int(index): int(index) for index in tall}
+
+        def root(index: int) -> int:
+            while parent[index] != index:
+                index = parent[index]
+            return index
+
+        by_left = tall[np.argsort(self.boxes[tall, 0])]
+        for position, one in enumerate(by_left):
+            left, top, right, bottom = self.boxes[one]
+            for other in by_left[position + 1 :]:
+                left2, top2, right2, bottom2 = self.boxes[other]
+                if left2 - right > 2.2 * height:
+                    break
+                shared = min(bottom, bottom2) - max(top, top2)
+                if shared > 0.4 * min(bottom - top, bottom2 - top2):
+                    parent[root(int(other))] = root(int(one))
+        groups: dict[int, list[int]] = {}
+        for index in tall:
+            groups.setdefault(root(int(index)), []).append(int(index))
+        for index in np.flatnonzero(~is_tall):
+            left, top, right, bottom = self.boxes[index]
+            for members in groups.values():
+                others = self.boxes[members]
+                shared = np.minimum(right, others[:, 2]) - np.maximum(left, others[:, 0])
+                gap = np.maximum(top - others[:, 3], others[:, 1] - bottom)
+                if ((shared > 0.5 * (right - left)) & (gap < 0.2 * height)).any():
+                    members.append(int(index))
+                    break
+        return [np.array(members) for members in groups.values()]
+
+
+def _typical_height(mask: Bool[np.ndarray, "h w"]) -> float:
+    marks = _Marks.of(mask)
+    return marks.typical_height() if len(marks.boxes) else float(mask.shape[0])
+
+
+def _without_lines(mask: Bool[np.ndarray, "h w"], height: float) -> Bool[np.ndarray, "h w"]:
+    """Without ruled lines, level and upright; strokes that cross them stay."""
+    for axis in (0, 1):
+        across = mask if axis == 0 else mask.T
+        length = round(min(LINE_LENGTH * height, 0.95 * across.shape[1]))
+        if length < 12:
+            continue
+        mask = _without_level_lines(across, length)
+        mask = mask if axis == 0 else mask.T
+    return mask
+
+
+def _without_level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.ndarray, "h w"]:
+    pixels = np.ascontiguousarray(mask, np.uint8)
+    # A line may rise a little: let runs go on from one row of pixels to the next.
+    thick = cv2.dilate(pixels, np.ones((3, 1), np.uint8))
+    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)) & pixels
+    if not runs.any():
+        return mask
+    width = stroke_width(runs > 0) + 2
+    # What is taller than the line, where it runs, is a stroke that crosses it.
+    crossing = cv2.morphologyEx(
+        pixels, cv2.MORPH_OPEN, np.ones((round(2 * width) + 1, 1), np.uint8)
+    )
+    return np.asarray((pixels > 0) & ~((runs > 0) & (crossing == 0)))
+
+
+def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:
+    left, top = boxes[:, :2].min(axis=0)
+    right, bottom = boxes[:, 2:].max(axis=0)
+    return int(left), int(top), int(right), int(bottom)
+
+
+def _cut_out(ink: Ink, marks: _Marks, group: Int[np.ndarray, " n"]) -> Row:
+    left, top, right, bottom = _box_around(marks.boxes[group])
+    mask = np.isin(marks.labels[top:bottom, left:right], marks.numbers[group])
+    contrast = np.ascontiguousarray(ink.contrast[top:bottom, left:right])
+    boxes = marks.boxes[group]
+    height = float(np.median(np.sort(boxes[:, 3] - boxes[:, 1])[len(boxes) // 2 :]))
+    shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
+    angle = _angle(boxes, height)
+    if abs(angle) < SLANT_LIMIT:
+        return Row(contrast, mask, height, shift)
+    turned, turned_mask, back = _turn(contrast, mask, angle)
+    return Row(turned, turned_mask, height, shift @ np.vstack([back, [0, 0, 1]]))
+
+
+def _angle(boxes: Int[np.ndarray, "n 4"], height: float) -> float:
+    """By how much a row falls to the right, in degrees; 0 unless three marks or more agree."""
+    tall = boxes[boxes[:, 3] - boxes[:, 1] > 0.5 * height]
+    if len(tall) < 3:
+        return 0.0
+    x, y = (tall[:, 0] + tall[:, 2]) / 2, (tall[:, 1] + tall[:, 3]) / 2
+    if np.ptp(x) < height:
+        return 0.0
+    slope, start = np.polyfit(x, y, 1)
+    residual = float(np.abs(y - slope * x - start).max())
+    return float(np.degrees(np.arctan(slope))) if residual < 0.45 * height else 0.0
+
+
+def _turn(
+    contrast: Float32[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"], angle: float
+) -> tuple[Float32[np.ndarray, "h2 w2"], Bool[np.ndarray, "h2 w2"], Float[np.ndarray, "2 3"]]:
+    """Turn a row that falls by `angle` degrees level; and the way back."""
+    height, width = mask.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ turn.T
+    low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
+    turn[:, 2] -= low
+    size = int(high[0] - low[0]), int(high[1] - low[1])
+    amounts = cv2.warpAffine(contrast, turn, size)
+    kept = cv2.warpAffine(mask.astype(np.uint8), turn, size, flags=cv2.INTER_NEAREST) > 0
+    left, top, wide, tall = cv2.boundingRect(kept.astype(np.uint8))
+    turn[:, 2] -= left, top
+    window = slice(top, top + tall), slice(left, left + wide)
+    return np.ascontiguousarray(amounts[window]), kept[window], cv2.invertAffineTransform(turn)
+
+
+def _in_lines(
+    rows: list[tuple[tuple[int, int, int, int], Row]],
+) -> list[list[tuple[tuple[int, int, int, int], Row]]]:
+    """Rows in reading order: those beside each other on one line, from the left."""
+    lines: list[list[tuple[tuple[int, int, int, int], Row]]] = []
+    for box, row in sorted(rows, key=lambda item: item[0][1] + item[0][3]):
+        for line in lines:
+            top, bottom = line[-1][0][1], line[-1][0][3]
+            shared = min(bottom, box[3]) - max(top, box[1])
+            if shared > 0.5 * min(bottom - top, box[3] - box[1]):
+                line.append((box, row))
+                break
+        else:
+            lines.append([(box, row)])
+    return [sorted(line, key=lambda item: item[0][0]) for line in lines]

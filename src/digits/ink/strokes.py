@@ -1,0 +1,184 @@
+"""Grey levels to ink: which side is the paper, how bright it is everywhere, what stands out."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+THUMBNAIL = 128
+"""The paper is estimated on a copy of this many pixels on the longer side."""
+
+WEAK, STRONG = 0.22, 0.4
+"""Of the contrast of a full stroke: ink is what exceeds the weak one and holds on to what exceeds
+the strong one."""
+
+
+@dataclass(frozen=True)
+class Ink:
+    """Where there is ink on a picture, and how much."""
+
+    contrast: Float32[np.ndarray, "h w"]
+    """By how many grey levels it differs from the paper; below 0 on the other side of it."""
+    mask: Bool[np.ndarray, "h w"]
+    """What is ink."""
+    noise: float
+    """Standard deviation of the paper, in grey levels."""
+    level: float
+    """Contrast of a full stroke, in grey levels."""
+    is_dark: bool
+    """Whether the ink is darker than its paper."""
+    certainty: float
+    """About `is_dark`: 0 is a guess, above 1 is safe."""
+
+
+def find_ink(grey: UInt8[np.ndarray, "h w"], *, dark: bool | None = None) -> Ink:
+    """Tell ink from paper, also under uneven light.
+
+    Args:
+        grey: A picture.
+        dark: Whether the ink is darker than its paper; found out if not given.
+    """
+    thumbnail = _thumbnail(grey)
+    score, is_bright = _polarity(thumbnail)
+    is_dark = score >= 0 if dark is None else dark
+    sign = 1.0 if is_dark else -1.0
+    paper = _paper(thumbnail.astype(np.float32), ~is_bright if is_dark else is_bright, sign)
+    paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    contrast = sign * (paper - grey.astype(np.float32))
+    mask, noise, level = _threshold(contrast)
+    return Ink(contrast, mask, noise, level, is_dark, abs(score))
+
+
+def _thumbnail(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "th tw"]:
+    factor = THUMBNAIL / max(grey.shape)
+    height, width = (max(8, round(side * factor)) for side in grey.shape)
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(grey, (width, height), interpolation=method)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), 1.2), np.uint8)
+
+
+def _polarity(
+    thumbnail: UInt8[np.ndarray, "h w"],
+) -> tuple[float, Bool[np.ndarray, "h w"]]:
+    """Whether ink is dark (above 0), and which pixels are bright.
+
+    Ink is thin where paper is wide, and paper has the edges and corners; of two classes of pixels
+    that Otsu's threshold tells apart, as they are and with the light made even.
+    """
+    even = _even_light(thumbnail)
+    deviation = even.astype(np.float32) - 128
+    darker = np.square(np.minimum(deviation, 0)).sum() + 1
+    brighter = np.square(np.maximum(deviation, 0)).sum() + 1
+    score = 0.5 * float(np.log(darker / brighter))
+    clearest, best = -1.0, thumbnail > 128
+    for values in (thumbnail, even):
+        is_bright, separation = _two_classes(values)
+        edges = [is_bright[0], is_bright[-1], is_bright[:, 0], is_bright[:, -1]]
+        corners = [
+            is_bright[y, x]
+            for y in (slice(4), slice(-4, None))
+            for x in (slice(4), slice(-4, None))
+        ]
+        score += 2 * float(np.concatenate(edges).mean() - 0.5)
+        score += float(np.mean([corner.mean() for corner in corners]) - 0.5)
+        score += float(np.log(_width(is_bright) / _width(~is_bright)))
+        # Making light even spoils a thick digit; it must pay to be taken.
+        if separation > clearest + (0.1 if clearest >= 0 else 0):
+            clearest, best = separation, is_bright
+    return score, best
+
+
+def _even_light(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Differences to the median of a window half the picture's size, about 128."""
+    size = max(thumbnail.shape) // 2 | 1
+    pad = size // 2
+    border = cv2.BORDER_REFLECT_101 if min(thumbnail.shape) > pad else cv2.BORDER_REPLICATE
+    padded = cv2.copyMakeBorder(thumbnail, pad, pad, pad, pad, border)
+    median = cv2.medianBlur(padded, size)[pad:-pad, pad:-pad]
+    return np.clip(thumbnail.astype(np.int16) - median + 128, 0, 255).astype(np.uint8)
+
+
+def _two_classes(values: UInt8[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
+    """Bright pixels by Otsu's threshold, and the part of the variance that the classes explain."""
+    threshold, _ = cv2.threshold(values, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    is_bright = values > threshold
+    share = float(is_bright.mean())
+    if share in (0, 1):
+        return is_bright, 0.0
+    gap = float(values[is_bright].mean()) - float(values[~is_bright].mean())
+    return is_bright, share * (1 - share) * gap**2 / float(values.var())
+
+
+def _width(mask: Bool[np.ndarray, "h w"]) -> float:
+    """Root mean square distance of a class's pixels to the other class; it goes on outside."""
+    padded = cv2.copyMakeBorder(mask.astype(np.uint8), 6, 6, 6, 6, cv2.BORDER_REPLICATE)
+    distances = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
+    return float(np.sqrt(np.square(distances).sum() / max(1, int(mask.sum())) + 1e-3))
+
+
+def _paper(
+    thumbnail: Float32[np.ndarray, "h w"], ink: Bool[np.ndarray, "h w"], sign: float
+) -> Float32[np.ndarray, "h w"]:
+    """Brightness of the paper everywhere: smoothed from where there is no ink, three times."""
+    sigma = max(thumbnail.shape) / 8
+    paper = np.full_like(thumbnail, np.percentile(thumbnail, 95 if sign > 0 else 5))
+    for _ in range(3):
+        bare = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+        if bare.mean() < 0.08:
+            break
+        weights = bare.astype(np.float32)
+        total = _smooth(thumbnail * weights, sigma)
+        weight = _smooth(weights, sigma)
+        mean = float(thumbnail[bare].mean())
+        paper = np.where(weight > 0.02, total / np.maximum(weight, 1e-6), mean).astype(np.float32)
+        contrast = sign * (paper - thumbnail)
+        ink = contrast > 0.8 * max(_otsu(contrast), 3 * _noise(contrast, ink))
+    return paper
+
+
+def _smooth(values: Float32[np.ndarray, "h w"], sigma: float) -> Float32[np.ndarray, "h w"]:
+    blurred = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.float32)
+
+
+def _otsu(contrast: Float32[np.ndarray, "h w"]) -> float:
+    """Otsu's threshold among what is above 0."""
+    top = float(contrast.max())
+    if top <= 0:
+        return 0.0
+    scaled = np.clip(contrast * (255 / top), 0, 255).astype(np.uint8)
+    threshold, _ = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return float(threshold) * top / 255
+
+
+def _noise(contrast: Float32[np.ndarray, "h w"], ink: Bool[np.ndarray, "h w"]) -> float:
+    """Standard deviation of the paper, from the median deviation of what is no ink."""
+    values = contrast[~ink][:: max(1, contrast.size // 200_000)]
+    if values.size < 16:
+        values = contrast.ravel()
+    return float(1.4826 * np.median(np.abs(values - np.median(values)))) + 1e-3
+
+
+def _threshold(
+    contrast: Float32[np.ndarray, "h w"],
+) -> tuple[Bool[np.ndarray, "h w"], float, float]:
+    """Ink by two thresholds, the noise of the paper, and the contrast of a full stroke."""
+    noise = _noise(contrast, contrast > _otsu(contrast))
+    level = _level(contrast, noise)
+    weak = (contrast > max(WEAK * level, 2.5 * noise)).astype(np.uint8)
+    count, labels = cv2.connectedComponents(weak, connectivity=8)
+    keep = np.zeros(count, bool)
+    keep[labels[contrast > max(STRONG * level, 3 * noise)]] = True
+    keep[0] = False
+    return keep[labels], noise, level
+
+
+def _level(contrast: Float32[np.ndarray, "h w"], noise: float) -> float:
+    """Contrast of a full stroke: of the strongest points of small squares, those that stand out."""
+    side = max(2, round(min(contrast.shape) / 24))
+    height, width = (length // side * side for length in contrast.shape)
+    smooth = cv2.blur(contrast, (3, 3))[:height, :width]
+    tops = smooth.reshape(height // side, side, width // side, side).max(axis=(1, 3))
+    standing_out = tops[tops > max(_otsu(tops), 4 * noise)]
+    return float(np.percentile(standing_out, 60)) if standing_out.size else float(tops.max())

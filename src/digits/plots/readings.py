@@ -1,0 +1,120 @@
+"""How a picture was read: where its digits are, the ink found, and each glyph with its guesses."""
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from digits.plots.canvas import (
+    BLUE,
+    INK,
+    ORANGE,
+    SOFT,
+    WIDTH_INCHES,
+    new_figure,
+    percent,
+    show_digits,
+    styled,
+)
+from digits.reader import Digit, Reading
+
+MAX_GLYPHS = 40
+"""More than these are not drawn."""
+
+COLUMNS = 8
+
+
+@styled
+def explanation(reading: Reading) -> Figure:
+    """Draw how a picture was read.
+
+    Above, the picture with a box around each digit, blue where it was read and orange where it was
+    refused, and the ink that was found. Below, each glyph as the network saw it, with its three
+    best guesses; under a refused one, why.
+    """
+    shown = reading.digits[:MAX_GLYPHS]
+    rows = -(-len(shown) // COLUMNS)
+    height, width = reading.picture.grey.shape
+    beside = width <= 1.6 * height
+    panel = WIDTH_INCHES / (2 if beside else 1)
+    tall = min(panel * height / width, 4.5)
+    pictures = tall + 0.3 if beside else 2 * (tall + 0.3)
+    figure = new_figure(pictures + 1.75 * rows + 0.4)
+    if rows:
+        above, below = figure.subfigures(2, 1, height_ratios=[pictures, 1.75 * rows])
+    else:
+        above = figure.subfigures(1, 1)
+    panels = above.subplots(*((1, 2) if beside else (2, 1)))
+    _draw_picture(panels[0], reading)
+    _draw_ink(panels[1], reading.ink.mask, reading.ink.is_dark)
+    figure.suptitle(_title(reading), fontsize=11, color=INK)
+    if rows:
+        for axes, digit in zip(
+            below.subplots(rows, COLUMNS, squeeze=False).flat, _padded(shown, rows), strict=True
+        ):
+            _draw_glyph(axes, digit)
+    return figure
+
+
+def _title(reading: Reading) -> str:
+    if not reading.digits:
+        return "no digit found"
+    text = " / ".join(reading.lines)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _padded(digits: tuple[Digit, ...], rows: int) -> list[Digit | None]:
+    return [*digits, *[None] * (rows * COLUMNS - len(digits))]
+
+
+def _draw_picture(axes, reading: Reading) -> None:  # type: ignore[no-untyped-def]
+    colour: UInt8[np.ndarray, "h w 3"] = reading.picture.colour
+    axes.imshow(colour, interpolation="antialiased")
+    axes.set_axis_off()
+    axes.set_title("the picture", color=SOFT, fontsize=9)
+    picture = reading.picture
+    for digit in reading.digits:
+        left, top, width, height = picture.from_original(digit.box)
+        shade = BLUE if digit.reason is None else ORANGE
+        axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=shade, lw=1.2))
+        axes.annotate(
+            digit.text,
+            (left, top),
+            xytext=(0, 1),
+            textcoords="offset points",
+            va="bottom",
+            color="white",
+            fontsize=8,
+            fontweight="bold",
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": shade, "edgecolor": "none"},
+        )
+
+
+def _draw_ink(axes, mask: Bool[np.ndarray, "h w"], is_dark: bool) -> None:  # type: ignore[no-untyped-def]
+    axes.imshow(mask, cmap="gray_r", vmin=0, vmax=1, interpolation="antialiased")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(True)
+    axes.set_title(
+        f"the ink, {'dark on light' if is_dark else 'light on dark'}", color=SOFT, fontsize=9
+    )
+
+
+def _draw_glyph(axes, digit: Digit | None) -> None:  # type: ignore[no-untyped-def]
+    if digit is None:
+        axes.set_axis_off()
+        return
+    show_digits(axes, digit.glyph)
+    guesses = [(digit.label, digit.confidence), *digit.alternatives]
+    lines = [f"{label}  {percent(confidence)}" for label, confidence in guesses]
+    is_read = digit.reason is None
+    axes.set_title(
+        digit.text, color=BLUE if is_read else ORANGE, fontsize=12, fontweight="bold", pad=2
+    )
+    if digit.reason is not None:
+        lines.append(
+            digit.reason.replace(" a ", " a\n", 1)
+            if " a " in digit.reason
+            else digit.reason.replace(" like ", " like\n")
+        )
+    axes.set_xlabel("\n".join(lines), fontsize=7, color=SOFT if is_read else ORANGE)

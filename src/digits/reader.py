@@ -1,0 +1,341 @@
+"""Pictures to digits, with confidence: ink, and a network in ONNX. No torch, to answer at once."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from jaxtyping import Float, UInt8
+
+from digits.errors import DigitsError, InvalidInput
+from digits.ink import (
+    Candidate,
+    Ink,
+    Picture,
+    Pieces,
+    cut,
+    find_ink,
+    find_rows,
+    frame_single,
+    open_picture,
+)
+
+THRESHOLD = 0.5
+"""Marks read with less confidence than this are refused."""
+
+REFUSED = "?"
+"""What stands for a refused mark in a text."""
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+"""Of files in folders that are taken for pictures."""
+
+MAX_BATCH = 1024
+"""Glyphs given to the network at a time."""
+
+SAFE = 1.0
+"""Below this certainty about dark or light ink, both are tried."""
+
+# What a way to cut a row costs beside its digits' confidence, in nats. A digit is rarely wider than
+# high or much lower than its row; a seam rarely crosses ink, and a digit rarely has a wide gap.
+CROSSED_INK, INNER_GAP, WIDTH, LOWNESS = 1.5, 3.0, 1.3, 1.0
+USUAL_WIDTH, USUAL_HEIGHT, USUAL_GAP = 0.7, 0.8, 0.08  # in heights of the row's digits
+LEFT_AWAY, SMALL_LEFT_AWAY = 2.5, 0.15
+"""Of leaving a piece away, as no digit, in nats; and of one too small for a digit."""
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A mark on a picture, and what it is read as."""
+
+    label: int
+    """The best guess, 0 to 9, also when refused."""
+    confidence: float
+    """Probability of the best guess, 0 to 1, calibrated."""
+    alternatives: tuple[tuple[int, float], ...]
+    """The two next guesses and their probabilities."""
+    box: tuple[float, float, float, float]
+    """Left, top, width and height, in pixels of the picture."""
+    glyph: UInt8[np.ndarray, "28 28"] = field(repr=False)
+    """What the network saw."""
+    reason: str | None = None
+    """Why it is refused; none if it is not."""
+
+    @property
+    def text(self) -> str:
+        """The digit, or a question mark if it is refused."""
+        return str(self.label) if self.reason is None else REFUSED
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold of it: all but the glyph."""
+        return {
+            "label": self.label,
+            "confidence": round(self.confidence, 4),
+            "alternatives": [
+                {"label": label, "confidence": round(confidence, 4)}
+                for label, confidence in self.alternatives
+            ],
+            "box": [round(value, 1) for value in self.box],
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read on a picture."""
+
+    lines: tuple[str, ...]
+    """Each line's text, from top to bottom."""
+    digits: tuple[Digit, ...]
+    """In the order in which they are read."""
+    picture: Picture = field(repr=False)
+    """What was looked at."""
+    ink: Ink = field(repr=False)
+    """What was found on it."""
+
+    @property
+    def text(self) -> str:
+        """All lines; a refused mark is a question mark."""
+        return "\n".join(self.lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold of it."""
+        return {
+            "text": self.text,
+            "lines": list(self.lines),
+            "digits": [digit.to_dict() for digit in self.digits],
+        }
+
+
+class Reader:
+    """Reads the digits of pictures.
+
+    Args:
+        model: An ONNX file made by `digits export`; the network that comes with the package if
+            not given.
+        threshold: Marks read with less confidence are refused: 0 refuses none, 1 all.
+
+    Raises:
+        InvalidInput: If the file is no such network, or the threshold is not from 0 to 1.
+
+    Example:
+        >>> reader = Reader()
+        >>> reading = reader.read(np.full((40, 40), 255, np.uint8))
+        >>> reading.text
+        ''
+    """
+
+    def __init__(self, model: str | Path | None = None, *, threshold: float = THRESHOLD) -> None:
+        if not 0 <= threshold <= 1:
+            raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
+        self.threshold = threshold
+        self._session = _open_network(model)
+
+    def read(self, source: Any, *, rotate: bool = True) -> Reading:
+        """Read all digits of a picture, from top to bottom and left to right.
+
+        Args:
+            source: A path, the bytes of a file, a Pillow image, or an array: (h, w) or (h, w, 1),
+                3 or 4; booleans, integers, or floats from 0 to 1 or 0 to 255.
+            rotate: Turn the picture as the camera says that it was held.
+
+        Raises:
+            InvalidInput: If it is no picture, or can't be read; says why.
+        """
+        picture = open_picture(source, rotate=rotate)
+        ink = find_ink(picture.grey)
+        reading = self._read_ink(ink, picture)
+        if ink.certainty < SAFE:
+            other = self._read_ink(find_ink(picture.grey, dark=not ink.is_dark), picture)
+            reading = max(reading, other, key=_evidence)
+        return reading
+
+    def read_glyphs(self, images: Iterable[Any]) -> list[Digit]:
+        """Read single digits, each cut out as an image of its own, of any size and polarity.
+
+        Args:
+            images: Each as `read` takes them; an array (n, h, w) is n of them.
+
+        Returns:
+            A digit for each; its label is the best guess also when it is refused.
+        """
+        pictures = [open_picture(image) for image in images]
+        glyphs = [frame_single(find_ink(picture.grey)) for picture in pictures]
+        blank = np.zeros((28, 28), np.uint8)
+        probabilities = self.probabilities(np.stack([g.pixels if g else blank for g in glyphs]))
+        digits = []
+        for picture, glyph, row in zip(pictures, glyphs, probabilities, strict=True):
+            if glyph is None:
+                digits.append(self._digit(row, (0, 0, 0, 0), blank, "there is no ink"))
+            else:
+                digits.append(self._digit(row, picture.to_original(glyph.box), glyph.pixels))
+        return digits
+
+    def probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
+        """What the network makes of glyphs: white on black, framed as MNIST's.
+
+        Returns:
+            Calibrated probabilities of the ten digits; rows sum to 1.
+        """
+        batches = [
+            self._session.run(None, {"images": glyphs[i : i + MAX_BATCH, None].astype(np.float32)})
+            for i in range(0, len(glyphs), MAX_BATCH)
+        ]
+        return np.concatenate([batch[0] for batch in batches] or [np.zeros((0, 10), np.float32)])
+
+    def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
+        lines = [[cut(row, ink) for row in line] for line in find_rows(ink)]
+        candidates = [c for line in lines for pieces in line for c in pieces.candidates]
+        if not candidates:
+            return Reading((), (), picture, ink)
+        rows = iter(self.probabilities(np.stack([c.pixels for c in candidates])))
+        texts, digits = [], []
+        for line in lines:
+            words = []
+            for pieces in line:
+                probabilities = np.array([next(rows) for _ in pieces.candidates]).reshape(-1, 10)
+                word = [
+                    self._digit(
+                        probabilities[index],
+                        picture.to_original(pieces.candidates[index].box),
+                        pieces.candidates[index].pixels,
+                    )
+                    for index in best_way(pieces, probabilities)
+                ]
+                words.append("".join(digit.text for digit in word))
+                digits.extend(word)
+            texts.append(" ".join(word for word in words if word))
+        return Reading(tuple(text for text in texts if text), tuple(digits), picture, ink)
+
+    def _digit(
+        self,
+        probabilities: Float[np.ndarray, " 10"],
+        box: tuple[float, float, float, float],
+        glyph: UInt8[np.ndarray, "28 28"],
+        reason: str | None = None,
+    ) -> Digit:
+        best, second, third = np.argsort(-probabilities, kind="stable")[:3]
+        confidence = float(probabilities[best])
+        if reason is None and confidence < self.threshold:
+            close = float(probabilities[second]) > confidence / 2
+            between = confidence + float(probabilities[second]) > self.threshold
+            reason = (
+                f"it may be a {best} or a {second}"
+                if close and between
+                else "it looks like no digit"
+            )
+        return Digit(
+            label=int(best),
+            confidence=confidence,
+            alternatives=tuple((int(i), float(probabilities[i])) for i in (second, third)),
+            box=box,
+            glyph=glyph,
+            reason=reason,
+        )
+
+
+def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are named, and those in folders that are called pictures, by their names.
+
+    A folder is listed by names alone, and read as one goes.
+
+    Raises:
+        DigitsError: If a folder can't be listed.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        try:
+            with os.scandir(path) as entries:
+                names = sorted(entry.name for entry in entries)
+        except OSError as error:
+            raise DigitsError(f"{path} can't be listed: {error.strerror}.") from error
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield path / name
+
+
+def best_way(pieces: Pieces, probabilities: Float[np.ndarray, "n 10"]) -> list[int]:
+    """The likeliest way to take a row's pieces together: indices of the candidates, from the left.
+
+    Each way costs the logarithms of its digits' confidence, and what their shapes and cuts make
+    unlikely. The cheapest is found by dynamic programming, from piece to piece.
+    """
+    confidence = np.log(np.maximum(probabilities.max(axis=1, initial=0), 1e-9))
+    costs, ways = [0.0], [(0, -1)]
+    ending: list[list[int]] = [[] for _ in range(pieces.count + 1)]
+    for index, candidate in enumerate(pieces.candidates):
+        ending[candidate.last].append(index)
+    for last in range(1, pieces.count + 1):
+        left_away = SMALL_LEFT_AWAY if pieces.is_small[last - 1] else LEFT_AWAY
+        best, way = costs[last - 1] + left_away, (last - 1, -1)
+        for index in ending[last]:
+            candidate = pieces.candidates[index]
+            cost = costs[candidate.first] - confidence[index] + _oddness(candidate, pieces)
+            if cost < best:
+                best, way = cost, (candidate.first, index)
+        costs.append(best)
+        ways.append(way)
+    chosen, last = [], pieces.count
+    while last > 0:
+        last, index = ways[last]
+        if index >= 0:
+            chosen.append(index)
+    return chosen[::-1]
+
+
+def _oddness(candidate: Candidate, pieces: Pieces) -> float:
+    """How unlikely a digit's shape and cuts are, in nats."""
+    crossed = (pieces.crossed[candidate.first] + pieces.crossed[candidate.last]) / 2
+    return (
+        CROSSED_INK * float(crossed)
+        + INNER_GAP * max(0.0, candidate.gap - USUAL_GAP)
+        + WIDTH * max(0.0, candidate.width - USUAL_WIDTH)
+        + LOWNESS * max(0.0, USUAL_HEIGHT - candidate.height)
+    )
+
+
+def _evidence(reading: Reading) -> float:
+    """How much a reading is to be believed, beside another of the same picture."""
+    return sum(digit.confidence - 0.5 for digit in reading.digits)
+
+
+def _open_network(model: str | Path | None) -> onnxruntime.InferenceSession:
+    if model is None:
+        content = (files("digits") / "weights" / "reader.onnx").read_bytes()
+    else:
+        path = Path(model)
+        if path.is_dir():
+            raise InvalidInput(
+                f"{path}: expected an ONNX file; make one with digits export {path}."
+            )
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise InvalidInput(f"{path}: there is no such file.") from error
+        except OSError as error:
+            raise DigitsError(f"{path} can't be read: {error.strerror}.") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what fails is told by the exception
+    try:
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's errors have no common class
+        raise InvalidInput(
+            f"{model}: expected a network in ONNX, made by digits export."
+        ) from error
+    shapes = [item.shape[1:] for item in (*session.get_inputs(), *session.get_outputs())]
+    if shapes != [[1, 28, 28], [10]] or session.get_inputs()[0].name != "images":
+        raise InvalidInput(
+            f"{model}: expected a network made by digits export, which takes images (n, 1, 28, 28) "
+            f"and gives (n, 10), found {shapes}."
+        )
+    return session
+
+
+def metadata(model: str | Path | None = None) -> dict[str, str]:
+    """What an exported network says of itself: recipe, commit, temperature, figures."""
+    return dict(_open_network(model).get_modelmeta().custom_metadata_map)
