@@ -12,7 +12,7 @@ from torch import Tensor
 from digits.augment.geometry import random_field
 
 # Parts of the images to which each is done, of those that `pens` allows.
-REDRAWN, GAPS, UNEVEN, EUROPEAN = 0.7, 0.15, 0.25, 0.4
+REDRAWN, GAPS, UNEVEN, EUROPEAN = 0.7, 0.15, 0.25, 0.5
 FULL = 102
 """A pixel above this belongs to a stroke."""
 
@@ -82,7 +82,7 @@ def _recut(
     softness = uniform(n, 8, 30, generator, device)
     floor = torch.sigmoid(-cut / softness)
     drawn = (torch.sigmoid((soft - cut) / softness) - floor) / (1 - floor)
-    return 255 * drawn.clamp_min(0) / drawn.amax((1, 2, 3), True).clamp_min(0.15)
+    return 255 * (drawn / drawn.amax((1, 2, 3), True).clamp_min(0.15)).clamp(0, 1)
 
 
 def _break(

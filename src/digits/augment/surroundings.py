@@ -108,4 +108,4 @@ def _with_contrast(
     images: Float[Tensor, "n 1 h w"], generator: torch.Generator
 ) -> Float[Tensor, "n 1 h w"]:
     power = torch.exp(uniform(len(images), -0.7, 0.7, generator, images.device))
-    return 255 * (images / 255) ** power
+    return 255 * (images / 255).clamp(0, 1) ** power
