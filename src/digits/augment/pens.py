@@ -1,4 +1,4 @@
-"""What pens and hands do: strokes thick and thin, hard and soft, with gaps; a 1 with an upstroke."""
+"""What pens and hands do: strokes thick, thin, hard, soft, broken; a 1 with an upstroke."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch import Tensor
 from digits.augment.geometry import random_field
 
 # Parts of the images to which each is done, of those that `pens` allows.
-REDRAWN, GAPS, UNEVEN, EUROPEAN = 0.7, 0.15, 0.25, 0.5
+REDRAWN, GAPS, UNEVEN, EUROPEAN = 0.7, 0.2, 0.25, 0.5
 FULL = 102
 """A pixel above this belongs to a stroke."""
 

@@ -4,28 +4,31 @@ A seam runs from the top of a row to its bottom, and leans as digits do. Where d
 crosses ink; whether a seam parts two digits or one is for the network to judge.
 """
 
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Int, UInt8
+from jaxtyping import Bool, Float32, Int, UInt8
 
-from digits.ink.glyphs import frame, strength
+from digits.ink.glyphs import SIZE, frame, strength
 from digits.ink.marks import Row
 from digits.ink.strokes import Ink
 
 HEIGHT = 48
 """Rows are cut at this height of a typical digit, in pixels."""
 
-MAX_INK = 12.0
+MAX_INK = 16.0
 """Seams that cross more ink than this are not tried, in full strokes of a pixel each."""
 
 MIN_GAP = 0.12
 """Between two seams that cross ink, in heights of a digit."""
 
-MAX_JOINED = 6
-"""Pieces that can make one digit."""
+SLANTS = (0.0, 0.3)
+"""Of straight seams, in pixels to the left for each pixel down."""
+
+WAIST_REACH, WAIST_RISE = 0.2, 0.12
+"""How far on both sides ink must be higher, and by how much, in heights of a digit."""
 
 WIDEST = 1.9
 """A digit is at most this wide, in heights."""
@@ -36,12 +39,13 @@ SMALLEST = 0.42
 
 @dataclass(frozen=True)
 class Candidate:
-    """Pieces that may be one digit."""
+    """The ink between two seams: what may be one digit."""
 
     first: int
     last: int
-    """Pieces `first` to `last - 1`."""
+    """Seams, by their numbers from the left."""
     pixels: UInt8[np.ndarray, "28 28"]
+    """As a glyph; black if it can't be a digit."""
     box: tuple[float, float, float, float]
     """Left, top, width and height, in pixels of the picture."""
     width: float
@@ -50,17 +54,24 @@ class Candidate:
     gap: float
     """Widest empty space inside, in the same."""
 
+    @property
+    def is_small(self) -> bool:
+        """Whether it is too small for a digit: a dash, a comma, nothing."""
+        return max(self.height, self.width / 2) < SMALLEST
+
+    @property
+    def may_be_digit(self) -> bool:
+        """Whether its size is that of a digit."""
+        return not self.is_small and self.width <= WIDEST
+
 
 @dataclass(frozen=True)
 class Pieces:
     """A row, cut at every place where one may cut."""
 
-    count: int
+    crossed: list[float]
+    """Ink that each seam crosses, in heights of a digit; the first and the last are the ends."""
     candidates: list[Candidate]
-    crossed: Float[np.ndarray, " n"]
-    """Ink that the seam before each piece crosses, in heights of a digit; and after the last."""
-    is_small: list[bool]
-    """Of each piece, whether it is too small for a digit."""
 
 
 def cut(row: Row, ink: Ink) -> Pieces:
@@ -71,27 +82,117 @@ def cut(row: Row, ink: Ink) -> Pieces:
     amounts = strength(row.contrast, row.mask, ink)
     amounts = np.asarray(cv2.resize(amounts, (width, height), interpolation=method), np.float32)
     seams, crossed = _seams(amounts)
-    # A pixel belongs to the piece after as many seams as are on its left.
-    number = np.zeros((height, width), np.int32)
-    for seam in seams:
-        number += np.arange(width)[None, :] >= seam[:, None]
-    return _pieces(row, amounts, number, np.array([0.0, *crossed, 0.0]), scale)
+    ends = [np.zeros(height, int), *seams, np.full(height, width)]
+    return Pieces([0.0, *crossed, 0.0], list(_between(row, amounts, ends, scale)))
+
+
+def _between(
+    row: Row,
+    amounts: Float32[np.ndarray, "h w"],
+    seams: list[Int[np.ndarray, " h"]],
+    scale: float,
+) -> Iterator[Candidate]:
+    """What lies between any two seams that are not too far from each other."""
+    mask = amounts > 0.3
+    x = np.arange(amounts.shape[1])
+    for first, left in enumerate(seams):
+        for last in range(first + 1, len(seams)):
+            right = seams[last]
+            low, high = max(0, int(left.min())), int(right.max())
+            window = slice(low, max(low + 1, high))
+            inside = (x[window] >= left[:, None]) & (x[window] < right[:, None])
+            own = mask[:, window] & inside
+            box = cv2.boundingRect(own.astype(np.uint8))
+            if box[2] > WIDEST * HEIGHT and last > first + 1:
+                break
+            yield _candidate(row, amounts[:, window] * inside, own, (first, last), low, scale)
+
+
+def _candidate(
+    row: Row,
+    amounts: Float32[np.ndarray, "h w"],
+    own: Bool[np.ndarray, "h w"],
+    seams: tuple[int, int],
+    offset: int,
+    scale: float,
+) -> Candidate:
+    left, top, width, height = cv2.boundingRect(own.astype(np.uint8))
+    box = tuple(round(value / scale) for value in (left + offset, top, width, height))
+    columns = np.flatnonzero(own.any(axis=0))
+    candidate = Candidate(
+        *seams,
+        pixels=np.zeros((SIZE, SIZE), np.uint8),
+        box=row.box_in_picture((box[0], box[1], box[2], box[3])),
+        width=width / HEIGHT,
+        height=height / HEIGHT,
+        gap=(int(np.diff(columns).max(initial=1)) - 1) / HEIGHT,
+    )
+    if not candidate.may_be_digit:
+        return candidate
+    window = slice(top, top + height), slice(left, left + width)
+    soft = cv2.dilate(own[window].astype(np.uint8), np.ones((3, 3), np.uint8))
+    return replace(candidate, pixels=frame(amounts[window] * soft, own[window]))
 
 
 def _seams(
     amounts: Float32[np.ndarray, "h w"],
 ) -> tuple[list[Int[np.ndarray, " h"]], list[float]]:
-    """Paths of least ink through a row, from left to right, and what each crosses."""
-    height = len(amounts)
+    """Paths from top to bottom, from left to right, and the ink that each crosses, in heights."""
+    height, width = amounts.shape
     cost = amounts + np.float32(0.01)
     down, up = _path_costs(cost), _path_costs(cost[::-1])[::-1]
     middle = height // 2
     total = down[middle] + up[middle] - cost[middle]
     ink = np.maximum(total - 0.01 * height, 0)
-    chosen = _minima(total, ink, round(MIN_GAP * HEIGHT))
-    seams = [_trace(down, up, middle, x) for x in chosen]
-    order = sorted(range(len(seams)), key=lambda index: float(seams[index].mean()))
-    return [seams[i] for i in order], [float(ink[chosen[i]]) / HEIGHT for i in order]
+    seams = [_trace(down, up, middle, x) for x in _minima(total, ink, round(MIN_GAP * HEIGHT))]
+    lines = np.arange(height)
+    for slant in SLANTS:
+        for seam in _at_waists(amounts, slant):
+            if all(np.abs(seam - other).mean() > 3 for other in seams):
+                seams.append(seam)
+    seams.sort(key=lambda seam: float(seam.mean()))
+    crossed = [float(amounts[lines, np.clip(seam, 0, width - 1)].sum()) for seam in seams]
+    return seams, [total / HEIGHT for total in crossed]
+
+
+def _at_waists(amounts: Float32[np.ndarray, "h w"], slant: float) -> list[Int[np.ndarray, " h"]]:
+    """Straight seams where the ink is less high than on both sides: where two rounds touch.
+
+    Args:
+        amounts: Of ink, 0 to 1.
+        slant: Of the seams, in pixels to the left for each pixel down.
+    """
+    height, width = amounts.shape
+    shift = np.rint(slant * (height / 2 - np.arange(height))).astype(int)
+    pad = int(np.abs(shift).max()) + 1
+    straight = np.zeros((height, width + 2 * pad), bool)
+    for y in range(height):
+        straight[y, pad - shift[y] : pad - shift[y] + width] = amounts[y] > 0.3
+    has_ink = straight.any(axis=0)
+    first = straight.argmax(axis=0)
+    last = height - 1 - straight[::-1].argmax(axis=0)
+    extent = np.where(has_ink, last - first + 1, 0)
+    reach = round(WAIST_REACH * HEIGHT)
+    seams = []
+    for x in range(reach, len(extent) - reach):
+        near = extent[x - reach : x + reach + 1]
+        rise = WAIST_RISE * HEIGHT
+        if (
+            has_ink[x]
+            and extent[x] == near.min()
+            and near[:reach].max() > extent[x] + rise
+            and near[reach + 1 :].max() > extent[x] + rise
+            and straight[:, x].sum() <= MAX_INK
+        ):
+            seams.append(x - pad + shift)
+    # Of neighbours that are equally low, the one in the middle.
+    kept: list[list[Int[np.ndarray, " h"]]] = []
+    for seam in seams:
+        if kept and seam[0] - kept[-1][-1][0] <= 1:
+            kept[-1].append(seam)
+        else:
+            kept.append([seam])
+    return [run[len(run) // 2] for run in kept]
 
 
 def _path_costs(cost: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
@@ -140,50 +241,3 @@ def _trace(
             here = options[int(np.argmin(costs))]
             path[y] = here
     return path
-
-
-def _pieces(
-    row: Row,
-    amounts: Float32[np.ndarray, "h w"],
-    number: Int[np.ndarray, "h w"],
-    crossed: Float[np.ndarray, " n"],
-    scale: float,
-) -> Pieces:
-    mask = amounts > 0.3
-    columns: list[tuple[int, int, int, int]] = []
-    kept = []
-    for piece in range(len(crossed) - 1):
-        box = cv2.boundingRect((mask & (number == piece)).astype(np.uint8))
-        if box[2] * box[3] >= 4:
-            kept.append(piece)
-            columns.append(box)
-    candidates, is_small = [], []
-    for first, piece in enumerate(kept):
-        is_small.append(max(columns[first][2], columns[first][3]) < SMALLEST * HEIGHT)
-        for last in range(first + 1, min(first + MAX_JOINED, len(kept)) + 1):
-            boxes = columns[first:last]
-            left, right = min(b[0] for b in boxes), max(b[0] + b[2] for b in boxes)
-            top, bottom = min(b[1] for b in boxes), max(b[1] + b[3] for b in boxes)
-            if last - first > 1 and right - left > WIDEST * HEIGHT:
-                break
-            if max(bottom - top, 0.5 * (right - left)) < SMALLEST * HEIGHT:
-                continue
-            window = slice(top, bottom), slice(left, right)
-            inside = (number[window] >= piece) & (number[window] <= kept[last - 1])
-            own = mask[window] & inside
-            soft = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) * inside
-            box = tuple(round(value / scale) for value in (left, top, right - left, bottom - top))
-            spaces = [b[0] - a[0] - a[2] for a, b in pairwise(boxes)]
-            candidates.append(
-                Candidate(
-                    first,
-                    last,
-                    frame(amounts[window] * soft, own),
-                    row.box_in_picture(box),
-                    (right - left) / HEIGHT,
-                    (bottom - top) / HEIGHT,
-                    max(0, *spaces, 0) / HEIGHT,
-                )
-            )
-    ends = [crossed[piece] for piece in kept] + [crossed[kept[-1] + 1] if kept else 0.0]
-    return Pieces(len(kept), candidates, np.array(ends), is_small)

@@ -122,7 +122,8 @@ def _main_mark(ink: Ink) -> Bool[np.ndarray, "h w"] | None:
     gap_y = np.maximum(0, np.maximum(top - bottom[main], top[main] - bottom))
     above_or_below = (overlap > 0.5 * widths) & (gap_y < 0.25 * size)
     beside = (gap_x < 0.06 * size) & (gap_y == 0) & (areas > 0.05 * areas[main])
-    inner = ~at_edge | (above_or_below & (gap_y < 0.1 * size) & (widths < 0.9 * width))
+    is_line = (widths > 0.9 * width) & (heights < 0.15 * size)
+    inner = ~at_edge | (above_or_below & (gap_y < 0.12 * size) & ~is_line)
     belongs = (np.maximum(widths, heights) >= 0.12 * size) & inner & (above_or_below | beside)
     belongs[main] = True
     return np.asarray(np.concatenate([[False], belongs])[labels])

@@ -92,19 +92,13 @@ class _Marks:
 
     def without_shadows(self) -> "_Marks":
         """Without what reaches in from the edge and is much thicker than the other strokes."""
-        height, width = self.labels.shape
-        at_edge = (self.boxes[:, :2] <= 1).any(1) | (
-            self.boxes[:, 2:] >= (width - 1, height - 1)
-        ).any(1)
-        inside = self.choose(~at_edge)
-        if not at_edge.any() or not len(inside.boxes):
-            return self
-        usual = stroke_width(np.isin(self.labels, inside.numbers))
+        at_edge = self._at_edge()
+        usual = stroke_width(np.isin(self.labels, self.numbers))
         is_shadow = np.zeros(len(self.boxes), bool)
         for index in np.flatnonzero(at_edge):
             left, top, right, bottom = self.boxes[index]
             own = self.labels[top:bottom, left:right] == self.numbers[index]
-            is_shadow[index] = deepest(own) > 1.5 * usual
+            is_shadow[index] = deepest(own) > 2 * usual
         return self.choose(~is_shadow)
 
     def _at_edge(self) -> Bool[np.ndarray, " n"]:
@@ -156,7 +150,7 @@ class _Marks:
         for position, one in enumerate(by_left):
             left, top, right, bottom = self.boxes[one]
             for other in by_left[position + 1 :]:
-                left2, top2, right2, bottom2 = self.boxes[other]
+                left2, top2, _, bottom2 = self.boxes[other]
                 if left2 - right > 2.2 * height:
                     break
                 shared = min(bottom, bottom2) - max(top, top2)

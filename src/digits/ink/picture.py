@@ -37,6 +37,8 @@ class Picture:
     """Pixels of the original for each pixel here."""
     origin: tuple[int, int]
     """Where it begins in the original: x, y. Padding is left away."""
+    glyph: UInt8[np.ndarray, "28 28"] | None
+    """The original, if it may be a glyph already: 28×28, and not mostly bright."""
 
     def to_original(
         self, box: tuple[float, float, float, float]
@@ -189,7 +191,9 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
         image = _to_rgb(image)
     except (OSError, ValueError, SyntaxError) as error:
         raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
-    left, top, right, bottom = _without_padding(np.asarray(image.convert("L")))
+    grey = np.asarray(image.convert("L"))
+    is_glyph = grey.shape == (28, 28) and float((grey > 127).mean()) < 0.75
+    left, top, right, bottom = _without_padding(grey)
     image = image.crop((left, top, right, bottom))
     shrink = max(1.0, max(image.size) / MAX_SIDE)
     enlarge = max(1.0, min(MIN_SIDE / min(image.size), MAX_SIDE / max(image.size)))
@@ -203,6 +207,7 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
         grey=np.asarray(image.convert("L")),
         scale=scale * factor,
         origin=(round(left * scale), round(top * scale)),
+        glyph=grey if is_glyph else None,
     )
 
 
@@ -219,7 +224,7 @@ def _without_padding(grey: UInt8[np.ndarray, "h w"]) -> tuple[int, int, int, int
             np.ptp(values[1:], axis=1) > 8
         )
         first, last = 0, len(lines)
-        if is_copy.mean() < 0.85 if len(is_copy) else False:
+        if len(is_copy) and is_copy.mean() < 0.85:
             while is_copy[first]:
                 first += 1
             while is_copy[last - 2]:

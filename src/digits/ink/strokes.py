@@ -13,6 +13,9 @@ WEAK, STRONG = 0.22, 0.4
 """Of the contrast of a full stroke: ink is what exceeds the weak one and holds on to what exceeds
 the strong one."""
 
+NOISY_WEAK, NOISY_STRONG = 0.3, 0.5
+"""The same for paper with grain or a pattern, which is told from ink by its deviation."""
+
 
 @dataclass(frozen=True)
 class Ink:
@@ -166,10 +169,11 @@ def _threshold(
     """Ink by two thresholds, the noise of the paper, and the contrast of a full stroke."""
     noise = _noise(contrast, contrast > _otsu(contrast))
     level = _level(contrast, noise)
-    weak = (contrast > max(WEAK * level, 2.5 * noise)).astype(np.uint8)
-    count, labels = cv2.connectedComponents(weak, connectivity=8)
+    weak = max(WEAK * level, min(2.5 * noise, NOISY_WEAK * level))
+    strong = max(STRONG * level, min(3 * noise, NOISY_STRONG * level))
+    count, labels = cv2.connectedComponents((contrast > weak).astype(np.uint8), connectivity=8)
     keep = np.zeros(count, bool)
-    keep[labels[contrast > max(STRONG * level, 3 * noise)]] = True
+    keep[labels[contrast > strong]] = True
     keep[0] = False
     return keep[labels], noise, level
 
