@@ -17,7 +17,7 @@ SIZE = 28
 
 
 def _bytes(values: Float[np.ndarray, "n 28 28"]) -> Images:
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(values, 0, 1) * 255), np.uint8)
 
 
 def _unit(images: Images) -> Float[np.ndarray, "n 28 28"]:
@@ -51,8 +51,8 @@ def motion_blur(images: Images, rng: np.random.Generator) -> Images:
         kernel = np.zeros((9, 9), np.float32)
         kernel[4] = np.exp(-np.square(np.arange(9) - 4) / 18)
         turn = cv2.getRotationMatrix2D((4, 4), float(angle), 1)
-        kernel = cv2.warpAffine(kernel, turn, (9, 9))
-        spoilt.append(cv2.filter2D(image, -1, kernel / kernel.sum()))
+        turned = cv2.warpAffine(kernel, turn, (9, 9))
+        spoilt.append(cv2.filter2D(image, -1, turned / turned.sum()))
     return np.stack(spoilt)
 
 
@@ -145,7 +145,9 @@ def _with_strokes(
 
 
 def dotted_line(images: Images, rng: np.random.Generator) -> Images:
-    def draw(image: UInt8[np.ndarray, "28 28"], start: tuple[int, int], end: tuple[int, int]) -> None:
+    def draw(
+        image: UInt8[np.ndarray, "28 28"], start: tuple[int, int], end: tuple[int, int]
+    ) -> None:
         for part in np.arange(0, 1.01, 0.1):
             x, y = (round(a + part * (b - a)) for a, b in zip(start, end, strict=True))
             image[y : y + 1, x : x + 2] = 255
@@ -154,7 +156,9 @@ def dotted_line(images: Images, rng: np.random.Generator) -> Images:
 
 
 def zigzag(images: Images, rng: np.random.Generator) -> Images:
-    def draw(image: UInt8[np.ndarray, "28 28"], start: tuple[int, int], end: tuple[int, int]) -> None:
+    def draw(
+        image: UInt8[np.ndarray, "28 28"], start: tuple[int, int], end: tuple[int, int]
+    ) -> None:
         parts = np.linspace(0, 1, 9)
         across = np.where(np.arange(9) % 2, 2.0, -2.0)
         points = np.array(start) + parts[:, None] * (np.array(end) - start)

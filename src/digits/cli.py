@@ -156,7 +156,7 @@ def recipes(as_json: Json = False) -> None:
             recipe.name,
             f"{measured['parameters']:,}",
             f"{measured['seconds_median']:,.1f} s",
-            f"{measured['accuracy_mean']:.2%} ± {measured['accuracy_std']:.2%}",
+            _with_spread(measured),
             recipe.description,
         )
     console = Console()
@@ -167,6 +167,13 @@ def recipes(as_json: Json = False) -> None:
         style="dim",
         highlight=False,
     )
+
+
+def _with_spread(measured: dict[str, Any]) -> str:
+    """Mean accuracy over seeds ± standard deviation; one seed has none."""
+    spread = measured["accuracy_std"]
+    mean = f"{measured['accuracy_mean']:.2%}"
+    return mean if spread is None else f"{mean} ± {spread:.2%}"
 
 
 def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -371,7 +378,7 @@ def read(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Refuse what is read with less confidence, 0 to 1. (default: 0.5)"),
+        typer.Option(help="Refuse what is read with less confidence, 0 to 1. (default: 0.76)"),
     ] = None,
     explain: Annotated[
         Path | None,

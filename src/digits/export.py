@@ -4,7 +4,6 @@ import json
 import logging
 import warnings
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,8 @@ class Calibrated(nn.Module):
 
     def forward(self, images: Num[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 10"]:
         """Raw pixels, 0 to 255, to probabilities."""
-        return (self.model(images) / self.temperature).softmax(dim=1)
+        logits: Tensor = self.model(images)
+        return (logits / self.temperature).softmax(dim=1)
 
 
 def export(run: Run, path: Path | None = None) -> Export:
@@ -134,7 +134,6 @@ def describe(run: Run, temperature: float) -> dict[str, str]:
 
 
 def _convert(model: nn.Module) -> bytes:
-    buffer = BytesIO()
     example = torch.zeros(2, 1, 28, 28)
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -153,13 +152,13 @@ def _convert(model: nn.Module) -> bytes:
                 verbose=False,
             )
             assert program is not None
-            program.save(buffer)
+            document = program.model_proto
     except Exception as error:  # a network of one's own may do what ONNX has no word for
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise DigitsError(f"The network can't be written in ONNX: {reason}") from error
     finally:
         logger.setLevel(level)
-    return buffer.getvalue()
+    return bytes(document.SerializeToString())
 
 
 def _largest_difference(content: bytes, model: nn.Module, images: Num[Tensor, "n 28 28"]) -> float:

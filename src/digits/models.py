@@ -153,17 +153,17 @@ class Balanced(nn.Sequential):
 
 
 class Reader(nn.Sequential):
-    """Balanced, a little wider, made to run where torch is not. 157,258 parameters.
+    """Balanced, a little wider, made to run where torch is not. 155,466 parameters.
 
     Channels are multiples of 16 and each norm follows its layer, so that other runtimes join the
-    two and fill their vectors: 40,000 glyphs a second on two cores. Nothing is cropped: other
-    people's digits reach further out than MNIST's.
+    two and fill their vectors: 40,000 glyphs a second on two cores.
     """
 
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()
+        self.crop = nn.ZeroPad2d(-2)  # (n, 1, 24, 24), as in Fast
         self.normalize = Normalize(mean, std)
-        self.conv1 = nn.Conv2d(1, 32, 9, stride=2, bias=False)  # (n, 32, 10, 10)
+        self.conv1 = nn.Conv2d(1, 32, 5, stride=2, bias=False)  # (n, 32, 10, 10)
         self.norm1 = nn.BatchNorm2d(32)
         self.relu1 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(32, 48, 3, bias=False)  # (n, 48, 8, 8)

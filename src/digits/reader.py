@@ -18,14 +18,17 @@ from digits.ink import (
     Picture,
     Pieces,
     cut,
+    deepest,
     find_ink,
     find_rows,
     frame_single,
+    looks,
     open_picture,
 )
 
-THRESHOLD = 0.5
-"""Marks read with less confidence than this are refused."""
+THRESHOLD = 0.76
+"""Marks read with less confidence than this are refused: 97 % of pictures of clothes are, and few
+digits (benchmarks/reading.py)."""
 
 REFUSED = "?"
 """What stands for a refused mark in a text."""
@@ -33,17 +36,21 @@ REFUSED = "?"
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 """Of files in folders that are taken for pictures."""
 
+HALF, STROKE_DEPTH, SOLID = 100, 3.0, 0.3
+"""What is brighter than the first is ink; where it is deeper than strokes are, in pixels of the
+glyph, confidence falls by the factor e to the minus `SOLID` for each pixel."""
+
 MAX_BATCH = 1024
 """Glyphs given to the network at a time."""
 
-SAFE = 1.0
-"""Below this certainty about dark or light ink, both are tried."""
+SAFE = 2.0
+"""Below this certainty about dark or light ink, both are tried, and neither is trusted in full."""
 
 # What a way to cut a row costs beside its digits' confidence, in nats. A digit is rarely wider than
 # high or much lower than its row; a seam rarely crosses ink, and a digit rarely has a wide gap.
-CROSSED_INK, INNER_GAP, WIDTH, LOWNESS = 1.5, 3.0, 1.3, 1.0
-USUAL_WIDTH, USUAL_HEIGHT, USUAL_GAP = 0.7, 0.8, 0.08  # in heights of the row's digits
-LEFT_AWAY, SMALL_LEFT_AWAY = 2.5, 0.15
+CROSSED_INK, INNER_GAP, WIDTH, LOWNESS = 7.0, 4.5, 1.3, 0.4
+USUAL_WIDTH, USUAL_HEIGHT, USUAL_GAP = 0.67, 0.7, 0.05  # in heights of the row's digits
+LEFT_AWAY, SMALL_LEFT_AWAY = 2.5, 0.2
 """Of leaving a piece away, as no digit, in nats; and of one too small for a digit."""
 
 
@@ -163,16 +170,22 @@ class Reader:
             A digit for each; its label is the best guess also when it is refused.
         """
         pictures = [open_picture(image) for image in images]
-        glyphs = [frame_single(find_ink(picture.grey)) for picture in pictures]
+        inks = [find_ink(picture.grey) for picture in pictures]
+        glyphs = [frame_single(ink) for ink in inks]
         blank = np.zeros((28, 28), np.uint8)
-        probabilities = self.probabilities(np.stack([g.pixels if g else blank for g in glyphs]))
-        digits = []
-        for picture, glyph, row in zip(pictures, glyphs, probabilities, strict=True):
-            if glyph is None:
-                digits.append(self._digit(row, (0, 0, 0, 0), blank, "there is no ink"))
-            else:
-                digits.append(self._digit(row, picture.to_original(glyph.box), glyph.pixels))
-        return digits
+        framed = np.array([glyph.pixels if glyph else blank for glyph in glyphs], np.uint8)
+        probabilities = self._look(framed.reshape(-1, 28, 28))
+        # What has a glyph's form is looked at as it is, too: framing has nothing to add then.
+        whole = [index for index, picture in enumerate(pictures) if picture.glyph is not None]
+        if whole:
+            as_they_are = np.array([pictures[index].glyph for index in whole])
+            probabilities[whole] = (probabilities[whole] + self.probabilities(as_they_are)) / 2
+        return [
+            self._digit(row, ink, picture.to_original(glyph.box), glyph.pixels)
+            if glyph
+            else self._digit(row, ink, (0.0, 0.0, 0.0, 0.0), blank, "there is no ink")
+            for picture, ink, glyph, row in zip(pictures, inks, glyphs, probabilities, strict=True)
+        ]
 
     def probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
         """What the network makes of glyphs: white on black, framed as MNIST's.
@@ -186,12 +199,17 @@ class Reader:
         ]
         return np.concatenate([batch[0] for batch in batches] or [np.zeros((0, 10), np.float32)])
 
+    def _look(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
+        """Mean probabilities over several looks of each glyph."""
+        seen = looks(glyphs)
+        return np.mean([self.probabilities(look) for look in seen], axis=0)
+
     def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
         lines = [[cut(row, ink) for row in line] for line in find_rows(ink)]
         candidates = [c for line in lines for pieces in line for c in pieces.candidates]
         if not candidates:
             return Reading((), (), picture, ink)
-        rows = iter(self.probabilities(np.stack([c.pixels for c in candidates])))
+        rows = iter(self._look(np.stack([c.pixels for c in candidates])))
         texts, digits = [], []
         for line in lines:
             words = []
@@ -200,6 +218,7 @@ class Reader:
                 word = [
                     self._digit(
                         probabilities[index],
+                        ink,
                         picture.to_original(pieces.candidates[index].box),
                         pieces.candidates[index].pixels,
                     )
@@ -213,11 +232,16 @@ class Reader:
     def _digit(
         self,
         probabilities: Float[np.ndarray, " 10"],
+        ink: Ink,
         box: tuple[float, float, float, float],
         glyph: UInt8[np.ndarray, "28 28"],
         reason: str | None = None,
     ) -> Digit:
         best, second, third = np.argsort(-probabilities, kind="stable")[:3]
+        # Where ink and paper could be the other way round, so could everything else; and the more
+        # solid a mark, the less it is one of strokes.
+        solid = max(0.0, deepest(glyph > HALF) - STROKE_DEPTH)
+        probabilities = probabilities * min(1.0, ink.certainty / SAFE) * np.exp(-SOLID * solid)
         confidence = float(probabilities[best])
         if reason is None and confidence < self.threshold:
             close = float(probabilities[second]) > confidence / 2
@@ -260,27 +284,34 @@ def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def best_way(pieces: Pieces, probabilities: Float[np.ndarray, "n 10"]) -> list[int]:
-    """The likeliest way to take a row's pieces together: indices of the candidates, from the left.
+    """The likeliest way to cut a row: indices of the candidates that are digits, from the left.
 
     Each way costs the logarithms of its digits' confidence, and what their shapes and cuts make
-    unlikely. The cheapest is found by dynamic programming, from piece to piece.
+    unlikely. The cheapest is found by dynamic programming, from seam to seam.
+
+    Args:
+        pieces: A row between all its seams.
+        probabilities: Of each candidate.
     """
     confidence = np.log(np.maximum(probabilities.max(axis=1, initial=0), 1e-9))
     costs, ways = [0.0], [(0, -1)]
-    ending: list[list[int]] = [[] for _ in range(pieces.count + 1)]
+    ending: list[list[int]] = [[] for _ in pieces.crossed]
     for index, candidate in enumerate(pieces.candidates):
         ending[candidate.last].append(index)
-    for last in range(1, pieces.count + 1):
-        left_away = SMALL_LEFT_AWAY if pieces.is_small[last - 1] else LEFT_AWAY
-        best, way = costs[last - 1] + left_away, (last - 1, -1)
-        for index in ending[last]:
+    for options in ending[1:]:
+        best, way = np.inf, (0, -1)
+        for index in options:
             candidate = pieces.candidates[index]
-            cost = costs[candidate.first] - confidence[index] + _oddness(candidate, pieces)
-            if cost < best:
-                best, way = cost, (candidate.first, index)
-        costs.append(best)
+            before = costs[candidate.first] + _crossing(candidate, pieces)
+            left_away = before + _loss(candidate)
+            if left_away < best:
+                best, way = left_away, (candidate.first, -1)
+            as_digit = before - confidence[index] + _oddness(candidate)
+            if candidate.may_be_digit and as_digit < best:
+                best, way = as_digit, (candidate.first, index)
+        costs.append(float(best))
         ways.append(way)
-    chosen, last = [], pieces.count
+    chosen, last = [], len(pieces.crossed) - 1
     while last > 0:
         last, index = ways[last]
         if index >= 0:
@@ -288,12 +319,23 @@ def best_way(pieces: Pieces, probabilities: Float[np.ndarray, "n 10"]) -> list[i
     return chosen[::-1]
 
 
-def _oddness(candidate: Candidate, pieces: Pieces) -> float:
-    """How unlikely a digit's shape and cuts are, in nats."""
-    crossed = (pieces.crossed[candidate.first] + pieces.crossed[candidate.last]) / 2
+def _loss(candidate: Candidate) -> float:
+    """Of leaving ink away as no digit, in nats."""
+    if candidate.height == 0:
+        return 0.0
+    return SMALL_LEFT_AWAY if candidate.is_small else LEFT_AWAY * max(1.0, candidate.width)
+
+
+def _crossing(candidate: Candidate, pieces: Pieces) -> float:
+    """What the ink that the two seams cross makes unlikely, in nats."""
+    crossed = pieces.crossed[candidate.first] + pieces.crossed[candidate.last]
+    return CROSSED_INK * crossed / 2
+
+
+def _oddness(candidate: Candidate) -> float:
+    """How unlikely a digit's shape is, in nats."""
     return (
-        CROSSED_INK * float(crossed)
-        + INNER_GAP * max(0.0, candidate.gap - USUAL_GAP)
+        INNER_GAP * max(0.0, candidate.gap - USUAL_GAP)
         + WIDTH * max(0.0, candidate.width - USUAL_WIDTH)
         + LOWNESS * max(0.0, USUAL_HEIGHT - candidate.height)
     )

@@ -37,11 +37,11 @@ def move(
     height, width = images.shape[-2:]
     grid = sampling_grid(transforms, height, width)
     if augmentation.elastic_pixels:
-        bend = random_field(len(images), height, width, generator, num_points=BENDS)
+        bend = random_field(pixels, generator, num_points=BENDS)
         amount = torch.rand(len(images), generator=generator) * augmentation.elastic_pixels
         pixel = torch.tensor([2 / width, 2 / height])
-        shifts = bend.permute(0, 2, 3, 1) * (amount[:, None] * pixel)[:, None, None, :]
-        grid = grid + shifts.to(device)
+        scale = (amount[:, None] * pixel)[:, None, None, :].to(device)
+        grid = grid + bend.permute(0, 2, 3, 1) * scale
     changed = F.grid_sample(pixels, grid, mode="bicubic", align_corners=False)
     return changed.clamp_(0, 255).to(images.device)  # bicubic overshoots at edges
 
@@ -135,8 +135,10 @@ def sampling_grid(
 
 
 def random_field(
-    n: int, height: int, width: int, generator: torch.Generator, *, num_points: int
+    images: Float[Tensor, "n 1 h w"], generator: torch.Generator, *, num_points: int
 ) -> Float[Tensor, "n 2 h w"]:
-    """Smooth random fields, two an image, of about unit variance."""
-    points = torch.randn(n, 2, num_points, num_points, generator=generator)
-    return F.interpolate(points, size=(height, width), mode="bicubic", align_corners=True)
+    """Smooth random fields, two an image, of about unit variance, on the images' device."""
+    points = torch.randn(len(images), 2, num_points, num_points, generator=generator)
+    size = images.shape[-2:]
+    fields = F.interpolate(points, size=size, mode="bicubic", align_corners=True)
+    return fields.to(images.device)

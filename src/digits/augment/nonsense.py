@@ -107,6 +107,6 @@ def _blot(
     is_cut = uniform(n, 0, 1, generator, device) < 0.3
     thick = torch.where(beyond & is_cut, 0, thick)
     num_points = int(torch.randint(4, 14, (), generator=generator))
-    field = random_field(n, *images.shape[-2:], generator, num_points=num_points)[:, :1].to(device)
+    field = random_field(images, generator, num_points=num_points)[:, :1]
     textured = uniform(n, 0, 1, generator, device) < TEXTURED
     return torch.where(textured, thick * (0.7 + 0.4 * field).clamp(0.1, 1), thick)

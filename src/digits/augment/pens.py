@@ -12,7 +12,7 @@ from torch import Tensor
 from digits.augment.geometry import random_field
 
 # Parts of the images to which each is done, of those that `pens` allows.
-REDRAWN, GAPS, UNEVEN, EUROPEAN = 0.7, 0.2, 0.25, 0.5
+REDRAWN, GAPS, UNEVEN, EUROPEAN = 0.7, 0.15, 0.25, 0.5
 FULL = 102
 """A pixel above this belongs to a stroke."""
 
@@ -95,8 +95,8 @@ def _press(
     images: Float[Tensor, "n 1 h w"], generator: torch.Generator
 ) -> Float[Tensor, "n 1 h w"]:
     """As with uneven pressure."""
-    field = random_field(len(images), *images.shape[-2:], generator, num_points=4)[:, :1]
-    return (images * (1 + field / 2).clamp(0.15, 1.3).to(images.device)).clamp(0, 255)
+    field = random_field(images, generator, num_points=4)[:, :1]
+    return (images * (1 + field / 2).clamp(0.15, 1.3)).clamp(0, 255)
 
 
 def random_line(

@@ -83,7 +83,7 @@ def _with_ground(
     angle = uniform(n, -math.pi, math.pi, generator, device)
     frequency = uniform(n, 0.8, 2.4, generator, device)  # radians a pixel
     phase = uniform(n, -math.pi, math.pi, generator, device)
-    bend = 2 * random_field(n, *images.shape[-2:], generator, num_points=4)[:, :1].to(device)
+    bend = 2 * random_field(images, generator, num_points=4)[:, :1]
     x, y = places(images)
     away = x * angle.cos() + y * angle.sin() + bend
     waves = torch.cos(away * frequency + phase).clamp_min(0).square()

@@ -7,7 +7,7 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
 from digits.ink.cuts import Candidate, Pieces, cut
-from digits.ink.glyphs import Glyph, frame_single
+from digits.ink.glyphs import Glyph, deepest, frame_single, looks
 from digits.ink.marks import Row, find_rows
 from digits.ink.picture import Picture, open_picture
 from digits.ink.strokes import Ink, find_ink
@@ -20,8 +20,10 @@ __all__ = [
     "Pieces",
     "Row",
     "cut",
+    "deepest",
     "find_ink",
     "find_rows",
     "frame_single",
+    "looks",
     "open_picture",
 ]

@@ -168,7 +168,7 @@ def _at_waists(amounts: Float32[np.ndarray, "h w"], slant: float) -> list[Int[np
     straight = np.zeros((height, width + 2 * pad), bool)
     for y in range(height):
         straight[y, pad - shift[y] : pad - shift[y] + width] = amounts[y] > 0.3
-    has_ink = straight.any(axis=0)
+    has_ink = np.asarray(straight.any(axis=0))
     first = straight.argmax(axis=0)
     last = height - 1 - straight[::-1].argmax(axis=0)
     extent = np.where(has_ink, last - first + 1, 0)

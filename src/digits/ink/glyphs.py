@@ -15,6 +15,9 @@ from digits.ink.strokes import Ink
 SIZE, DIGIT_SIZE = 28, 20
 """Of a glyph, and of the digit in it along its longer side, in pixels."""
 
+LOOKS = ([[0.8, 0.0], [0.0, 1.0]], [[1.0, 0.35], [0.0, 1.0]])
+"""Maps from a glyph to other looks of it, about its middle."""
+
 THINNEST = 2.0
 """Strokes thinner than this, in pixels of the glyph, are widened to it."""
 
@@ -68,7 +71,23 @@ def frame(
     middle = SIZE // 2  # MNIST's centres of mass are there, and whole pixels were moved
     shift = np.array([[1, 0, round(middle - x)], [0, 1, round(middle - y)]], np.float32)
     framed = cv2.warpAffine(small, shift, (SIZE, SIZE))
-    return np.clip(framed * (255 / max(float(framed.max()), 0.3)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(framed * (255 / max(float(framed.max()), 0.3)), 0, 255), np.uint8)
+
+
+def looks(glyphs: UInt8[np.ndarray, "n 28 28"]) -> UInt8[np.ndarray, "looks n 28 28"]:
+    """Glyphs as they are, narrower, and leaning less to the right, as other hands write them.
+
+    What a network makes of several looks is right more often than what it makes of one.
+    """
+    seen = [glyphs]
+    for matrix in LOOKS:
+        middle = np.full(2, SIZE // 2)
+        map_ = np.column_stack([matrix, middle - np.array(matrix) @ middle]).astype(np.float32)
+        changed = np.zeros_like(glyphs)
+        for index, glyph in enumerate(glyphs):
+            changed[index] = cv2.warpAffine(glyph, map_, (SIZE, SIZE), flags=cv2.INTER_CUBIC)
+        seen.append(changed)
+    return np.stack(seen)
 
 
 def stroke_width(mask: Bool[np.ndarray, "h w"]) -> float:
@@ -99,8 +118,8 @@ def frame_single(ink: Ink) -> Glyph | None:
     mask = _main_mark(ink)
     if mask is None:
         return None
-    box = cv2.boundingRect(mask.astype(np.uint8))
-    return Glyph(frame(strength(ink.contrast, mask, ink), mask), box)
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return Glyph(frame(strength(ink.contrast, mask, ink), mask), (left, top, width, height))
 
 
 def _main_mark(ink: Ink) -> Bool[np.ndarray, "h w"] | None:

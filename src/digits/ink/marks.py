@@ -12,6 +12,12 @@ from digits.ink.strokes import Ink
 LINE_LENGTH = 1.6
 """A straight run that is longer than this many heights of a digit is no part of one."""
 
+LEAST_FILL = 0.08
+"""Part of its box that a digit covers, at least."""
+
+SMALLEST_MARK = 7
+"""What is smaller is grain, in pixels of the picture as it is looked at."""
+
 SLANT_LIMIT = 8.0
 """Rows that rise or fall by more than this are turned level, in degrees."""
 
@@ -69,20 +75,20 @@ class _Marks:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(
             mask.astype(np.uint8), connectivity=8
         )
-        boxes = stats[1:, :4].copy()
-        boxes[:, 2:] += boxes[:, :2]
-        return cls(labels, np.arange(1, count), boxes, stats[1:, 4])
+        left, top, width, height, areas = np.asarray(stats[1:], np.int64).T
+        boxes = np.stack([left, top, left + width, top + height], axis=1)
+        return cls(labels, np.arange(1, count), boxes, areas)
 
     def choose(self, which: Bool[np.ndarray, " n"]) -> "_Marks":
         return _Marks(self.labels, self.numbers[which], self.boxes[which], self.areas[which])
 
     @property
     def widths(self) -> Int[np.ndarray, " n"]:
-        return self.boxes[:, 2] - self.boxes[:, 0]
+        return np.asarray(self.boxes[:, 2] - self.boxes[:, 0])
 
     @property
     def heights(self) -> Int[np.ndarray, " n"]:
-        return self.boxes[:, 3] - self.boxes[:, 1]
+        return np.asarray(self.boxes[:, 3] - self.boxes[:, 1])
 
     def typical_height(self) -> float:
         """Of a digit: the median of the heights, each counted by its ink."""
@@ -110,6 +116,7 @@ class _Marks:
         """Without dots, dirt and what the edge cut off, and without frames around other marks."""
         sizes = np.maximum(self.widths, self.heights)
         is_speck = (sizes < 0.22 * height) | ((sizes < 2 * stroke) & (sizes < 0.4 * height))
+        is_speck |= sizes < SMALLEST_MARK
         is_speck |= self._at_edge() & (sizes < 0.5 * height)
         return self.choose(~is_speck & ~self._are_frames(height))
 
@@ -172,8 +179,10 @@ class _Marks:
 
 
 def _typical_height(mask: Bool[np.ndarray, "h w"]) -> float:
+    """Of a digit, as long as lines and frames, which fill little of their boxes, are there."""
     marks = _Marks.of(mask)
-    return marks.typical_height() if len(marks.boxes) else float(mask.shape[0])
+    filled = marks.choose(marks.areas > LEAST_FILL * marks.widths * marks.heights)
+    return filled.typical_height() if len(filled.boxes) else float(mask.shape[0])
 
 
 def _without_lines(mask: Bool[np.ndarray, "h w"], height: float) -> Bool[np.ndarray, "h w"]:
@@ -192,15 +201,16 @@ def _without_level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.
     pixels = np.ascontiguousarray(mask, np.uint8)
     # A line may rise a little: let runs go on from one row of pixels to the next.
     thick = cv2.dilate(pixels, np.ones((3, 1), np.uint8))
-    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)) & pixels
+    opened = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    runs = (opened > 0) & (pixels > 0)
     if not runs.any():
         return mask
-    width = stroke_width(runs > 0) + 2
+    width = stroke_width(runs) + 2
     # What is taller than the line, where it runs, is a stroke that crosses it.
     crossing = cv2.morphologyEx(
         pixels, cv2.MORPH_OPEN, np.ones((round(2 * width) + 1, 1), np.uint8)
     )
-    return np.asarray((pixels > 0) & ~((runs > 0) & (crossing == 0)))
+    return np.asarray((pixels > 0) & ~(runs & (crossing == 0)))
 
 
 def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:

@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 
 from digits.errors import InvalidInput
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "GIF")
-"""What is read; MPO is what some phones write as .jpg. Pillow knows more, of less care."""
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+"""What is read; Pillow knows more, of less care."""
 
 MAX_PIXELS = 64_000_000
 """Of a picture, as it says of itself before anything of it is decoded."""
@@ -106,26 +106,21 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
         except Exception as error:  # decoders raise all kinds of errors at hostile files
             raise InvalidInput(f"Expected a picture ({', '.join(FORMATS)}), found none.") from error
         _check_size(*image.size)
+        # A JPEG with more pictures in it is one photo and what the phone made besides.
         frames = 1 if image.format == "MPO" else _num_frames(image)
         if frames > 1:
             raise InvalidInput(f"Expected a still picture of one page, found {frames:,} frames.")
         # A JPEG can be decoded at a half or a quarter of its size, in that part of the time.
-        image.draft("RGB", (MAX_SIDE, MAX_SIDE))
-        original = max(image.size)
+        full_size = max(image.size)
+        shrink = max(1.0, full_size / MAX_SIDE)
+        image.draft(None, (int(image.width / shrink), int(image.height / shrink)))
+        scale = full_size / max(image.size)
         try:
-            full_size = max(_size_in_header(image))
             image.load()
-            image = _upright(image, rotate)
+            upright = _upright(image, rotate)
         except Exception as error:
             raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
-    return _from_image(image, full_size / original)
-
-
-def _size_in_header(image: Image.Image) -> tuple[int, int]:
-    """Of the picture in the file, which `draft` hides."""
-    tile = getattr(image, "decoderconfig", None)
-    scale = tile[0] if tile else 1  # of JPEG: 1, 2, 4 or 8
-    return image.width * scale, image.height * scale
+    return _from_image(upright, scale)
 
 
 def _num_frames(image: Image.Image) -> int:

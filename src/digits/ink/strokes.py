@@ -13,8 +13,12 @@ WEAK, STRONG = 0.22, 0.4
 """Of the contrast of a full stroke: ink is what exceeds the weak one and holds on to what exceeds
 the strong one."""
 
-NOISY_WEAK, NOISY_STRONG = 0.3, 0.5
+NOISY_WEAK, NOISY_STRONG = 0.35, 0.5
 """The same for paper with grain or a pattern, which is told from ink by its deviation."""
+
+BLANK_LEVEL = 40
+"""A page whose strongest points stand out by less than this, in grey levels, and by less than five
+deviations of its paper, is blank."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def _even_light(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]
     border = cv2.BORDER_REFLECT_101 if min(thumbnail.shape) > pad else cv2.BORDER_REPLICATE
     padded = cv2.copyMakeBorder(thumbnail, pad, pad, pad, pad, border)
     median = cv2.medianBlur(padded, size)[pad:-pad, pad:-pad]
-    return np.clip(thumbnail.astype(np.int16) - median + 128, 0, 255).astype(np.uint8)
+    even = thumbnail.astype(np.int16) - median.astype(np.int16) + 128
+    return np.asarray(np.clip(even, 0, 255), np.uint8)
 
 
 def _two_classes(values: UInt8[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
@@ -115,6 +120,8 @@ def _two_classes(values: UInt8[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h 
 
 def _width(mask: Bool[np.ndarray, "h w"]) -> float:
     """Root mean square distance of a class's pixels to the other class; it goes on outside."""
+    if mask.all():
+        return float(max(mask.shape))
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), 6, 6, 6, 6, cv2.BORDER_REPLICATE)
     distances = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
     return float(np.sqrt(np.square(distances).sum() / max(1, int(mask.sum())) + 1e-3))
@@ -169,6 +176,8 @@ def _threshold(
     """Ink by two thresholds, the noise of the paper, and the contrast of a full stroke."""
     noise = _noise(contrast, contrast > _otsu(contrast))
     level = _level(contrast, noise)
+    if level < min(BLANK_LEVEL, 5 * noise):
+        return np.zeros(contrast.shape, bool), noise, level
     weak = max(WEAK * level, min(2.5 * noise, NOISY_WEAK * level))
     strong = max(STRONG * level, min(3 * noise, NOISY_STRONG * level))
     count, labels = cv2.connectedComponents((contrast > weak).astype(np.uint8), connectivity=8)

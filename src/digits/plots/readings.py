@@ -1,7 +1,10 @@
 """How a picture was read: where its digits are, the ink found, and each glyph with its guesses."""
 
+from textwrap import fill
+
 import numpy as np
 from jaxtyping import Bool, UInt8
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -41,9 +44,9 @@ def explanation(reading: Reading) -> Figure:
     pictures = tall + 0.3 if beside else 2 * (tall + 0.3)
     figure = new_figure(pictures + 1.75 * rows + 0.4)
     if rows:
-        above, below = figure.subfigures(2, 1, height_ratios=[pictures, 1.75 * rows])
+        above, below = figure.subfigures(2, 1, height_ratios=[pictures, 1.75 * rows]).ravel()
     else:
-        above = figure.subfigures(1, 1)
+        above = figure
     panels = above.subplots(*((1, 2) if beside else (2, 1)))
     _draw_picture(panels[0], reading)
     _draw_ink(panels[1], reading.ink.mask, reading.ink.is_dark)
@@ -67,7 +70,7 @@ def _padded(digits: tuple[Digit, ...], rows: int) -> list[Digit | None]:
     return [*digits, *[None] * (rows * COLUMNS - len(digits))]
 
 
-def _draw_picture(axes, reading: Reading) -> None:  # type: ignore[no-untyped-def]
+def _draw_picture(axes: Axes, reading: Reading) -> None:
     colour: UInt8[np.ndarray, "h w 3"] = reading.picture.colour
     axes.imshow(colour, interpolation="antialiased")
     axes.set_axis_off()
@@ -90,7 +93,7 @@ def _draw_picture(axes, reading: Reading) -> None:  # type: ignore[no-untyped-de
         )
 
 
-def _draw_ink(axes, mask: Bool[np.ndarray, "h w"], is_dark: bool) -> None:  # type: ignore[no-untyped-def]
+def _draw_ink(axes: Axes, mask: Bool[np.ndarray, "h w"], is_dark: bool) -> None:
     axes.imshow(mask, cmap="gray_r", vmin=0, vmax=1, interpolation="antialiased")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -100,7 +103,7 @@ def _draw_ink(axes, mask: Bool[np.ndarray, "h w"], is_dark: bool) -> None:  # ty
     )
 
 
-def _draw_glyph(axes, digit: Digit | None) -> None:  # type: ignore[no-untyped-def]
+def _draw_glyph(axes: Axes, digit: Digit | None) -> None:
     if digit is None:
         axes.set_axis_off()
         return
@@ -112,9 +115,5 @@ def _draw_glyph(axes, digit: Digit | None) -> None:  # type: ignore[no-untyped-d
         digit.text, color=BLUE if is_read else ORANGE, fontsize=12, fontweight="bold", pad=2
     )
     if digit.reason is not None:
-        lines.append(
-            digit.reason.replace(" a ", " a\n", 1)
-            if " a " in digit.reason
-            else digit.reason.replace(" like ", " like\n")
-        )
+        lines.append(fill(digit.reason, 14))
     axes.set_xlabel("\n".join(lines), fontsize=7, color=SOFT if is_read else ORANGE)

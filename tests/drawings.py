@@ -1,0 +1,48 @@
+"""Pictures of digits that the tests draw themselves: strokes of a plotter's font on paper."""
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+INK, PAPER = 30, 235
+
+
+def draw(
+    text: str, *, height: int = 60, thickness: int = 5, spacing: float = 0.95, margin: int = 30
+) -> UInt8[np.ndarray, "h w"]:
+    """Write a row of digits, dark on light; spacing is from one to the next, in heights."""
+    step = round(height * spacing)
+    page = np.full((height + 2 * margin, step * len(text) + 2 * margin), PAPER, np.uint8)
+    for index, digit in enumerate(text):
+        place = (margin + index * step, margin + height)
+        write(page, digit, place, height, thickness)
+    return page
+
+
+def write(
+    page: UInt8[np.ndarray, "h w"],
+    digit: str,
+    place: tuple[int, int],
+    height: int,
+    thickness: int = 5,
+    ink: int = INK,
+) -> None:
+    """Write a digit, its lower left corner at a place; on the page itself."""
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    size = cv2.getFontScaleFromHeight(font, height, thickness)
+    cv2.putText(page, digit, place, font, size, ink, thickness, cv2.LINE_AA)
+
+
+def enlarged(page: UInt8[np.ndarray, "h w"], factor: int) -> UInt8[np.ndarray, "h2 w2"]:
+    """Make a page larger."""
+    size = page.shape[1] * factor, page.shape[0] * factor
+    return np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def turned(page: UInt8[np.ndarray, "h w"], degrees: float) -> UInt8[np.ndarray, "h2 w2"]:
+    """Turn a page against the clock, with paper around it."""
+    height, width = page.shape
+    side = int(np.hypot(height, width)) + 4
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    turn[:, 2] += (side - width) / 2, (side - height) / 2
+    return np.asarray(cv2.warpAffine(page, turn, (side, side), borderValue=PAPER), np.uint8)
