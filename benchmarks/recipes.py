@@ -87,7 +87,7 @@ def summarize(runs: list[digits.Run], first_epoch_seconds: float) -> dict[str, A
         "parameters": summary["parameters"],
         "training_images": summary["training_images"],
         "accuracy_mean": statistics.mean(accuracies),
-        "accuracy_std": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+        "accuracy_std": statistics.stdev(accuracies),
         "accuracy_min": min(accuracies),
         "committee_accuracy": 1 - int(together.sum()) / len(test),
         "committee_wrong": together.nonzero()[:, 0].tolist(),

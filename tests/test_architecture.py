@@ -75,6 +75,12 @@ def test_light_modules_do_not_load_heavy_libraries(module: str) -> None:
     assert not heavy & set(loaded)
 
 
+def test_the_reader_answers_without_torch() -> None:
+    """Loading torch takes longer than reading; a shape checker may have it loaded already."""
+    code = "import sys, digits.reader, digits.cli; digits.reader.Reader(); print(*sys.modules)"
+    assert not {"torch", "matplotlib", "onnx"} & set(run_python(code).split())
+
+
 def test_every_public_name_can_be_had_and_functions_stay_functions() -> None:
     code = (
         "import digits\n"

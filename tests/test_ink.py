@@ -94,11 +94,15 @@ def png_that_claims(width: int, height: int) -> bytes:
     """A PNG of a few bytes that says it is large."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     rows = zlib.compress(bytes(1000), 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
 
 
 def animated() -> bytes:
@@ -202,7 +206,9 @@ def test_ink_is_told_from_paper_whichever_is_darker(
 
 def test_the_light_may_fall_unevenly() -> None:
     page = draw("2845", height=80, margin=60).astype(float)
-    light = np.linspace(0.35, 1, page.shape[1])[None, :] * np.linspace(1, 0.7, page.shape[0])[:, None]
+    light = (
+        np.linspace(0.35, 1, page.shape[1])[None, :] * np.linspace(1, 0.7, page.shape[0])[:, None]
+    )
     shaded = (page * light).astype(np.uint8)
     even, uneven = (find_ink(picture).mask for picture in (page.astype(np.uint8), shaded))
     assert (even & uneven).sum() > 0.85 * (even | uneven).sum()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 from sklearn import metrics as sk
 from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -17,7 +17,10 @@ from digits.metrics import (
     estimate_difference,
     estimate_mean,
     expected_calibration_error,
+    fit_temperature,
+    negative_log_likelihood,
     reliability,
+    risk_coverage,
     wilson_interval,
 )
 
@@ -174,3 +177,34 @@ def test_a_mean_of_less_than_two_values_has_no_interval(values: list[float]) -> 
         estimate_mean(values)
     with pytest.raises(InvalidInput, match="at least 2 values"):
         estimate_difference([0.9, 0.91], values)
+
+
+def test_the_temperature_is_that_of_scipy_s_minimum(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    for factor in (0.3, 1.0, 4.0):
+        scaled = factor * logits
+        best = optimize.minimize_scalar(
+            lambda t, scaled=scaled: negative_log_likelihood(scaled.double() / t, labels),
+            bounds=(0.05, 20),
+            method="bounded",
+        )
+        assert fit_temperature(scaled, labels) == pytest.approx(best.x, rel=1e-2)
+
+
+def test_risk_is_the_share_of_errors_among_the_surest(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    probabilities = logits.double().softmax(dim=1)
+    curve = risk_coverage(probabilities, labels)
+    confidence, answers = probabilities.max(dim=1)
+    for share in (0.1, 0.5, 0.95, 1.0):
+        surest = confidence.topk(round(share * len(labels))).indices
+        wrong = (answers != labels)[surest].double().mean()
+        assert curve.risk_at(share) == pytest.approx(float(wrong))
+    assert curve.coverage[-1] == 1
+    assert bool((curve.confidence.diff() <= 0).all())
+    found = compute_metrics(logits, labels).risk_at_coverage
+    assert dict(found)[1.0] == pytest.approx(1 - compute_metrics(logits, labels).accuracy)

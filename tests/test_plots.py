@@ -13,7 +13,7 @@ from torch import Tensor
 from digits import plots
 from digits.errors import InvalidInput
 from digits.inspection import FeatureMaps
-from digits.metrics import estimate_mean, reliability
+from digits.metrics import estimate_mean, reliability, risk_coverage
 from digits.plots.canvas import DOTS_PER_INCH, SCREEN_DOTS_PER_INCH, WIDTH_INCHES
 from digits.run import EpochRecord
 
@@ -56,6 +56,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "predictions": lambda: plots.predictions(IMAGES, LABELS, PROBABILITIES, INDICES),
     "mistakes": lambda: plots.mistakes(IMAGES, LABELS, PREDICTED, CONFIDENCE, INDICES),
     "reliability": lambda: plots.reliability_diagram(reliability(PROBABILITIES, LABELS)),
+    "risk and coverage": lambda: plots.risk_coverage_curve(risk_coverage(PROBABILITIES, LABELS)),
     "filters": lambda: plots.filters(torch.randn(32, 1, 3, 3)),
     "feature maps": lambda: plots.feature_maps(IMAGES[0], STAGES),
     "saliency": lambda: plots.saliency_maps(IMAGES, torch.randn(N, 28, 28), PREDICTED, CONFIDENCE),

@@ -102,7 +102,9 @@ def scribble() -> np.ndarray:
 
 NO_DIGITS = {
     "scribble": scribble(),
-    "solid square": cv2.rectangle(np.full((100, 100), PAPER, np.uint8), (20, 20), (80, 80), INK, -1),
+    "solid square": cv2.rectangle(
+        np.full((100, 100), PAPER, np.uint8), (20, 20), (80, 80), INK, -1
+    ),
     "checks": (np.indices((120, 120)) // 12).sum(axis=0).astype(np.uint8) % 2 * 200,
 }
 LETTERS = "AEFHKMNPRVWX"
@@ -258,7 +260,7 @@ def test_mutated_files_never_break_the_reader(reader: Reader) -> None:
         image.save(buffer, format=format)
         originals.append(buffer.getvalue())
     rng = random.Random(0)
-    refused = 0
+    messages = []
     for _ in range(2400):
         content = bytearray(rng.choice(originals))
         for _ in range(rng.randint(1, 6)):
@@ -277,9 +279,9 @@ def test_mutated_files_never_break_the_reader(reader: Reader) -> None:
         try:
             reader.read(bytes(content))
         except InvalidInput as error:
-            refused += 1
-            assert "\n" not in str(error)
-    assert 200 < refused < 2300
+            messages.append(str(error))
+    assert 200 < len(messages) < 2300
+    assert not any("\n" in message for message in messages)
 
 
 def test_a_reading_can_be_explained(reader: Reader) -> None:
@@ -309,7 +311,8 @@ def test_other_people_s_digits_are_read(reader: Reader) -> None:
     accuracies = {}
     for path in sorted((HANDWRITING / "digits").glob("*.npz")):
         with np.load(path) as file:
-            images, labels = file["images"][::16], file["labels"][::16]
+            step = 1 if len(file["labels"]) < 200 else 12
+            images, labels = file["images"][::step], file["labels"][::step]
         read = [digit.label for digit in reader.read_glyphs(images)]
         accuracies[path.stem] = float((np.array(read) == labels).mean())
     assert np.mean(list(accuracies.values())) > 0.95, accuracies

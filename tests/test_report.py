@@ -22,7 +22,7 @@ from digits.run import EpochRecord, Run
 
 FIGURES = {
     "samples", "augmentation", "learning-curves", "confusion-matrix", "reliability",
-    "predictions", "mistakes", "filters", "feature-maps", "saliency",
+    "risk-coverage",    "predictions", "mistakes", "filters", "feature-maps", "saliency",
 }  # fmt: skip
 
 

@@ -323,7 +323,8 @@ def _show_metrics(metrics: "Metrics") -> None:
         f"accuracy {metrics.accuracy:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
         f"{metrics.num_errors} of {metrics.num_images:,} wrong)\n"
         f"negative log-likelihood {metrics.negative_log_likelihood:.4f} nats, "
-        f"expected calibration error {metrics.expected_calibration_error:.2%}\n",
+        f"expected calibration error {metrics.expected_calibration_error:.2%}\n"
+        f"wrong when the surest are read: {_risks(metrics)}\n",
         highlight=False,
         soft_wrap=True,
     )
@@ -348,6 +349,11 @@ def _show_metrics(metrics: "Metrics") -> None:
             *cells,
         )
     console.print(table)
+
+
+def _risks(metrics: "Metrics") -> str:
+    """The risk–coverage curve, in a line."""
+    return ", ".join(f"{risk:.2%} of {share:.0%}" for share, risk in metrics.risk_at_coverage)
 
 
 @app.command()

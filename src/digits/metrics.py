@@ -22,6 +22,9 @@ STUDENT_T = (
 )  # fmt: skip
 """Half-width of a 95 % interval in standard errors, by degrees of freedom from 1."""
 
+COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9)
+"""Shares of the images for which the risk is given."""
+
 
 @dataclass(frozen=True)
 class DigitMetrics:
@@ -48,6 +51,8 @@ class Metrics:
     """Mean over images, in nats."""
     expected_calibration_error: float
     """0 to 1; 0.02 is two percentage points."""
+    risk_at_coverage: tuple[tuple[float, float], ...]
+    """Share of wrong answers when only the surest are given: coverage and risk, 0 to 1."""
     digits: tuple[DigitMetrics, ...]
     confusion_matrix: tuple[tuple[int, ...], ...]
     """Counts; row: the true digit, column: the predicted one."""
@@ -61,6 +66,7 @@ class Metrics:
             "interval": list(self.interval),
             "negative_log_likelihood": self.negative_log_likelihood,
             "expected_calibration_error": self.expected_calibration_error,
+            "risk_at_coverage": [list(pair) for pair in self.risk_at_coverage],
             "digits": [asdict(digit) for digit in self.digits],
             "confusion_matrix": [list(row) for row in self.confusion_matrix],
         }
@@ -106,6 +112,7 @@ def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"
     _check(logits, labels)
     probabilities = logits.double().softmax(dim=1)
     confusion = confusion_matrix(logits.argmax(dim=1), labels, num_classes=logits.shape[1])
+    curve = risk_coverage(probabilities, labels)
     num_right, num_images = int(confusion.diagonal().sum()), len(labels)
     return Metrics(
         num_images=num_images,
@@ -114,6 +121,7 @@ def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"
         interval=wilson_interval(num_right, num_images),
         negative_log_likelihood=negative_log_likelihood(logits, labels),
         expected_calibration_error=expected_calibration_error(probabilities, labels),
+        risk_at_coverage=tuple((c, curve.risk_at(c)) for c in COVERAGES),
         digits=digit_metrics(confusion),
         confusion_matrix=tuple(tuple(row) for row in confusion.tolist()),
     )

@@ -15,7 +15,7 @@ import tomli_w
 from digits.errors import DigitsError, InvalidInput, suggest
 
 DEFAULT_RECIPE = "balanced"
-OWN_RECIPES = ("fast", "balanced", "accurate", "tiny")
+OWN_RECIPES = ("fast", "balanced", "accurate", "tiny", "reader")
 """Not of the documents; in the order in which they are shown."""
 
 NAME = re.compile(r"\w[\w .-]{0,59}")
@@ -116,7 +116,7 @@ class Recipe:
     name: str = setting("What the recipe is called.", type=str)
     description: str = setting("What it is, in a line.", default="", type=str)
     network: str = setting(
-        "The network: fast, balanced, accurate, tiny, classic, deep or compact.", type=str
+        "The network: fast, balanced, accurate, tiny, reader, classic, deep or compact.", type=str
     )
     dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
     mean: float | None = setting(
@@ -245,7 +245,8 @@ def load_measurement(name: str) -> dict[str, Any]:
     """What the benchmark measured of a recipe that comes with the package.
 
     Returns:
-        Among others `accuracy_mean` and `accuracy_std` (fractions, over seeds, on the test set),
+        Among others `accuracy_mean` and `accuracy_std` (fractions, over seeds, on the test set; of
+        one seed no deviation),
         `seconds_median` (training time), `parameters`, `machine`, `versions`, `commit`.
     """
     text = (files("digits") / "recipes" / f"{name}.json").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import predict
 from digits.files import write_atomic
 from digits.inspection import feature_maps, first_filters, saliency
-from digits.metrics import reliability
+from digits.metrics import reliability, risk_coverage
 from digits.recipe import Augmentation
 from digits.run import Run
 
@@ -180,7 +180,7 @@ def _illustrate(material: Material) -> list[Section]:
     return [
         Section("The data", (_samples(material), _augmentation(material))),
         Section("Learning", (_learning_curves(material),)),
-        Section("How good it is", (_confusion(material), _reliability(material))),
+        Section("How good it is", (_confusion(material), _reliability(material), _risk(material))),
         Section("What it reads", (_predictions(material), _mistakes(material))),
         Section(
             "Inside the network", (_filters(material), _feature_maps(material), _saliency(material))
@@ -300,6 +300,21 @@ def _reliability(material: Material) -> Illustration:
         f"{100 * material.facts.calibration_error:.2f} percentage points.",
         alt="Accuracy against confidence in bins, and the number of test images in each.",
         png=plots.to_png(plots.reliability_diagram(bins)),
+    )
+
+
+def _risk(material: Material) -> Illustration:
+    curve = risk_coverage(material.probabilities, material.test.labels)
+    return Illustration(
+        name="risk-coverage",
+        title="What is left wrong when it may refuse?",
+        caption="Where confidence means something, one can leave the images of which the network "
+        "is least sure to a person. Share of wrong answers among those that are read, from the "
+        f"surest image to all: {100 * curve.risk_at(1):.2f} % of all are wrong, "
+        f"{100 * curve.risk_at(0.99):.2f} % of the surest 99 %, and "
+        f"{100 * curve.risk_at(0.95):.2f} % of the surest 95 %.",
+        alt="A line that rises from no errors among the surest images to those of all.",
+        png=plots.to_png(plots.risk_coverage_curve(curve)),
     )
 
 

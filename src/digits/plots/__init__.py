@@ -6,7 +6,12 @@ told apart by everyone and in print.
 """
 
 from digits.plots.canvas import percent, to_png
-from digits.plots.charts import confusion_matrix, learning_curves, reliability_diagram
+from digits.plots.charts import (
+    confusion_matrix,
+    learning_curves,
+    reliability_diagram,
+    risk_coverage_curve,
+)
 from digits.plots.lessons import (
     convolution,
     digit_map,
@@ -46,6 +51,7 @@ __all__ = [
     "predictions",
     "receptive_fields",
     "reliability_diagram",
+    "risk_coverage_curve",
     "saliency_maps",
     "samples",
     "seeds",

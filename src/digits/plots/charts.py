@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
-from digits.metrics import Reliability, wilson_interval
+from digits.metrics import Reliability, RiskCoverage, wilson_interval
 from digits.plots.canvas import BLUE, GREY, INK, ORANGE, SOFT, expect_some, new_figure, styled
 from digits.run import EpochRecord
 
@@ -69,6 +69,23 @@ def confusion_matrix(counts: Sequence[Sequence[int]]) -> Figure:
     axes.spines[:].set_visible(False)
     axes.set_xlabel("read as")
     axes.set_ylabel("true digit")
+    return figure
+
+
+@styled
+def risk_coverage_curve(curve: RiskCoverage) -> Figure:
+    """Share of wrong answers against the share of images that are answered, the surest first."""
+    expect_some(len(curve.coverage))
+    figure = new_figure(3.2)
+    axes = figure.subplots()
+    axes.plot(curve.coverage.numpy(), curve.risk.numpy(), color=BLUE, drawstyle="steps-post")
+    axes.set_xlabel("images that are read, the surest first")
+    axes.set_ylabel("of them wrong")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, max(1.1 * float(curve.risk[-1]), 1e-3))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.grid()
     return figure
 
 
