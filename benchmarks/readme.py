@@ -1,4 +1,4 @@
-"""Write the README's table and plot of recipes from the committed result files.
+"""Write the README's tables and its plot of recipes from the committed result files.
 
     python benchmarks/readme.py
 
@@ -23,6 +23,8 @@ README = ROOT / "README.md"
 PLOT = ROOT / "docs" / "images" / "recipes.png"
 RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- recipes: written by benchmarks/readme.py -->", "<!-- end of recipes -->"
+BEGIN_READING = "<!-- reading: written by benchmarks/readme.py -->"
+END_READING = "<!-- end of reading -->"
 
 TIME_TICKS = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min"}
 
@@ -170,11 +172,40 @@ def describe(points: list[Point]) -> str:
     return json.dumps([asdict(point) for point in points])
 
 
+def make_reading_table() -> str:
+    """What `digits read` makes of other people's handwriting, in Markdown."""
+    found = json.loads((RESULTS / "reading.json").read_text())
+    sets, rows, speed = found["sets"], found["rows"], found["speed"]
+    read, amounts = rows["cheques"]
+    lines = [
+        ("single digits, drawn on a screen (1,000)", f"{sets['hwd1000']:.1%} right"),
+        ("single digits, faint, on scanned exam sheets (1,890)", f"{sets['nsysu']:.1%}"),
+        ("single digits, in phone photos of sudokus and notes (135)",
+         f"{(108 * sets['sudoku'] + 27 * sets['photos']) / 135:.1%}"),
+        ("single digits, cut from bank cheques with patterned ground (2,738)",
+         f"{sets['orand']:.1%}"),
+        ("whole amounts on such cheques, touching digits and all", f"{read} of {amounts}"),
+        ("phone photos of a page with a row of digits", "{} of {}".format(*found["pages"])),
+        ("MNIST's test set", f"{found['mnist']['network']:.2%}"),
+        ("MNIST's test set, spoilt in fifteen ways", f"{found['corruptions']['mean']:.1%}"),
+        ("photos of clothes", f"{1 - found['clothes']['accepted']:.1%} refused"),
+        ("the digits above, but MNIST", f"{1 - sets['accepted']:.1%} refused"),
+        ("the command, on one small picture", f"{speed['command_seconds']:.2f} s"),
+        ("a photo of 12 megapixels", f"{speed['photo_12_megapixels_seconds']:.2f} s"),
+    ]  # fmt: skip
+    return "\n".join(["| on | |", "| --- | ---: |", *(f"| {on} | {is_} |" for on, is_ in lines)])
+
+
 def replace_table(readme: str) -> str:
-    """The README with the table as it should be."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{make_table()}\n{END}{after}"
+    """The README with its tables as they should be."""
+    for begin, end, table in (
+        (BEGIN, END, make_table()),
+        (BEGIN_READING, END_READING, make_reading_table()),
+    ):
+        before, _, rest = readme.partition(begin)
+        _, _, after = rest.partition(end)
+        readme = f"{before}{begin}\n{table}\n{end}{after}"
+    return readme
 
 
 def main() -> None:

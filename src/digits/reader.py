@@ -202,7 +202,7 @@ class Reader:
     def _look(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
         """Mean probabilities over several looks of each glyph."""
         seen = looks(glyphs)
-        return np.mean([self.probabilities(look) for look in seen], axis=0)
+        return np.asarray(np.mean([self.probabilities(look) for look in seen], axis=0))
 
     def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
         lines = [[cut(row, ink) for row in line] for line in find_rows(ink)]

@@ -16,6 +16,12 @@ the strong one."""
 NOISY_WEAK, NOISY_STRONG = 0.35, 0.5
 """The same for paper with grain or a pattern, which is told from ink by its deviation."""
 
+MOSTLY = 0.6
+"""Part of a picture that must be paper for its light to be taken for a curved surface."""
+
+EVEN_PAYS = 0.1
+"""By how much ink must be thinner, in the logarithm, for a picture to be taken with even light."""
+
 BLANK_LEVEL = 40
 """A page whose strongest points stand out by less than this, in grey levels, and by less than five
 deviations of its paper, is blank."""
@@ -78,44 +84,68 @@ def _polarity(
     darker = np.square(np.minimum(deviation, 0)).sum() + 1
     brighter = np.square(np.maximum(deviation, 0)).sum() + 1
     score = 0.5 * float(np.log(darker / brighter))
-    clearest, best = -1.0, thumbnail > 128
-    for values in (thumbnail, even):
-        is_bright, separation = _two_classes(values)
-        edges = [is_bright[0], is_bright[-1], is_bright[:, 0], is_bright[:, -1]]
-        corners = [
-            is_bright[y, x]
-            for y in (slice(4), slice(-4, None))
-            for x in (slice(4), slice(-4, None))
-        ]
-        score += 2 * float(np.concatenate(edges).mean() - 0.5)
-        score += float(np.mean([corner.mean() for corner in corners]) - 0.5)
-        score += float(np.log(_width(is_bright) / _width(~is_bright)))
-        # Making light even spoils a thick digit; it must pay to be taken.
-        if separation > clearest + (0.1 if clearest >= 0 else 0):
-            clearest, best = separation, is_bright
-    return score, best
+    views = [_view(thumbnail), _view(even)]
+    # Where light falls unevenly, neither class is thin; what is clear counts with its square.
+    weights = np.square([contrast for contrast, _, _ in views]) + 1e-6
+    score += 2 * float(np.average([points for _, points, _ in views], weights=weights))
+    # Making light even spoils a thick digit; it must pay to be taken.
+    is_bright = views[1 if abs(views[1][0]) > abs(views[0][0]) + EVEN_PAYS else 0][2]
+    return score, is_bright
+
+
+def _view(
+    values: UInt8[np.ndarray, "h w"],
+) -> tuple[float, float, Bool[np.ndarray, "h w"]]:
+    """How much wider what is bright is than what is dark; points for dark ink; what is bright."""
+    threshold, _ = cv2.threshold(values, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    is_bright = values > threshold
+    wider = float(np.log(_width(is_bright) / _width(~is_bright)))
+    edges = [is_bright[0], is_bright[-1], is_bright[:, 0], is_bright[:, -1]]
+    ends = (slice(4), slice(-4, None))
+    corners = [is_bright[y, x].mean() for y in ends for x in ends]
+    edge, corner = float(np.concatenate(edges).mean()), float(np.mean(corners))
+    return wider, wider + 2 * (edge - 0.5) + corner - 0.5, is_bright
 
 
 def _even_light(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """Differences to the median of a window half the picture's size, about 128."""
-    size = max(thumbnail.shape) // 2 | 1
+    """Differences to a curved surface, then to the median of a large window, about 128."""
+    values = thumbnail.astype(np.float32)
+    weights = np.ones_like(values)
+    for _ in range(4):
+        rest = values - _surface(values, weights)
+        # What is far from the surface is ink, and counts less (Cauchy's weights).
+        spread = 1.5 * float(np.median(np.abs(rest))) + 1
+        weights = (1 / (1 + np.square(rest / spread))).astype(np.float32)
+    flat = np.clip(rest + 128, 0, 255).astype(np.uint8)
+    size = max(flat.shape) // 2 | 1
     pad = size // 2
-    border = cv2.BORDER_REFLECT_101 if min(thumbnail.shape) > pad else cv2.BORDER_REPLICATE
-    padded = cv2.copyMakeBorder(thumbnail, pad, pad, pad, pad, border)
+    border = cv2.BORDER_REFLECT_101 if min(flat.shape) > pad else cv2.BORDER_REPLICATE
+    padded = cv2.copyMakeBorder(flat, pad, pad, pad, pad, border)
     median = cv2.medianBlur(padded, size)[pad:-pad, pad:-pad]
-    even = thumbnail.astype(np.int16) - median.astype(np.int16) + 128
+    even = flat.astype(np.int16) - median.astype(np.int16) + 128
     return np.asarray(np.clip(even, 0, 255), np.uint8)
 
 
-def _two_classes(values: UInt8[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
-    """Bright pixels by Otsu's threshold, and the part of the variance that the classes explain."""
-    threshold, _ = cv2.threshold(values, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    is_bright = values > threshold
-    share = float(is_bright.mean())
-    if share in (0, 1):
-        return is_bright, 0.0
-    gap = float(values[is_bright].mean()) - float(values[~is_bright].mean())
-    return is_bright, share * (1 - share) * gap**2 / float(values.var())
+def _surface(
+    values: Float32[np.ndarray, "h w"], weights: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w"]:
+    """The quadratic surface nearest to weighted values: light of one lamp, a lens's dark corners."""
+    height, width = values.shape
+    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in (height, width))
+    ones_y, ones_x = np.ones_like(y), np.ones_like(x)
+    products = (
+        (ones_y, ones_x),
+        (ones_y, x),
+        (y, ones_x),
+        (y, x),
+        (ones_y, x * x),
+        (y * y, ones_x),
+    )
+    terms = np.stack([np.outer(a, b).ravel() for a, b in products], axis=1)
+    weighted = terms * weights.ravel()[:, None]
+    ridge = 1e-3 * np.eye(len(products), dtype=np.float32)
+    coefficients = np.linalg.solve(weighted.T @ terms + ridge, weighted.T @ values.ravel())
+    return np.asarray((terms @ coefficients).reshape(height, width), np.float32)
 
 
 def _width(mask: Bool[np.ndarray, "h w"]) -> float:
@@ -138,10 +168,12 @@ def _paper(
         if bare.mean() < 0.08:
             break
         weights = bare.astype(np.float32)
-        total = _smooth(thumbnail * weights, sigma)
-        weight = _smooth(weights, sigma)
-        mean = float(thumbnail[bare].mean())
-        paper = np.where(weight > 0.02, total / np.maximum(weight, 1e-6), mean).astype(np.float32)
+        surface = _surface(thumbnail, weights) if bare.mean() > MOSTLY else 0.0
+        rest = (thumbnail - surface) * weights
+        total, weight = _smooth(rest, sigma), _smooth(weights, sigma)
+        mean = float(rest[bare].mean())
+        local = np.where(weight > 0.02, total / np.maximum(weight, 1e-6), mean)
+        paper = np.asarray(surface + local, np.float32)
         contrast = sign * (paper - thumbnail)
         ink = contrast > 0.8 * max(_otsu(contrast), 3 * _noise(contrast, ink))
     return paper

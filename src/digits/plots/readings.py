@@ -44,7 +44,7 @@ def explanation(reading: Reading) -> Figure:
     pictures = tall + 0.3 if beside else 2 * (tall + 0.3)
     figure = new_figure(pictures + 1.75 * rows + 0.4)
     if rows:
-        above, below = figure.subfigures(2, 1, height_ratios=[pictures, 1.75 * rows]).ravel()
+        above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[pictures, 1.75 * rows]))
     else:
         above = figure
     panels = above.subplots(*((1, 2) if beside else (2, 1)))
