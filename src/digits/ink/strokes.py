@@ -1,6 +1,7 @@
 """Grey levels to ink: which side is the paper, how bright it is everywhere, what stands out."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +19,10 @@ NOISY_WEAK, NOISY_STRONG = 0.35, 0.5
 
 MOSTLY = 0.6
 """Part of a picture that must be paper for its light to be taken for a curved surface."""
+
+CLEAN = 0.9
+"""Of a picture whose two classes of pixels explain more than this part of its variance, the light is
+even already."""
 
 EVEN_PAYS = 0.1
 """By how much ink must be thinner, in the logarithm, for a picture to be taken with even light."""
@@ -79,32 +84,50 @@ def _polarity(
     Ink is thin where paper is wide, and paper has the edges and corners; of two classes of pixels
     that Otsu's threshold tells apart, as they are and with the light made even.
     """
+    as_it_is = _view(thumbnail)
+    if as_it_is.separation > CLEAN:
+        return 4 * as_it_is.points, as_it_is.is_bright
     even = _even_light(thumbnail)
     deviation = even.astype(np.float32) - 128
     darker = np.square(np.minimum(deviation, 0)).sum() + 1
     brighter = np.square(np.maximum(deviation, 0)).sum() + 1
     score = 0.5 * float(np.log(darker / brighter))
-    views = [_view(thumbnail), _view(even)]
+    in_even_light = _view(even)
     # Where light falls unevenly, neither class is thin; what is clear counts with its square.
-    weights = np.square([contrast for contrast, _, _ in views]) + 1e-6
-    score += 2 * float(np.average([points for _, points, _ in views], weights=weights))
+    views = (as_it_is, in_even_light)
+    weights = np.square([view.wider for view in views]) + 1e-6
+    score += 2 * float(np.average([view.points for view in views], weights=weights))
     # Making light even spoils a thick digit; it must pay to be taken.
-    is_bright = views[1 if abs(views[1][0]) > abs(views[0][0]) + EVEN_PAYS else 0][2]
-    return score, is_bright
+    pays = abs(in_even_light.wider) > abs(as_it_is.wider) + EVEN_PAYS
+    return score, (in_even_light if pays else as_it_is).is_bright
 
 
-def _view(
-    values: UInt8[np.ndarray, "h w"],
-) -> tuple[float, float, Bool[np.ndarray, "h w"]]:
-    """How much wider what is bright is than what is dark; points for dark ink; what is bright."""
+class _View(NamedTuple):
+    """Two classes of pixels by Otsu's threshold, and which of them may be ink."""
+
+    is_bright: Bool[np.ndarray, "h w"]
+    wider: float
+    """How much wider what is bright is than what is dark; a logarithm."""
+    points: float
+    """For ink that is dark: width, edges and corners."""
+    separation: float
+    """Part of the variance that the classes explain."""
+
+
+def _view(values: UInt8[np.ndarray, "h w"]) -> _View:
     threshold, _ = cv2.threshold(values, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     is_bright = values > threshold
+    share = float(is_bright.mean())
+    separation = 0.0
+    if 0 < share < 1:
+        gap = float(values[is_bright].mean()) - float(values[~is_bright].mean())
+        separation = share * (1 - share) * gap**2 / float(values.var())
     wider = float(np.log(_width(is_bright) / _width(~is_bright)))
     edges = [is_bright[0], is_bright[-1], is_bright[:, 0], is_bright[:, -1]]
     ends = (slice(4), slice(-4, None))
     corners = [is_bright[y, x].mean() for y in ends for x in ends]
     edge, corner = float(np.concatenate(edges).mean()), float(np.mean(corners))
-    return wider, wider + 2 * (edge - 0.5) + corner - 0.5, is_bright
+    return _View(is_bright, wider, wider + 2 * (edge - 0.5) + corner - 0.5, separation)
 
 
 def _even_light(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
@@ -129,7 +152,7 @@ def _even_light(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]
 def _surface(
     values: Float32[np.ndarray, "h w"], weights: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
-    """The quadratic surface nearest to weighted values: light of one lamp, a lens's dark corners."""
+    """The quadratic surface nearest to weighted values: light of a lamp, dark corners of a lens."""
     height, width = values.shape
     y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in (height, width))
     ones_y, ones_x = np.ones_like(y), np.ones_like(x)
