@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from digits.augment import NO_DIGIT
 from digits.augment import augment as augment_labelled
 from digits.augment.geometry import random_affine, sampling_grid
+from digits.augment.pens import write_european
 from digits.recipe import Augmentation
 
 STRONG = Augmentation(rotation_degrees=20, shift_pixels=3, scale=0.2, shear_degrees=10)
@@ -102,3 +106,74 @@ def test_shear_slants_without_changing_the_area() -> None:
     torch.testing.assert_close(torch.linalg.det(maps), torch.ones(500))
     slants = torch.rad2deg(torch.atan(maps[:, 0, 1]))
     assert 14 < float(slants.abs().max()) <= 15
+
+
+ANEW = Augmentation(rotation_degrees=20, shear_degrees=20, scale=0.1, stretch=0.4, framing="anew")
+ALL = replace(
+    ANEW, elastic_pixels=1.5, shift_pixels=1.5, pens=0.9, surroundings=0.9, nonsense=0.3, plain=0.1
+)
+
+
+def strokes(n: int) -> torch.Tensor:
+    """Slanted strokes of different lengths, as framed digits are."""
+    images = torch.zeros(n, 1, 28, 28)
+    for index, image in enumerate(images):
+        for y in range(5 + index % 4, 24 - index % 3):
+            image[0, y, 10 + y // 4 : 14 + y // 4] = 255
+    return images
+
+
+def test_digits_framed_anew_are_twenty_pixels_large_and_their_mass_is_where_mnist_s_is() -> None:
+    moved = augment(strokes(64), replace(ANEW, scale=0), generator())[:, 0]
+    ink = moved > 64
+    for image, mask in zip(moved, ink, strict=True):
+        rows, columns = (mask.any(dim=axis).nonzero().flatten() for axis in (1, 0))
+        assert 18 <= max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0])) + 1 <= 22
+        places = torch.arange(28.0)
+        assert float((image.sum(dim=1) * places).sum() / image.sum()) == pytest.approx(14, abs=0.3)
+        assert float((image.sum(dim=0) * places).sum() / image.sum()) == pytest.approx(14, abs=0.3)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 64])
+def test_every_effect_keeps_number_size_and_range(n: int) -> None:
+    for seed in range(8):
+        labels = torch.arange(n) % 10
+        changed, new_labels = augment_labelled(strokes(n), labels, ALL, generator(seed))
+        assert changed.shape == (n, 1, 28, 28)
+        assert bool(changed.isfinite().all())
+        assert -0.01 <= float(changed.min()) <= float(changed.max()) <= 255.01
+        assert bool(((new_labels == labels) | (new_labels == NO_DIGIT)).all())
+
+
+def test_the_same_state_gives_the_same_pictures_with_every_effect() -> None:
+    labels = torch.arange(64) % 10
+    first, again = (augment_labelled(strokes(64), labels, ALL, generator(3)) for _ in range(2))
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+
+
+def test_only_what_was_made_nonsense_has_no_digit() -> None:
+    labels = torch.arange(2000) % 10
+    only = Augmentation(nonsense=0.25)
+    changed, new_labels = augment_labelled(strokes(2000), labels, only, generator())
+    spoilt = new_labels == NO_DIGIT
+    assert 0.22 < float(spoilt.double().mean()) < 0.28
+    kept = changed[~spoilt] - augment(strokes(2000), Augmentation(), generator())[~spoilt]
+    assert float(kept.abs().max()) < 0.1
+
+
+def test_ones_and_sevens_may_get_european_strokes_and_others_may_not() -> None:
+    images = strokes(400)
+    labels = torch.arange(400) % 10
+    changed = write_european(images, labels, 1.0, generator())
+    added = (changed - images).abs().amax(dim=(1, 2, 3)) > 50
+    assert set(labels[added].tolist()) == {1, 7}
+    assert 0.3 < float(added[labels == 1].double().mean()) < 0.7
+    assert bool((changed >= images).all())
+
+
+def test_part_of_the_images_stays_plain() -> None:
+    images = strokes(1000)
+    changed = augment(images, replace(ALL, plain=0.4), generator())
+    same = (changed == images).all(dim=3).all(dim=2).flatten()
+    assert 0.35 < float(same.double().mean()) < 0.46

@@ -293,7 +293,10 @@ def test_completion_offers_commands_and_recipes(tmp_path: Path) -> None:
 
 def test_help_names_every_command_and_version_tells(tmp_path: Path) -> None:
     shown = digits("--help", cwd=tmp_path).stdout
-    assert all(name in shown for name in ("data", "recipes", "train", "evaluate", "report"))
+    assert all(
+        name in shown
+        for name in ("data", "recipes", "train", "evaluate", "report", "read", "export")
+    )
     assert digits("--version", cwd=tmp_path).stdout.startswith("digits ")
     fields = digits("train", "--help", cwd=tmp_path).stdout
     assert "(1 to 10,000)" in fields

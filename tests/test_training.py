@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from digits.augment import augment
+from digits.augment import NO_DIGIT, augment
 from digits.data import DigitSet
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import evaluate, predict
@@ -365,3 +365,20 @@ def test_evaluate_says_what_it_expected(with_blobs: DigitSet, tmp_path: Path) ->
         evaluate(tmp_path / "nowhere", with_blobs.test)
     with pytest.raises(InvalidInput, match="at least one run"):
         evaluate([], with_blobs.test)
+
+
+def test_what_is_no_digit_teaches_that_all_ten_are_equally_likely() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    images, labels = torch.rand(6, 1, 28, 28), torch.tensor([3, NO_DIGIT, 0, NO_DIGIT, 9, 1])
+    losses, is_right = train_step(model, optimizer, images, labels, may_have_no_digit=True)
+    logits = model(images)
+    even = torch.full((6, 10), 0.1)
+    expected = torch.where(
+        labels == NO_DIGIT,
+        F.cross_entropy(logits, even, reduction="none"),
+        F.cross_entropy(logits, labels.clamp_min(0), reduction="none"),
+    )
+    torch.testing.assert_close(losses, expected.detach())
+    assert bool(is_right[labels == NO_DIGIT].all())

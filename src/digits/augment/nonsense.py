@@ -45,8 +45,10 @@ def spoil(
     for make, part in ((_pair, PAIR), (_overlay, OVERLAY), (_negative, NEGATIVE), (_blot, BLOT)):
         high = low + part
         chosen = ((low <= kind) & (kind < high)).nonzero().flatten().to(images.device)
-        made = make(images[chosen], others[chosen], generator)
-        spoilt, low = spoilt.index_copy(0, chosen, made), high
+        low = high
+        if len(chosen):  # torch resamples no empty batches
+            made = make(images[chosen], others[chosen], generator)
+            spoilt = spoilt.index_copy(0, chosen, made)
     is_spoilt = (kind < low).to(labels.device)
     return spoilt, torch.where(is_spoilt, NO_DIGIT, labels)
 

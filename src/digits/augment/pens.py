@@ -37,6 +37,8 @@ def apply(
     """Change a random part of the images, and spend no time on the others."""
     chosen = torch.rand(len(images), generator=generator) < part
     indices = chosen.nonzero().flatten().to(images.device)
+    if len(indices) == 0:  # torch resamples no empty batches
+        return images
     return images.index_copy(0, indices, effect(images[indices]))
 
 

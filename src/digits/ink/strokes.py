@@ -21,8 +21,7 @@ MOSTLY = 0.6
 """Part of a picture that must be paper for its light to be taken for a curved surface."""
 
 CLEAN = 0.9
-"""Of a picture whose two classes of pixels explain more than this part of its variance, the light is
-even already."""
+"""Where two classes of pixels explain more than this part of the variance, the light is even."""
 
 EVEN_PAYS = 0.1
 """By how much ink must be thinner, in the logarithm, for a picture to be taken with even light."""

@@ -1,0 +1,108 @@
+"""`digits read` as people call it, in this process: each other one takes a third of a second."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from digits.cli import main
+from tests.drawings import draw
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with a picture and a folder of two, of which one is none."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(draw("1995")).save("photo.jpg")
+    Path("scans").mkdir()
+    Image.fromarray(draw("42")).save("scans/b.png")
+    Path("scans/a.png").write_bytes(b"no picture")
+    Path("empty").mkdir()
+    return tmp_path
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["digits", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code
+
+
+@pytest.mark.usefixtures("desk", "unchecked")
+def test_a_picture_s_text_is_printed_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "read", "photo.jpg") == 0
+    assert capfd.readouterr() == ("1995\n", "")
+
+
+@pytest.mark.usefixtures("desk", "unchecked")
+def test_one_bad_file_is_said_and_the_rest_is_read(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "read", "scans", "photo.jpg") == 1
+    output, errors = capfd.readouterr()
+    assert output == f"{Path('scans/b.png')}: 42\nphoto.jpg: 1995\n"
+    assert errors.startswith(f"digits: {Path('scans/a.png')}: Expected a picture")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.usefixtures("desk", "unchecked")
+def test_json_has_a_line_for_each_file(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "read", "scans", "--json") == 1
+    bad, good = map(json.loads, capfd.readouterr().out.splitlines())
+    assert "Expected a picture" in bad["error"]
+    assert good["file"] == str(Path("scans/b.png"))
+    assert good["text"] == "42"
+    assert [digit["label"] for digit in good["digits"]] == [4, 2]
+
+
+@pytest.mark.usefixtures("desk", "unchecked")
+def test_an_explanation_is_a_picture(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "read", "photo.jpg", "--explain", "how.png") == 0
+    with Image.open("how.png") as image:
+        assert image.width > 1000
+    assert capfd.readouterr().out == "1995\n"
+
+
+@pytest.mark.usefixtures("desk", "unchecked")
+def test_the_threshold_refuses(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "read", "photo.jpg", "--threshold", "1") == 0
+    assert capfd.readouterr().out == "????\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["read", "nowhere.png"], 1, "nowhere.png: There is no such file."),
+        (["read", "empty"], 2, "empty: expected pictures, found none."),
+        (["read", "scans", "--explain", "x.png"], 2, "--explain draws one picture"),
+        (["read", "photo.jpg", "--threshold", "2"], 2, "threshold: expected 0 to 1, found 2."),
+        (["read", "photo.jpg", "--model", "scans"], 2, "make one with digits export scans"),
+        (["read", "photo.jpg", "--model", "photo.jpg"], 2, "expected a network in ONNX"),
+        (["read", "photo.jpg", "--explain", "photo.jpg/x.png"], 1, "Can't write"),
+        (["read"], 2, "Missing argument"),
+        (["export", "scans"], 2, "is no run folder"),
+        (["export", "scans", "--format", "tflite"], 2, "--format: expected onnx, found 'tflite'."),
+    ],
+)
+@pytest.mark.usefixtures("desk", "unchecked")
+def test_what_goes_wrong_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+    message: str,
+) -> None:
+    assert call(monkeypatch, *arguments) == status
+    errors = capfd.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1, errors
