@@ -1,10 +1,12 @@
-"""Train a convolutional network on MNIST, see everything it does, know how good it is.
+"""Train a convolutional network on MNIST, see everything it does, read your own pictures.
 
 >>> import digits
 >>> mnist = digits.load("mnist")  # doctest: +SKIP
 >>> run = digits.train("classic", epochs=1)  # doctest: +SKIP
 >>> digits.evaluate(run, mnist.test).accuracy  # doctest: +SKIP
 0.9859
+>>> digits.Reader().read("photo.jpg").text  # doctest: +SKIP
+'1995'
 """
 
 from importlib import import_module
