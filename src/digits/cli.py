@@ -94,7 +94,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help="Train a convolutional network on MNIST, see what it does, read your own pictures.")
+@app.callback(help="Train a convolutional network on MNIST, see what it does, read your pictures.")
 def digits(
     version: Annotated[
         bool,
