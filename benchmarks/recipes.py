@@ -25,9 +25,10 @@ import torch
 from rich.console import Console
 
 import digits
-from digits.evaluation import committee, predict
+from digits.evaluation import predict
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions
+from digits.metrics import committee
 from digits.progress import TrainingProgress
 from digits.recipe import Recipe
 

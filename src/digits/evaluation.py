@@ -14,6 +14,7 @@ from digits.hardware import autocast, memory_format, select_device, select_preci
 from digits.metrics import (
     Estimate,
     Metrics,
+    committee,
     compute_metrics,
     estimate_difference,
     estimate_mean,
@@ -62,13 +63,6 @@ def predict(
     finally:
         model.to(home)
     return torch.cat(logits).cpu()
-
-
-def committee(logits: Sequence[Float[Tensor, "n 10"]]) -> Float[Tensor, "n 10"]:
-    """Join networks' predictions: the mean of their probabilities, as log-probabilities."""
-    log_probabilities = torch.stack(list(logits)).double().log_softmax(dim=2)
-    mean = log_probabilities.logsumexp(dim=0) - torch.tensor(float(len(logits))).log()
-    return mean.float()
 
 
 def evaluate(

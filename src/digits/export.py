@@ -18,7 +18,8 @@ from digits.data import DigitSet, load
 from digits.errors import DigitsError
 from digits.evaluation import predict
 from digits.files import write_atomic
-from digits.hardware import derive_seed
+from digits.hardware import derive_seed, describe_versions
+from digits.ink import looks
 from digits.metrics import fit_temperature
 from digits.run import Run
 
@@ -32,7 +33,8 @@ NUM_CHECKED = 1000
 """Test images on which the two are compared."""
 
 COPIES = 4
-"""Of each held-out image, with the recipe's own augmentation, to calibrate on."""
+"""Of each held-out image, with the recipe's own augmentation, to calibrate on; beside as many as it
+is."""
 
 CALIBRATE = 3
 """Purpose of random numbers, beside those of training."""
@@ -76,7 +78,7 @@ def export(run: Run, path: Path | None = None) -> Export:
     """Write a run's network as one ONNX file, that `Reader` and any other runtime reads.
 
     Input `images`, float32 (n, 1, 28, 28), 0 to 255, any n; output `probabilities` (n, 10),
-    calibrated on the held-out images as the recipe's augmentation changes them, if it held any out.
+    calibrated on the held-out images, if the recipe held any out.
 
     Args:
         run: A finished run.
@@ -105,18 +107,31 @@ def export(run: Run, path: Path | None = None) -> Export:
 
 
 def calibrate(run: Run, mnist: DigitSet) -> float:
-    """The temperature at which confidence is right on held-out images; 1 if there are none."""
+    """The temperature at which confidence is right on held-out images; 1 if there are none.
+
+    Half of them as they are, half as the recipe's augmentation changes them, each looked at as the
+    reader looks at glyphs.
+    """
     recipe = run.recipe
     _, validation = mnist.split(recipe.validation_size)
     if validation is None:
         return 1.0
     generator = torch.Generator().manual_seed(derive_seed(recipe.seed, CALIBRATE))
     digits_only = replace(recipe.augmentation, nonsense=0.0)
-    images, labels = validation.images[:, None], validation.labels
+    logits, labels = _logits_of_looks(run, validation.images), validation.labels
     if digits_only:
-        images, labels = images.repeat(COPIES, 1, 1, 1), labels.repeat(COPIES)
-        images, _ = augment(images, labels, digits_only, generator)
-    return fit_temperature(predict(run.model, images[:, 0], precision="float32"), labels)
+        images, labels = validation.images.repeat(COPIES, 1, 1), labels.repeat(COPIES)
+        changed, _ = augment(images[:, None], labels, digits_only, generator)
+        logits = torch.cat([logits.repeat(1, COPIES, 1), _logits_of_looks(run, changed[:, 0])], 1)
+        labels = labels.repeat(2)
+    return fit_temperature(logits, labels)
+
+
+def _logits_of_looks(run: Run, images: Num[Tensor, "n 28 28"]) -> Float[Tensor, "looks n 10"]:
+    pixels = images.round().to(torch.uint8).numpy()
+    return torch.stack(
+        [predict(run.model, torch.from_numpy(look), precision="float32") for look in looks(pixels)]
+    )
 
 
 def describe(run: Run, temperature: float) -> dict[str, str]:
@@ -171,9 +186,17 @@ def _largest_difference(content: bytes, model: nn.Module, images: Num[Tensor, "n
 
 
 def _with_metadata(content: bytes, facts: dict[str, str]) -> bytes:
+    """Say what the file is, and nothing of the machine that it was made on.
+
+    The exporter notes for each node in which files of the machine its code is.
+    """
     import onnx
 
     document = onnx.load_from_string(content)
+    graph = document.graph
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
     onnx.helper.set_model_props(document, facts)
-    document.producer_name = "digits"
+    document.producer_name, document.producer_version = "digits", describe_versions()["digits"]
     return bytes(document.SerializeToString())

@@ -232,6 +232,13 @@ def negative_log_likelihood(logits: Float[Tensor, "n classes"], labels: Int[Tens
     return float(-log_probabilities.gather(1, labels.long()[:, None]).mean())
 
 
+def committee(logits: Sequence[Float[Tensor, "n classes"]]) -> Float[Tensor, "n classes"]:
+    """Join several predictions: the mean of their probabilities, as log-probabilities."""
+    log_probabilities = torch.stack(list(logits)).double().log_softmax(dim=2)
+    mean = log_probabilities.logsumexp(dim=0) - log(len(logits))
+    return mean.float()
+
+
 def reliability(
     probabilities: Float[Tensor, "n classes"], labels: Int[Tensor, " n"], *, num_bins: int = 15
 ) -> Reliability:
@@ -286,11 +293,12 @@ def expected_calibration_error(
     return float((gaps * bins.counts).sum() / len(labels))
 
 
-def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> float:
+def fit_temperature(logits: Float[Tensor, "*views n classes"], labels: Int[Tensor, " n"]) -> float:
     """The number to divide logits by for the likelihood of the labels to be highest.
 
     Args:
-        logits: A row an image. (n, classes)
+        logits: A row an image; of several views of it if what is used is the mean of their
+            probabilities. (n, classes) or (views, n, classes)
         labels: True classes, 0 to classes - 1. (n,)
 
     Returns:
@@ -301,13 +309,14 @@ def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"
 
     Source: Guo et al. 2017, arXiv:1706.04599.
     """
-    _check(logits, labels)
+    views = logits.double().unsqueeze(0) if logits.ndim == 2 else logits.double()
+    _check(views[0], labels)
     low, high = log(0.05), log(20)
     # The loss has one minimum: golden-section search keeps it between the two ends.
     golden = (sqrt(5) - 1) / 2
     while high - low > 1e-4:
         left, right = high - golden * (high - low), low + golden * (high - low)
-        if _loss_at(left, logits, labels) < _loss_at(right, logits, labels):
+        if _loss_at(left, views, labels) < _loss_at(right, views, labels):
             high = right
         else:
             low = left
@@ -315,9 +324,9 @@ def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"
 
 
 def _loss_at(
-    log_temperature: float, logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]
+    log_temperature: float, views: Float[Tensor, "views n classes"], labels: Int[Tensor, " n"]
 ) -> float:
-    return negative_log_likelihood(logits.double() / exp(log_temperature), labels)
+    return negative_log_likelihood(committee(list(views / exp(log_temperature))), labels)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from digits.ink import (
     Ink,
     Picture,
     Pieces,
+    aspect,
     cut,
-    deepest,
+    deep_part,
     find_ink,
     find_rows,
     frame_single,
@@ -26,7 +27,7 @@ from digits.ink import (
     open_picture,
 )
 
-THRESHOLD = 0.76
+THRESHOLD = 0.75
 """Marks read with less confidence than this are refused: 97 % of pictures of clothes are, and few
 digits (benchmarks/reading.py)."""
 
@@ -36,9 +37,9 @@ REFUSED = "?"
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 """Of files in folders that are taken for pictures."""
 
-HALF, STROKE_DEPTH, SOLID = 100, 3.0, 0.3
-"""What is brighter than the first is ink; where it is deeper than strokes are, in pixels of the
-glyph, confidence falls by the factor e to the minus `SOLID` for each pixel."""
+SOLID, WIDE, WIDEST = 7.0, 3.0, 1.4
+"""What lowers the log odds of confidence: the part of the ink that lies deeper than in strokes,
+times the first; and a width of more than so many heights, times the second."""
 
 MAX_BATCH = 1024
 """Glyphs given to the network at a time."""
@@ -175,11 +176,12 @@ class Reader:
         blank = np.zeros((28, 28), np.uint8)
         framed = np.array([glyph.pixels if glyph else blank for glyph in glyphs], np.uint8)
         probabilities = self._look(framed.reshape(-1, 28, 28))
-        # What has a glyph's form is looked at as it is, too: framing has nothing to add then.
+        # What has a glyph's form is looked at as it is, too, and believed as far as both agree: of
+        # other pictures of that size, framing may have kept a part only.
         whole = [index for index, picture in enumerate(pictures) if picture.glyph is not None]
         if whole:
             as_they_are = np.array([pictures[index].glyph for index in whole])
-            probabilities[whole] = (probabilities[whole] + self.probabilities(as_they_are)) / 2
+            probabilities[whole] = np.minimum(probabilities[whole], self.probabilities(as_they_are))
         return [
             self._digit(row, ink, picture.to_original(glyph.box), glyph.pixels)
             if glyph
@@ -238,10 +240,11 @@ class Reader:
         reason: str | None = None,
     ) -> Digit:
         best, second, third = np.argsort(-probabilities, kind="stable")[:3]
-        # Where ink and paper could be the other way round, so could everything else; and the more
-        # solid a mark, the less it is one of strokes.
-        solid = max(0.0, deepest(glyph > HALF) - STROKE_DEPTH)
-        probabilities = probabilities * min(1.0, ink.certainty / SAFE) * np.exp(-SOLID * solid)
+        # Where ink and paper could be the other way round, so could everything else.
+        probabilities = probabilities * min(1.0, ink.certainty / SAFE)
+        confidence = float(probabilities[best])
+        against = np.exp(SOLID * deep_part(glyph) + WIDE * max(0.0, aspect(glyph) - WIDEST))
+        probabilities = probabilities / (confidence + (1 - confidence) * against)
         confidence = float(probabilities[best])
         if reason is None and confidence < self.threshold:
             close = float(probabilities[second]) > confidence / 2

@@ -5,8 +5,9 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from digits.augment.geometry import move
+from digits.augment.hands import rewrite
 from digits.augment.nonsense import NO_DIGIT, spoil
-from digits.augment.pens import redraw, write_european
+from digits.augment.pens import redraw
 from digits.augment.surroundings import surround
 from digits.recipe import Augmentation
 
@@ -23,23 +24,22 @@ def augment(
 
     Args:
         images: Raw pixels, 0 to 255. (n, 1, h, w)
-        labels: Digits; a 1 or a 7 may get the strokes that it has in some countries. (n,)
+        labels: Digits. (n,)
         augmentation: Largest amounts, and parts of the images that are changed.
         generator: On the CPU; the same state gives the same pictures, on any device.
 
     Returns:
-        New images of the same size, 0 to 255, on the same device; and their labels, `NO_DIGIT` for
-        what was made nonsense.
+        New images of the same size, 0 to 255, on the same device; and their labels: a 9 may have
+        become a 2, and what was made nonsense is `NO_DIGIT`.
     """
-    pixels = images.float()
+    changed, new_labels = images.float(), labels
     if augmentation.pens:
-        pixels = write_european(pixels, labels, augmentation.pens, generator)
-    changed = move(pixels, augmentation, generator)
-    new_labels = labels
+        changed, new_labels = rewrite(changed, labels, augmentation.pens, generator)
+    changed = move(changed, augmentation, generator)
     if augmentation.pens:
         changed = redraw(changed, augmentation.pens, generator)
     if augmentation.nonsense:
-        changed, new_labels = spoil(changed, labels, augmentation.nonsense, generator)
+        changed, new_labels = spoil(changed, new_labels, augmentation.nonsense, generator)
     if augmentation.surroundings:
         changed = surround(changed, augmentation.surroundings, generator)
     if augmentation.plain:

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from digits.augment.drawing import places, uniform
 from digits.augment.geometry import DIGIT_SIZE, random_field
-from digits.augment.pens import places, uniform
 from digits.augment.surroundings import shrink_and_shift
 
 NO_DIGIT = -1

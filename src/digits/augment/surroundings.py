@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from digits.augment.drawing import apply, blur, places, random_line, uniform
 from digits.augment.geometry import random_field
-from digits.augment.pens import apply, blur, places, random_line, uniform
 
 # Parts of the images to which each is done, of those that `surroundings` allows.
 NEIGHBOURS, LINES, GROUND, BLUR, NOISE, CONTRAST = 0.3, 0.12, 0.18, 0.18, 0.24, 0.35

@@ -7,7 +7,7 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
 from digits.ink.cuts import Candidate, Pieces, cut
-from digits.ink.glyphs import Glyph, deepest, frame_single, looks
+from digits.ink.glyphs import Glyph, aspect, deep_part, frame_single, looks
 from digits.ink.marks import Row, find_rows
 from digits.ink.picture import Picture, open_picture
 from digits.ink.strokes import Ink, find_ink
@@ -19,8 +19,9 @@ __all__ = [
     "Picture",
     "Pieces",
     "Row",
+    "aspect",
     "cut",
-    "deepest",
+    "deep_part",
     "find_ink",
     "find_rows",
     "frame_single",

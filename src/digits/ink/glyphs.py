@@ -18,6 +18,12 @@ SIZE, DIGIT_SIZE = 28, 20
 LOOKS = ([[0.8, 0.0], [0.0, 1.0]], [[1.0, 0.35], [0.0, 1.0]])
 """Maps from a glyph to other looks of it, about its middle."""
 
+HALF = 100
+"""What is brighter is ink, in a glyph."""
+
+STROKE_DEPTH = 2.5
+"""How deep the ink of strokes lies at most, in pixels of a glyph."""
+
 THINNEST = 2.0
 """Strokes thinner than this, in pixels of the glyph, are widened to it."""
 
@@ -95,6 +101,18 @@ def stroke_width(mask: Bool[np.ndarray, "h w"]) -> float:
     depth = _depth(mask)
     ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
     return 2 * float(np.median(ridge)) - 0.5 if ridge.size else 1.0
+
+
+def deep_part(glyph: UInt8[np.ndarray, "28 28"]) -> float:
+    """Part of a glyph's ink that lies deeper inside than that of strokes, 0 to 1."""
+    depth = _depth(glyph > HALF)
+    return float((depth > STROKE_DEPTH).sum()) / max(1, int((depth > 0).sum()))
+
+
+def aspect(glyph: UInt8[np.ndarray, "28 28"]) -> float:
+    """Width of a glyph's ink, in heights of it; 1 if there is none."""
+    _, _, width, height = cv2.boundingRect((glyph > HALF).astype(np.uint8))
+    return width / height if height else 1.0
 
 
 def deepest(mask: Bool[np.ndarray, "h w"]) -> float:
