@@ -1,13 +1,14 @@
 """Shared by all tests. pyproject.toml has shapes in signatures checked while they run."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import jaxtyping
 import pytest
 import torch
 
+from digits.cli import main
 from digits.data import DigitSet, Split
 
 # Whatever the terminal or service that runs the tests says, output is plain and as wide as here.
@@ -27,6 +28,22 @@ def unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture
+def call(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], unchecked: None
+) -> Callable[..., tuple[int, str, str]]:
+    """The command, in this process, as starting others takes long: status, output, errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["digits", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert isinstance(stopped.value.code, int)
+        return stopped.value.code, *capfd.readouterr()
+
+    return run
 
 
 def blobs(n: int, *, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from digits.cli import main
 from digits.recipe import load_measurement, recipe_names
 
 pytestmark = pytest.mark.mnist
@@ -248,12 +247,11 @@ def workshop(finished: Path) -> Path:
     return folder
 
 
-@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("arguments", "status", "message"), ERRORS, ids=lambda v: str(v)[:40])
 def test_what_goes_wrong_is_one_line_and_a_status(
     workshop: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    call: Callable[..., tuple[int, str, str]],
     arguments: list[str],
     status: int,
     message: str,
@@ -262,13 +260,10 @@ def test_what_goes_wrong_is_one_line_and_a_status(
         pytest.skip("needs a folder that nobody can write to, such as Linux's /proc")
     before = sorted(workshop.rglob("*"))
     monkeypatch.chdir(workshop)
-    monkeypatch.setattr("sys.argv", ["digits", *arguments])
-    with pytest.raises(SystemExit) as stopped:  # in this process: two dozen others take a minute
-        main()
-    output, errors = capfd.readouterr()
+    found, output, errors = call(*arguments)
     assert message in errors
     assert errors.count("\n") == 1, errors
-    assert stopped.value.code == status
+    assert found == status
     assert output == ""
     assert sorted(workshop.rglob("*")) == before, "something was written"
 

@@ -13,6 +13,7 @@ from digits.data import DigitSet
 from digits.errors import DigitsError
 from digits.evaluation import predict
 from digits.export import calibrate, export
+from digits.ink import looks
 from digits.metrics import fit_temperature
 from digits.models import NETWORKS, build_model
 from digits.reader import Reader, metadata
@@ -21,6 +22,8 @@ from digits.run import Run
 from digits.training import train
 
 RECIPE = Recipe(name="small", network="fast", epochs=2, batch_size=50, validation_size=100)
+
+PACKAGED = Path(exporting.__file__).parent / "weights" / "reader.onnx"
 
 
 @pytest.fixture(autouse=True)
@@ -67,11 +70,16 @@ def test_the_reader_takes_it(run: Run, tmp_path: Path, blob_set: DigitSet) -> No
     assert (labels == blob_set.test.labels.numpy()).mean() > 0.9
 
 
-def test_confidence_is_calibrated_on_the_held_out_images(run: Run, blob_set: DigitSet) -> None:
+def test_confidence_is_calibrated_on_the_held_out_images_as_the_reader_looks_at_them(
+    run: Run, blob_set: DigitSet
+) -> None:
     _, validation = blob_set.split(100)
     assert validation is not None
-    logits = predict(run.model, validation.images, precision="float32")
-    assert calibrate(run, blob_set) == pytest.approx(fit_temperature(logits, validation.labels))
+    seen = [torch.from_numpy(look) for look in looks(validation.images.numpy())]
+    logits = torch.stack([predict(run.model, look, precision="float32") for look in seen])
+    best = fit_temperature(logits, validation.labels)
+    assert calibrate(run, blob_set) == pytest.approx(best)
+    assert best != pytest.approx(fit_temperature(logits[0], validation.labels), rel=0.01)
 
 
 def test_without_held_out_images_probabilities_stay_as_they_are(
@@ -93,6 +101,14 @@ def test_nonsense_is_not_calibrated_on(run: Run, blob_set: DigitSet) -> None:
         temperatures.append(calibrate(run, blob_set))
     run.__dict__["recipe"] = before
     assert temperatures[0] == temperatures[1]
+
+
+def test_the_file_says_nothing_of_the_machine(run: Run, tmp_path: Path) -> None:
+    written = export(run, tmp_path / "model.onnx")
+    folders = [Path(torch.__file__).parents[1], Path(exporting.__file__).parent, tmp_path]
+    for content in (written.path.read_bytes(), PACKAGED.read_bytes()):
+        assert b".py" not in content
+        assert not any(str(folder).encode() in content for folder in folders)
 
 
 def test_what_disagrees_with_torch_is_not_written(

@@ -1,13 +1,15 @@
-"""`digits read` as people call it, in this process: each other one takes a third of a second."""
+"""`digits read` as people call it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from digits.cli import main
 from tests.drawings import draw
+
+Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -22,61 +24,41 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr("sys.argv", ["digits", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
+@pytest.mark.usefixtures("desk")
+def test_a_picture_s_text_is_printed_and_nothing_else(call: Call) -> None:
+    assert call("read", "photo.jpg") == (0, "1995\n", "")
 
 
-@pytest.mark.usefixtures("desk", "unchecked")
-def test_a_picture_s_text_is_printed_and_nothing_else(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert call(monkeypatch, "read", "photo.jpg") == 0
-    assert capfd.readouterr() == ("1995\n", "")
-
-
-@pytest.mark.usefixtures("desk", "unchecked")
-def test_one_bad_file_is_said_and_the_rest_is_read(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert call(monkeypatch, "read", "scans", "photo.jpg") == 1
-    output, errors = capfd.readouterr()
+@pytest.mark.usefixtures("desk")
+def test_one_bad_file_is_said_and_the_rest_is_read(call: Call) -> None:
+    status, output, errors = call("read", "scans", "photo.jpg")
+    assert status == 1
     assert output == f"{Path('scans/b.png')}: 42\nphoto.jpg: 1995\n"
     assert errors.startswith(f"digits: {Path('scans/a.png')}: Expected a picture")
     assert errors.count("\n") == 1
 
 
-@pytest.mark.usefixtures("desk", "unchecked")
-def test_json_has_a_line_for_each_file(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert call(monkeypatch, "read", "scans", "--json") == 1
-    bad, good = map(json.loads, capfd.readouterr().out.splitlines())
+@pytest.mark.usefixtures("desk")
+def test_json_has_a_line_for_each_file(call: Call) -> None:
+    status, output, _ = call("read", "scans", "--json")
+    assert status == 1
+    bad, good = map(json.loads, output.splitlines())
     assert "Expected a picture" in bad["error"]
     assert good["file"] == str(Path("scans/b.png"))
     assert good["text"] == "42"
     assert [digit["label"] for digit in good["digits"]] == [4, 2]
 
 
-@pytest.mark.usefixtures("desk", "unchecked")
-def test_an_explanation_is_a_picture(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert call(monkeypatch, "read", "photo.jpg", "--explain", "how.png") == 0
+@pytest.mark.usefixtures("desk")
+def test_an_explanation_is_a_picture(call: Call) -> None:
+    assert call("read", "photo.jpg", "--explain", "how.png")[:2] == (0, "1995\n")
     with Image.open("how.png") as image:
         assert image.width > 1000
-    assert capfd.readouterr().out == "1995\n"
 
 
-@pytest.mark.usefixtures("desk", "unchecked")
-def test_the_threshold_refuses(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert call(monkeypatch, "read", "photo.jpg", "--threshold", "1") == 0
-    assert capfd.readouterr().out == "????\n"
+@pytest.mark.usefixtures("desk")
+def test_the_threshold_refuses(call: Call) -> None:
+    assert call("read", "photo.jpg", "--threshold", "1")[:2] == (0, "????\n")
 
 
 @pytest.mark.parametrize(
@@ -94,15 +76,11 @@ def test_the_threshold_refuses(
         (["export", "scans", "--format", "tflite"], 2, "--format: expected onnx, found 'tflite'."),
     ],
 )
-@pytest.mark.usefixtures("desk", "unchecked")
+@pytest.mark.usefixtures("desk")
 def test_what_goes_wrong_is_one_line(
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    arguments: list[str],
-    status: int,
-    message: str,
+    call: Call, arguments: list[str], status: int, message: str
 ) -> None:
-    assert call(monkeypatch, *arguments) == status
-    errors = capfd.readouterr().err
+    found, _, errors = call(*arguments)
+    assert found == status
     assert message in errors
     assert errors.count("\n") == 1, errors

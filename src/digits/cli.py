@@ -1,4 +1,4 @@
-"""The command `digits`: parse, call, show. All work is done elsewhere, imported when needed."""
+"""The command `digits`: parse and call. All work is done elsewhere, imported when needed."""
 
 import atexit
 import gc
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from digits.errors import DigitsError, InvalidInput
 from digits.recipe import (
@@ -24,12 +23,10 @@ from digits.recipe import (
     overridable_fields,
     recipe_names,
 )
+from digits.show import print_json, show_data, show_metrics, show_recipes, show_result
 
 if TYPE_CHECKING:
     from dataclasses import Field
-
-    from digits.metrics import Metrics
-    from digits.run import Run
 
 app = typer.Typer(
     name="digits",
@@ -82,10 +79,6 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _print_json(document: Any) -> None:
-    print(json.dumps(document, indent=2, allow_nan=False))
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -119,21 +112,9 @@ def data(
         import_folder(from_folder)
     facts = describe()
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
-    table = Table("file", "bytes", "sha256", box=None, header_style="bold")
-    for file in facts["files"]:
-        table.add_row(file["name"], f"{file['bytes']:,}", file["sha256"][:16] + "…")
-    console = Console()
-    console.print(table)
-    console.print(
-        f"MNIST is whole: {facts['train']:,} training and {facts['test']:,} test images, "
-        f"in {facts['root']} (from: {facts['source']})",
-        markup=False,
-        emoji=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    show_data(facts)
 
 
 @app.command()
@@ -141,39 +122,14 @@ def recipes(as_json: Json = False) -> None:
     """List the recipes: what they are, and how large, quick and accurate as measured."""
     rows = [(load_recipe(name), load_measurement(name)) for name in recipe_names()]
     if as_json:
-        _print_json(
+        print_json(
             [
                 {"name": r.name, "description": r.description, "epochs": r.epochs, "measured": m}
                 for r, m in rows
             ]
         )
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("recipe", "parameters", "training", "test accuracy", "what it is"):
-        table.add_column(title, justify="left" if title in ("recipe", "what it is") else "right")
-    for recipe, measured in rows:
-        table.add_row(
-            recipe.name,
-            f"{measured['parameters']:,}",
-            f"{measured['seconds_median']:,.1f} s",
-            _with_spread(measured),
-            recipe.description,
-        )
-    console = Console()
-    console.print(table)
-    machines = {f"{m['machine']['cores']} cores of {m['machine']['processor']}" for _, m in rows}
-    console.print(
-        f"Mean ± standard deviation over seeds; times on {' and on '.join(sorted(machines))}.",
-        style="dim",
-        highlight=False,
-    )
-
-
-def _with_spread(measured: dict[str, Any]) -> str:
-    """Mean accuracy over seeds ± standard deviation; one seed has none."""
-    spread = measured["accuracy_std"]
-    mean = f"{measured['accuracy_mean']:.2%}"
-    return mean if spread is None else f"{mean} ± {spread:.2%}"
+    show_recipes(rows)
 
 
 def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -267,34 +223,13 @@ def train(
 
         report_path = write_report(run, device=run.summary["device"])
     if as_json:
-        _print_json({"folder": str(run.folder), "report": _text(report_path), **run.summary})
+        print_json({"folder": str(run.folder), "report": _text(report_path), **run.summary})
         return
-    _show_result(run, report_path)
+    show_result(run, report_path)
 
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
-
-
-def _show_result(run: "Run", report_path: Path | None) -> None:
-    summary = run.summary
-    test = summary["test"]
-    low, high = test["interval"]
-    report = report_path or f"not yet; digits report {run.folder}"
-    rows = [
-        (
-            "test accuracy",
-            f"{test['accuracy']:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
-            f"{test['errors']} of {test['images']:,} wrong)",
-        ),
-        ("training time", f"{summary['training_seconds']:.1f} s"),
-        ("run folder", f"{run.folder}"),
-        ("report", f"{report}"),
-    ]
-    console = Console()
-    for name, value in rows:
-        console.print(f"[bold]{name:<14}[/] ", end="")
-        console.print(value, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -311,49 +246,9 @@ def evaluate(
     members = [Run(folder) for folder in runs]
     metrics = evaluation.evaluate(members, load("mnist").test, device=device)
     if as_json:
-        _print_json({"runs": [str(folder) for folder in runs], "test": metrics.to_dict()})
+        print_json({"runs": [str(folder) for folder in runs], "test": metrics.to_dict()})
         return
-    _show_metrics(metrics)
-
-
-def _show_metrics(metrics: "Metrics") -> None:
-    console = Console()
-    low, high = metrics.interval
-    console.print(
-        f"accuracy {metrics.accuracy:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
-        f"{metrics.num_errors} of {metrics.num_images:,} wrong)\n"
-        f"negative log-likelihood {metrics.negative_log_likelihood:.4f} nats, "
-        f"expected calibration error {metrics.expected_calibration_error:.2%}\n"
-        f"wrong when the surest are read: {_risks(metrics)}\n",
-        highlight=False,
-        soft_wrap=True,
-    )
-    table = Table("digit", box=None, header_style="bold", pad_edge=False)
-    for title in ("precision", "recall", "F1", "images"):
-        table.add_column(title, justify="right")
-    table.add_column("", width=1)
-    for column in range(len(metrics.digits)):
-        table.add_column(f"as {column}", justify="right")
-    for digit, row in zip(metrics.digits, metrics.confusion_matrix, strict=True):
-        cells = [
-            f"[dim]{count:,}[/]" if column == digit.digit else str(count) if count else "[dim]·[/]"
-            for column, count in enumerate(row)
-        ]
-        table.add_row(
-            str(digit.digit),
-            f"{digit.precision:.2%}",
-            f"{digit.recall:.2%}",
-            f"{digit.f1:.2%}",
-            f"{digit.support:,}",
-            "",
-            *cells,
-        )
-    console.print(table)
-
-
-def _risks(metrics: "Metrics") -> str:
-    """The risk–coverage curve, in a line."""
-    return ", ".join(f"{risk:.2%} of {share:.0%}" for share, risk in metrics.risk_at_coverage)
+    show_metrics(metrics)
 
 
 @app.command()
@@ -368,7 +263,7 @@ def report(
 
     path = write_report(Run(run), device=device)
     if as_json:
-        _print_json({"report": str(path)})
+        print_json({"report": str(path)})
         return
     print(path)
 
@@ -449,7 +344,7 @@ def export(
         raise InvalidInput(f"--format: expected onnx, found {format!r}.")
     written = write_export(Run(run), out)
     if as_json:
-        _print_json(written.to_dict())
+        print_json(written.to_dict())
         return
     print(
         f"{written.path}  ({written.num_bytes / 1000:,.0f} kB; temperature "

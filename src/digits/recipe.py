@@ -73,7 +73,7 @@ class Augmentation:
         choices=("keep", "anew"),
     )
     pens: float = setting(
-        "Part of the images that may get other strokes: thick, thin, broken, uneven, European.",
+        "Part of the images that may get other strokes, or be written as other hands do.",
         default=0.0,
         type=float,
         low=0,

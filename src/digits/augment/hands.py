@@ -49,17 +49,12 @@ def rewrite(
 def _with_upstroke(
     images: Float[Tensor, "n 1 h w"], generator: torch.Generator
 ) -> Float[Tensor, "n 1 h w"]:
-    """Straight or round."""
     draw = partial(uniform, len(images), generator=generator, device=images.device)
     top, bottom, tall = _extent(images)
     x, y, width = _stem(images, top + 1)
-    angle, bend = draw(28, 68), draw(-5, 30)
-    length, width = tall * draw(0.2, 0.75) / 2, width * draw(0.6, 1)
-    upstroke = torch.zeros_like(images)
-    for part in (torch.deg2rad(angle - bend), torch.deg2rad(angle + bend)):
-        end = x - length * part.cos(), y + length * part.sin()
-        upstroke = torch.maximum(upstroke, stroke(images, (x, y), end, width))
-        x, y = end
+    angle, length = torch.deg2rad(draw(28, 68)), tall * draw(0.2, 0.75)
+    end = x - length * angle.cos(), y + length * angle.sin()
+    upstroke = stroke(images, (x, y), end, width * draw(0.6, 1))
     x, y, width = _stem(images, bottom - 1)
     tilt = draw(-1.5, 1.5)
     left, right = x - tall * draw(0.12, 0.4), x + tall * draw(0.12, 0.4)
@@ -127,7 +122,7 @@ WAYS = (
     (1, _with_upstroke, 0.0, 0.5, 1),
     (7, _with_bar, 0.0, 0.5, 7),
     (0, _with_slash, 0.0, 0.1, 0),
-    (4, _in_one_stroke, 0.0, 0.2, 4),
+    (4, _in_one_stroke, 0.0, 0.12, 4),
     (9, _with_stem_on_the_left, 0.0, 0.15, 9),
     (9, _with_foot, 0.15, 0.3, 2),
 )

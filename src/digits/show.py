@@ -1,0 +1,129 @@
+"""What the command shows on the terminal: tables and lines for people, JSON for programs."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from digits.recipe import Recipe
+
+if TYPE_CHECKING:
+    from digits.metrics import Metrics
+    from digits.run import Run
+
+
+def print_json(document: Any) -> None:
+    """One document, and nothing else."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def show_data(facts: dict[str, Any]) -> None:
+    """The files of the data set, and where they are."""
+    table = Table("file", "bytes", "sha256", box=None, header_style="bold")
+    for file in facts["files"]:
+        table.add_row(file["name"], f"{file['bytes']:,}", file["sha256"][:16] + "…")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"MNIST is whole: {facts['train']:,} training and {facts['test']:,} test images, "
+        f"in {facts['root']} (from: {facts['source']})",
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def show_recipes(rows: list[tuple[Recipe, dict[str, Any]]]) -> None:
+    """Recipes, with what was measured of each."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("recipe", "parameters", "training", "test accuracy", "what it is"):
+        table.add_column(title, justify="left" if title in ("recipe", "what it is") else "right")
+    for recipe, measured in rows:
+        table.add_row(
+            recipe.name,
+            f"{measured['parameters']:,}",
+            f"{measured['seconds_median']:,.1f} s",
+            _with_spread(measured),
+            recipe.description,
+        )
+    console = Console()
+    console.print(table)
+    machines = {f"{m['machine']['cores']} cores of {m['machine']['processor']}" for _, m in rows}
+    console.print(
+        f"Mean ± standard deviation over seeds; times on {' and on '.join(sorted(machines))}.",
+        style="dim",
+        highlight=False,
+    )
+
+
+def _with_spread(measured: dict[str, Any]) -> str:
+    """Mean accuracy over seeds ± standard deviation; one seed has none."""
+    spread = measured["accuracy_std"]
+    mean = f"{measured['accuracy_mean']:.2%}"
+    return mean if spread is None else f"{mean} ± {spread:.2%}"
+
+
+def show_result(run: "Run", report_path: Path | None) -> None:
+    """How good a run is, and where."""
+    summary = run.summary
+    test = summary["test"]
+    low, high = test["interval"]
+    report = report_path or f"not yet; digits report {run.folder}"
+    rows = [
+        (
+            "test accuracy",
+            f"{test['accuracy']:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
+            f"{test['errors']} of {test['images']:,} wrong)",
+        ),
+        ("training time", f"{summary['training_seconds']:.1f} s"),
+        ("run folder", f"{run.folder}"),
+        ("report", f"{report}"),
+    ]
+    console = Console()
+    for name, value in rows:
+        console.print(f"[bold]{name:<14}[/] ", end="")
+        console.print(value, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def show_metrics(metrics: "Metrics") -> None:
+    """How well a split was read, digit by digit."""
+    console = Console()
+    low, high = metrics.interval
+    console.print(
+        f"accuracy {metrics.accuracy:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
+        f"{metrics.num_errors} of {metrics.num_images:,} wrong)\n"
+        f"negative log-likelihood {metrics.negative_log_likelihood:.4f} nats, "
+        f"expected calibration error {metrics.expected_calibration_error:.2%}\n"
+        f"wrong when the surest are read: {_risks(metrics)}\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table("digit", box=None, header_style="bold", pad_edge=False)
+    for title in ("precision", "recall", "F1", "images"):
+        table.add_column(title, justify="right")
+    table.add_column("", width=1)
+    for column in range(len(metrics.digits)):
+        table.add_column(f"as {column}", justify="right")
+    for digit, row in zip(metrics.digits, metrics.confusion_matrix, strict=True):
+        cells = [
+            f"[dim]{count:,}[/]" if column == digit.digit else str(count) if count else "[dim]·[/]"
+            for column, count in enumerate(row)
+        ]
+        table.add_row(
+            str(digit.digit),
+            f"{digit.precision:.2%}",
+            f"{digit.recall:.2%}",
+            f"{digit.f1:.2%}",
+            f"{digit.support:,}",
+            "",
+            *cells,
+        )
+    console.print(table)
+
+
+def _risks(metrics: "Metrics") -> str:
+    """The risk–coverage curve, in a line."""
+    return ", ".join(f"{risk:.2%} of {share:.0%}" for share, risk in metrics.risk_at_coverage)
