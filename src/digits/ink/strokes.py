@@ -1,6 +1,7 @@
 """Grey levels to ink: which side is the paper, how bright it is everywhere, what stands out."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -152,22 +153,21 @@ def _surface(
     values: Float32[np.ndarray, "h w"], weights: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
     """The quadratic surface nearest to weighted values: light of a lamp, dark corners of a lens."""
-    height, width = values.shape
-    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in (height, width))
-    ones_y, ones_x = np.ones_like(y), np.ones_like(x)
-    products = (
-        (ones_y, ones_x),
-        (ones_y, x),
-        (y, ones_x),
-        (y, x),
-        (ones_y, x * x),
-        (y * y, ones_x),
-    )
-    terms = np.stack([np.outer(a, b).ravel() for a, b in products], axis=1)
+    terms = _quadratic_terms(values.shape)
     weighted = terms * weights.ravel()[:, None]
-    ridge = 1e-3 * np.eye(len(products), dtype=np.float32)
+    ridge = 1e-3 * np.eye(terms.shape[1], dtype=np.float32)
     coefficients = np.linalg.solve(weighted.T @ terms + ridge, weighted.T @ values.ravel())
-    return np.asarray((terms @ coefficients).reshape(height, width), np.float32)
+    return np.asarray((terms @ coefficients).reshape(values.shape), np.float32)
+
+
+@lru_cache(maxsize=8)
+def _quadratic_terms(shape: tuple[int, int]) -> Float32[np.ndarray, "pixels 6"]:
+    """1, x, y, xy, x², y² at each pixel, from -1 to 1 along both sides."""
+    y, x = np.meshgrid(
+        *(np.linspace(-1, 1, side, dtype=np.float32) for side in shape), indexing="ij"
+    )
+    terms = (np.ones_like(x), x, y, y * x, x * x, y * y)
+    return np.stack([term.ravel() for term in terms], axis=1)
 
 
 def _width(mask: Bool[np.ndarray, "h w"]) -> float:
