@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from digits.ink.rules import without_frames
+from digits.ink.shapes import depth_in, stroke_width
 from digits.ink.strokes import Ink
 
 SIZE, DIGIT_SIZE = 28, 20
@@ -96,16 +98,9 @@ def looks(glyphs: UInt8[np.ndarray, "n 28 28"]) -> UInt8[np.ndarray, "looks n 28
     return np.stack(seen)
 
 
-def stroke_width(mask: Bool[np.ndarray, "h w"]) -> float:
-    """Typical width of the strokes in a mask, in pixels: twice the depth of their middle lines."""
-    depth = _depth(mask)
-    ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
-    return 2 * float(np.median(ridge)) - 0.5 if ridge.size else 1.0
-
-
 def deep_part(glyph: UInt8[np.ndarray, "28 28"]) -> float:
     """Part of a glyph's ink that lies deeper inside than that of strokes, 0 to 1."""
-    depth = _depth(glyph > HALF)
+    depth = depth_in(glyph > HALF)
     return float((depth > STROKE_DEPTH).sum()) / max(1, int((depth > 0).sum()))
 
 
@@ -115,20 +110,10 @@ def aspect(glyph: UInt8[np.ndarray, "28 28"]) -> float:
     return width / height if height else 1.0
 
 
-def deepest(mask: Bool[np.ndarray, "h w"]) -> float:
-    """Distance from the innermost pixel of a mask to its outside, in pixels."""
-    return float(_depth(mask).max())
-
-
-def _depth(mask: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h2 w2"]:
-    padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 3), np.float32)
-
-
 def frame_single(ink: Ink) -> Glyph | None:
     """Frame the one digit of a picture: what is largest and nearest the middle, whole.
 
-    Parts of neighbours, specks and lines at the edges are left away.
+    Parts of neighbours, specks, a box around it and lines at the edges are left away.
 
     Returns:
         The glyph, or none if there is no ink.
@@ -142,8 +127,9 @@ def frame_single(ink: Ink) -> Glyph | None:
 
 def _main_mark(ink: Ink) -> Bool[np.ndarray, "h w"] | None:
     height, width = ink.mask.shape
+    mask, _ = without_frames(ink.mask)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        ink.mask.astype(np.uint8), connectivity=8
+        mask.astype(np.uint8), connectivity=8
     )
     if count < 2:
         return None

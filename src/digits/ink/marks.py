@@ -6,14 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-from digits.ink.glyphs import deepest, stroke_width
+from digits.ink.rules import without_rules
+from digits.ink.shapes import deepest, stroke_width, typical_height
 from digits.ink.strokes import Ink
-
-LINE_LENGTH = 1.6
-"""A straight run that is longer than this many heights of a digit is no part of one."""
-
-LEAST_FILL = 0.08
-"""Part of its box that a digit covers, at least."""
 
 SMALLEST_MARK = 7
 """What is smaller is grain, in pixels of the picture as it is looked at."""
@@ -48,11 +43,11 @@ def find_rows(ink: Ink) -> list[list[Row]]:
     Returns:
         Lines; two rows are on one line when they are beside each other with a wide gap between.
     """
-    mask = _without_lines(ink.mask, _typical_height(ink.mask))
+    mask = without_rules(ink.mask)
     marks = _Marks.of(mask).without_shadows()
     if not len(marks.boxes):
         return []
-    height = marks.typical_height()
+    height = typical_height(marks.heights, marks.areas)
     marks = marks.without_specks(height, stroke_width(mask))
     groups = marks.groups(height)
     rows = [(_box_around(marks.boxes[group]), _cut_out(ink, marks, group)) for group in groups]
@@ -89,12 +84,6 @@ class _Marks:
     @property
     def heights(self) -> Int[np.ndarray, " n"]:
         return np.asarray(self.boxes[:, 3] - self.boxes[:, 1])
-
-    def typical_height(self) -> float:
-        """Of a digit: the median of the heights, each counted by its ink."""
-        order = np.argsort(self.heights)
-        ink = np.cumsum(self.areas[order])
-        return float(self.heights[order][np.searchsorted(ink, ink[-1] / 2)])
 
     def without_shadows(self) -> "_Marks":
         """Without what reaches in from the edge and is much thicker than the other strokes."""
@@ -176,41 +165,6 @@ class _Marks:
                     members.append(int(index))
                     break
         return [np.array(members) for members in groups.values()]
-
-
-def _typical_height(mask: Bool[np.ndarray, "h w"]) -> float:
-    """Of a digit, as long as lines and frames, which fill little of their boxes, are there."""
-    marks = _Marks.of(mask)
-    filled = marks.choose(marks.areas > LEAST_FILL * marks.widths * marks.heights)
-    return filled.typical_height() if len(filled.boxes) else float(mask.shape[0])
-
-
-def _without_lines(mask: Bool[np.ndarray, "h w"], height: float) -> Bool[np.ndarray, "h w"]:
-    """Without ruled lines, level and upright; strokes that cross them stay."""
-    for axis in (0, 1):
-        across = mask if axis == 0 else mask.T
-        length = round(min(LINE_LENGTH * height, 0.95 * across.shape[1]))
-        if length < 12:
-            continue
-        mask = _without_level_lines(across, length)
-        mask = mask if axis == 0 else mask.T
-    return mask
-
-
-def _without_level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.ndarray, "h w"]:
-    pixels = np.ascontiguousarray(mask, np.uint8)
-    # A line may rise a little: let runs go on from one row of pixels to the next.
-    thick = cv2.dilate(pixels, np.ones((3, 1), np.uint8))
-    opened = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    runs = (opened > 0) & (pixels > 0)
-    if not runs.any():
-        return mask
-    width = stroke_width(runs) + 2
-    # What is taller than the line, where it runs, is a stroke that crosses it.
-    crossing = cv2.morphologyEx(
-        pixels, cv2.MORPH_OPEN, np.ones((round(2 * width) + 1, 1), np.uint8)
-    )
-    return np.asarray((pixels > 0) & ~(runs & (crossing == 0)))
 
 
 def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:

@@ -1,0 +1,150 @@
+"""Ink without what was printed to write on: ruled lines, boxes, grids."""
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int
+
+from digits.ink.shapes import stroke_width, typical_height
+
+LINE_LENGTH = 1.6
+"""A straight run that is longer than this many heights of a digit is no part of one."""
+
+SIDE_LENGTH = 1.1
+"""The same where a mark is a frame."""
+
+ENCLOSED = 0.25
+"""What is in a hole, and so many times as high at least, makes a frame of what is around it."""
+
+RECTANGULAR = 0.92
+"""Part of the smallest rectangle around a hole that its hull covers, at least, in a frame."""
+
+LEAST_SIDE = 10
+"""Of such a hole, in pixels."""
+
+LEAST_FILL = 0.08
+"""Part of its box that a digit covers, at least."""
+
+LEVEL = 0.3
+"""Frames that lean by less are level, in degrees."""
+
+
+def without_rules(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Without frames and without ruled lines, level and upright; strokes that cross them stay."""
+    mask, height = without_frames(mask)
+    return _without_lines(mask, LINE_LENGTH * height)
+
+
+def without_frames(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
+    """Without boxes and grids; what touches them stays, but for what is straight and long.
+
+    Returns:
+        The ink that is left, and the typical height of a digit, in pixels.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=8
+    )
+    if count < 2:
+        return mask, float(mask.shape[0])
+    left, top, widths, heights, areas = np.asarray(stats[1:], np.int64).T
+    is_frame = np.zeros(count, bool)
+    is_frame[_frames(mask, labels)] = True
+    is_frame = is_frame[1:]
+    # Lines fill little of their boxes, too.
+    is_filled = areas > LEAST_FILL * widths * heights
+    usual = next((which for which in (is_filled & ~is_frame, is_filled) if which.any()), None)
+    height = float(mask.shape[0])
+    if usual is not None:
+        height = typical_height(heights[usual], areas[usual])
+    mask = mask.copy()
+    for index in np.flatnonzero(is_frame & (heights > SIDE_LENGTH * height)):
+        window = (
+            slice(top[index], top[index] + heights[index]),
+            slice(left[index], left[index] + widths[index]),
+        )
+        frame = labels[window] == index + 1
+        mask[window] &= ~frame | _touching(frame, SIDE_LENGTH * height)
+    return mask, height
+
+
+def _frames(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> list[int]:
+    """Labels of marks with a rectangular hole, or a hole in which stands what is no speck there."""
+    contours, hierarchy = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
+    )
+    parents = hierarchy[0, :, 3]
+    frames = set()
+    for index, contour in enumerate(contours):
+        generation, ancestor = 0, index
+        while parents[ancestor] >= 0:
+            generation, ancestor = generation + 1, parents[ancestor]
+        if generation % 2:  # a hole; around it is its mark
+            owner, is_frame = parents[index], _is_rectangular(contour)
+        elif generation:  # a mark in a hole
+            hole = parents[index]
+            owner, is_frame = parents[hole], _height(contour) >= ENCLOSED * _height(contours[hole])
+        else:
+            continue
+        if is_frame:
+            x, y = contours[owner][0, 0]
+            frames.add(int(labels[y, x]))
+    return sorted(frames)
+
+
+def _height(contour: Int[np.ndarray, "n 1 2"]) -> int:
+    return int(np.ptp(contour[:, 0, 1])) + 1
+
+
+def _is_rectangular(contour: Int[np.ndarray, "n 1 2"]) -> bool:
+    sides = cv2.minAreaRect(contour)[1]
+    if min(sides) < LEAST_SIDE:
+        return False
+    return bool(cv2.contourArea(cv2.convexHull(contour)) > RECTANGULAR * sides[0] * sides[1])
+
+
+def _touching(frame: Bool[np.ndarray, "h w"], length: float) -> Bool[np.ndarray, "h w"]:
+    """What is left of a frame, which may lean, without its straight sides."""
+    points = np.argwhere(frame)[:, ::-1].astype(np.int32)
+    angle = (cv2.minAreaRect(points)[2] + 45) % 90 - 45
+    if abs(angle) < LEVEL:
+        return _without_lines(frame, length)
+    height, width = frame.shape
+    pad = round(abs(np.sin(np.radians(angle))) * max(height, width)) + 2
+    padded = cv2.copyMakeBorder(
+        frame.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0
+    )
+    centre = (width / 2 + pad, height / 2 + pad)
+    turn = cv2.getRotationMatrix2D(centre, angle, 1.0)
+    level = cv2.warpAffine(padded, turn, padded.shape[::-1], flags=cv2.INTER_NEAREST) > 0
+    rest = _without_lines(level, length).astype(np.uint8)
+    back = cv2.invertAffineTransform(turn)
+    turned_back = cv2.warpAffine(rest, back, padded.shape[::-1], flags=cv2.INTER_NEAREST)
+    whole = cv2.dilate(turned_back, np.ones((2, 2), np.uint8)) > 0  # turning leaves holes
+    return np.asarray(frame & whole[pad:-pad, pad:-pad])
+
+
+def _without_lines(mask: Bool[np.ndarray, "h w"], at_least: float) -> Bool[np.ndarray, "h w"]:
+    """Without straight lines, level and upright; strokes that cross them stay."""
+    for axis in (0, 1):
+        across = mask if axis == 0 else mask.T
+        length = round(min(at_least, 0.95 * across.shape[1]))
+        if length < 12:
+            continue
+        mask = _without_level_lines(across, length)
+        mask = mask if axis == 0 else mask.T
+    return mask
+
+
+def _without_level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.ndarray, "h w"]:
+    pixels = np.ascontiguousarray(mask, np.uint8)
+    # A line may rise a little: let runs go on from one row of pixels to the next.
+    thick = cv2.dilate(pixels, np.ones((3, 1), np.uint8))
+    opened = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    runs = (opened > 0) & (pixels > 0)
+    if not runs.any():
+        return mask
+    width = stroke_width(runs) + 2
+    # What is taller than the line, where it runs, is a stroke that crosses it.
+    crossing = cv2.morphologyEx(
+        pixels, cv2.MORPH_OPEN, np.ones((round(2 * width) + 1, 1), np.uint8)
+    )
+    return np.asarray((pixels > 0) & ~(runs & (crossing == 0)))
