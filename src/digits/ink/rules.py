@@ -24,14 +24,24 @@ LEAST_SIDE = 10
 LEAST_FILL = 0.08
 """Part of its box that a digit covers, at least."""
 
+LONG = 3.0
+"""What is more than so many heights of a digit wide or high may be ruled."""
+
+STRAIGHT = 0.65
+"""Part of the smallest rectangle around a tooth of a comb that it fills, at least."""
+
 LEVEL = 0.3
 """Frames that lean by less are level, in degrees."""
 
 
 def without_rules(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Without frames and without ruled lines, level and upright; strokes that cross them stay."""
-    mask, height = without_frames(mask)
-    return _without_lines(mask, LINE_LENGTH * height)
+    """Without frames and ruled lines; strokes that cross them stay.
+
+    Lines are level or upright, or lean a little if they are one mark.
+    """
+    rest, height = without_frames(mask)
+    rest = _without_lines(rest, LINE_LENGTH * height)
+    return _without_ticks(rest, mask & ~rest, SIDE_LENGTH * height)
 
 
 def without_frames(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
@@ -56,13 +66,15 @@ def without_frames(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w
     if usual is not None:
         height = typical_height(heights[usual], areas[usual])
     mask = mask.copy()
-    for index in np.flatnonzero(is_frame & (heights > SIDE_LENGTH * height)):
+    least = np.where(is_frame, SIDE_LENGTH, LINE_LENGTH) * height
+    is_ruled = (is_frame & (heights > least)) | (np.maximum(widths, heights) > LONG * height)
+    for index in np.flatnonzero(is_ruled):
         window = (
             slice(top[index], top[index] + heights[index]),
             slice(left[index], left[index] + widths[index]),
         )
         frame = labels[window] == index + 1
-        mask[window] &= ~frame | _touching(frame, SIDE_LENGTH * height)
+        mask[window] &= ~frame | _touching(frame, float(least[index]))
     return mask, height
 
 
@@ -120,6 +132,28 @@ def _touching(frame: Bool[np.ndarray, "h w"], length: float) -> Bool[np.ndarray,
     turned_back = cv2.warpAffine(rest, back, padded.shape[::-1], flags=cv2.INTER_NEAREST)
     whole = cv2.dilate(turned_back, np.ones((2, 2), np.uint8)) > 0  # turning leaves holes
     return np.asarray(frame & whole[pad:-pad, pad:-pad])
+
+
+def _without_ticks(
+    mask: Bool[np.ndarray, "h w"], lines: Bool[np.ndarray, "h w"], longest: float
+) -> Bool[np.ndarray, "h w"]:
+    """Without the teeth of combs: thin straight marks, two or more, that stood on lines."""
+    if not lines.any():
+        return mask
+    thickest = stroke_width(lines) + 3
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    near = cv2.dilate(lines.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    ticks = []
+    for number in np.unique(labels[near & mask]):
+        left, top, width, height, area = stats[number]
+        if max(width, height) > longest:
+            continue
+        own = labels[top : top + height, left : left + width] == number
+        points = np.argwhere(own)[:, ::-1].astype(np.int32)
+        short, long = sorted(side + 1 for side in cv2.minAreaRect(points)[1])
+        if short <= thickest < long and area > STRAIGHT * short * long:
+            ticks.append(number)
+    return mask & ~np.isin(labels, ticks) if len(ticks) > 1 else mask
 
 
 def _without_lines(mask: Bool[np.ndarray, "h w"], at_least: float) -> Bool[np.ndarray, "h w"]:

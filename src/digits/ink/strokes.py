@@ -18,6 +18,9 @@ the strong one."""
 NOISY_WEAK, NOISY_STRONG = 0.35, 0.5
 """The same for paper with grain or a pattern, which is told from ink by its deviation."""
 
+INSETS = (0, 6, 12)
+"""Where paper is looked for, in pixels from the edges of the thumbnail, at which a box may be."""
+
 MOSTLY = 0.6
 """Part of a picture that must be paper for its light to be taken for a curved surface."""
 
@@ -123,11 +126,19 @@ def _view(values: UInt8[np.ndarray, "h w"]) -> _View:
         gap = float(values[is_bright].mean()) - float(values[~is_bright].mean())
         separation = share * (1 - share) * gap**2 / float(values.var())
     wider = float(np.log(_width(is_bright) / _width(~is_bright)))
-    edges = [is_bright[0], is_bright[-1], is_bright[:, 0], is_bright[:, -1]]
-    ends = (slice(4), slice(-4, None))
-    corners = [is_bright[y, x].mean() for y in ends for x in ends]
-    edge, corner = float(np.concatenate(edges).mean()), float(np.mean(corners))
+    edges, corners = zip(*(_outline(is_bright, inset) for inset in INSETS), strict=True)
+    edge, corner = float(np.median(edges)), float(np.median(corners))
     return _View(is_bright, wider, wider + 2 * (edge - 0.5) + corner - 0.5, separation)
+
+
+def _outline(is_bright: Bool[np.ndarray, "h w"], inset: int) -> tuple[float, float]:
+    """Share of what is bright along the four edges and in the corners, so many pixels inside."""
+    inset = min(inset, min(is_bright.shape) // 4)
+    inner = is_bright[inset : is_bright.shape[0] - inset, inset : is_bright.shape[1] - inset]
+    edges = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])
+    ends = (slice(4), slice(-4, None))
+    corners = [inner[y, x].mean() for y in ends for x in ends]
+    return float(edges.mean()), float(np.mean(corners))
 
 
 def _even_light(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
