@@ -94,12 +94,6 @@ def load_points() -> list[Point]:
     return [*points, *PUBLISHED]
 
 
-def with_spread(result: dict[str, Any]) -> str:
-    """Mean ± standard deviation; one seed has none."""
-    mean, std = result["accuracy_mean"], result["accuracy_std"]
-    return f"{mean:.2%}" if std is None else f"{mean:.2%} ± {std:.2%}"
-
-
 def make_table() -> str:
     """The table in Markdown, a row a result."""
     lines = [
@@ -113,7 +107,7 @@ def make_table() -> str:
         lines.append(
             f"| `{label}` | {what}; {recipe.epochs} epoch{'s' * (recipe.epochs > 1)} "
             f"| {result['parameters']:,} "
-            f"| {with_spread(result)} "
+            f"| {result['accuracy_mean']:.2%} ± {result['accuracy_std']:.2%} "
             f"| {len(result['seeds'])} | {result['seconds_median']:,.1f} s |"
         )
     return "\n".join(lines)

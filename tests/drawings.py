@@ -46,3 +46,20 @@ def turned(page: UInt8[np.ndarray, "h w"], degrees: float) -> UInt8[np.ndarray, 
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
     turn[:, 2] += (side - width) / 2, (side - height) / 2
     return np.asarray(cv2.warpAffine(page, turn, (side, side), borderValue=PAPER), np.uint8)
+
+
+def on_form(
+    text: str, form: str, *, width: int = 72, height: int = 98, line: int = 2, ink: int = 90
+) -> UInt8[np.ndarray, "h w"]:
+    """A row of digits, each in its place on a form of boxes or with the teeth of a comb."""
+    page = np.full((height + 60, width * len(text) + 60), PAPER, np.uint8)
+    for index, digit in enumerate(text):
+        left, top, right, bottom = 30 + index * width, 30, 30 + (index + 1) * width, 30 + height
+        if form == "boxes":
+            cv2.rectangle(page, (left, top), (right, bottom), ink, line)
+        else:
+            cv2.line(page, (left, bottom), (right, bottom), ink, line)
+            for x in (left, right):
+                cv2.line(page, (x, bottom - height // 3), (x, bottom), ink, line)
+        write(page, digit, (left + width // 4, bottom - height // 4), height // 2)
+    return page

@@ -12,7 +12,7 @@ from digits import export as exporting
 from digits.data import DigitSet
 from digits.errors import DigitsError
 from digits.evaluation import predict
-from digits.export import calibrate, export
+from digits.export import Export, calibrate, export
 from digits.ink import looks
 from digits.metrics import fit_temperature
 from digits.models import NETWORKS, build_model
@@ -38,10 +38,17 @@ def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DigitSet) -> Run:
         return train(RECIPE, out=tmp_path_factory.mktemp("export") / "run")
 
 
+@pytest.fixture(scope="module")
+def written(run: Run, blob_set: DigitSet) -> Export:
+    """The run's network, as a file in a folder that there was not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("digits.export.load", lambda name: blob_set)
+        return export(run, run.folder / "deep" / "model.onnx")
+
+
 def test_the_file_gives_torch_s_probabilities_for_any_number_of_images(
-    run: Run, tmp_path: Path, blob_set: DigitSet
+    run: Run, written: Export, blob_set: DigitSet
 ) -> None:
-    written = export(run, tmp_path / "deep" / "model.onnx")
     assert written.largest_difference < 1e-5
     assert written.num_bytes == written.path.stat().st_size
     session = onnxruntime.InferenceSession(written.path)
@@ -53,8 +60,8 @@ def test_the_file_gives_torch_s_probabilities_for_any_number_of_images(
         np.testing.assert_allclose(found, expected[:n], atol=1e-5)
 
 
-def test_the_file_is_sound_and_says_what_it_is(run: Run, tmp_path: Path) -> None:
-    path = export(run, tmp_path / "model.onnx").path
+def test_the_file_is_sound_and_says_what_it_is(run: Run, written: Export) -> None:
+    path = written.path
     document = onnx.load(path)
     onnx.checker.check_model(document, full_check=True)
     assert {entry.domain: entry.version for entry in document.opset_import}[""] == exporting.OPSET
@@ -63,8 +70,7 @@ def test_the_file_is_sound_and_says_what_it_is(run: Run, tmp_path: Path) -> None
     assert json.loads(facts["versions"])["torch"]
 
 
-def test_the_reader_takes_it(run: Run, tmp_path: Path, blob_set: DigitSet) -> None:
-    written = export(run, tmp_path / "model.onnx")
+def test_the_reader_takes_it(written: Export, blob_set: DigitSet) -> None:
     images = blob_set.test.images.numpy()
     labels = Reader(written.path).probabilities(images).argmax(axis=1)
     assert (labels == blob_set.test.labels.numpy()).mean() > 0.9
@@ -103,9 +109,8 @@ def test_nonsense_is_not_calibrated_on(run: Run, blob_set: DigitSet) -> None:
     assert temperatures[0] == temperatures[1]
 
 
-def test_the_file_says_nothing_of_the_machine(run: Run, tmp_path: Path) -> None:
-    written = export(run, tmp_path / "model.onnx")
-    folders = [Path(torch.__file__).parents[1], Path(exporting.__file__).parent, tmp_path]
+def test_the_file_says_nothing_of_the_machine(run: Run, written: Export) -> None:
+    folders = [Path(torch.__file__).parents[1], Path(exporting.__file__).parent, run.folder]
     for content in (written.path.read_bytes(), PACKAGED.read_bytes()):
         assert b".py" not in content
         assert not any(str(folder).encode() in content for folder in folders)

@@ -20,7 +20,7 @@ from digits.errors import InvalidInput
 from digits.ink.cuts import Candidate, Pieces
 from digits.plots.readings import explanation
 from digits.reader import Reader, best_way, find_pictures, metadata
-from tests.drawings import INK, PAPER, draw, enlarged, turned, write
+from tests.drawings import INK, PAPER, draw, enlarged, on_form, turned, write
 
 HANDWRITING = Path(__file__).parents[2] / "shared" / "handwriting"
 with_handwriting = pytest.mark.skipif(
@@ -92,6 +92,43 @@ def test_lines_boxes_dots_and_dashes_are_no_digits(reader: Reader) -> None:
     cv2.rectangle(page, (20, 20), (page.shape[1] - 20, page.shape[0] - 8), 90, 2)
     cv2.circle(page, (150, 136), 4, INK, -1)
     assert reader.read(page).text == "52"
+
+
+@pytest.mark.parametrize("form", ["boxes", "comb"])
+@pytest.mark.parametrize("degrees", [0, 2, -4])
+@pytest.mark.parametrize(("line", "ink"), [(2, 90), (4, 30), (1, 180)])
+def test_forms_are_no_digits(reader: Reader, form: str, degrees: int, line: int, ink: int) -> None:
+    page = on_form("380254", form, line=line, ink=ink)
+    assert reader.read(turned(page, degrees) if degrees else page).text == "380254"
+
+
+@pytest.mark.parametrize("margin", [0, 3, 30])
+@pytest.mark.parametrize(("line", "ink"), [(2, 90), (4, 30)])
+def test_a_single_digit_may_stand_in_a_box(
+    reader: Reader, margin: int, line: int, ink: int
+) -> None:
+    boxes = [on_form(digit, "boxes", line=line, ink=ink) for digit in "0123456789"]
+    cut = 30 - margin
+    cropped = [box[cut : box.shape[0] - cut, cut : box.shape[1] - cut] for box in boxes]
+    assert [digit.label for digit in reader.read_glyphs(cropped)] == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink"),
+    [
+        ((250, 235, 120), (30, 40, 160)),
+        ((60, 80, 190), (210, 50, 60)),  # as bright as its paper, like the next
+        ((120, 170, 90), (240, 140, 30)),
+        ((30, 80, 60), (220, 225, 210)),
+    ],
+)
+def test_ink_and_paper_may_have_any_colours(
+    reader: Reader, paper: tuple[int, int, int], ink: tuple[int, int, int]
+) -> None:
+    amount = (PAPER - draw("38025").astype(np.float32))[..., None] / (PAPER - INK)
+    page = np.array(paper) * (1 - amount) + np.array(ink) * amount
+    page += np.random.default_rng(0).normal(0, 3, page.shape)
+    assert reader.read(np.clip(page, 0, 255).astype(np.uint8)).text == "38025"
 
 
 def scribble() -> np.ndarray:

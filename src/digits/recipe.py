@@ -245,8 +245,7 @@ def load_measurement(name: str) -> dict[str, Any]:
     """What the benchmark measured of a recipe that comes with the package.
 
     Returns:
-        Among others `accuracy_mean` and `accuracy_std` (fractions, over seeds, on the test set; of
-        one seed no deviation),
+        Among others `accuracy_mean` and `accuracy_std` (fractions, over seeds, on the test set),
         `seconds_median` (training time), `parameters`, `machine`, `versions`, `commit`.
     """
     text = (files("digits") / "recipes" / f"{name}.json").read_text(encoding="utf-8")

@@ -46,7 +46,7 @@ def show_recipes(rows: list[tuple[Recipe, dict[str, Any]]]) -> None:
             recipe.name,
             f"{measured['parameters']:,}",
             f"{measured['seconds_median']:,.1f} s",
-            _with_spread(measured),
+            f"{measured['accuracy_mean']:.2%} ± {measured['accuracy_std']:.2%}",
             recipe.description,
         )
     console = Console()
@@ -57,13 +57,6 @@ def show_recipes(rows: list[tuple[Recipe, dict[str, Any]]]) -> None:
         style="dim",
         highlight=False,
     )
-
-
-def _with_spread(measured: dict[str, Any]) -> str:
-    """Mean accuracy over seeds ± standard deviation; one seed has none."""
-    spread = measured["accuracy_std"]
-    mean = f"{measured['accuracy_mean']:.2%}"
-    return mean if spread is None else f"{mean} ± {spread:.2%}"
 
 
 def show_result(run: "Run", report_path: Path | None) -> None:

@@ -1,7 +1,7 @@
 """Any picture, to ink, to glyphs: what MNIST's makers did to their scans, done to yours.
 
 ```
-bytes ──picture──▶ grey ──strokes──▶ ink ──marks──▶ rows ──cuts──▶ pieces ──glyphs──▶ 28×28
+bytes ──picture──▶ grey ──strokes──▶ ink ──rules, marks──▶ rows ──cuts──▶ pieces ──glyphs──▶ 28×28
 ```
 NumPy, OpenCV and Pillow; nothing here knows of networks.
 """

@@ -22,6 +22,14 @@ MAX_SIDE, MIN_SIDE = 2000, 84
 """Pictures are looked at with at most the one on the longer side, in pixels, and enlarged to the
 other on the shorter."""
 
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+"""Of red, green and blue."""
+
+COLOURS, DULL, COLOURFUL = 64, 0.2, 8.0
+"""A thumbnail of so many pixels a side tells whether ink differs in colour only: brightness then
+deviates by less than the second part of the colours' largest deviation, and that by more than the
+third, in levels. Of grey on grey the part is 0.58."""
+
 ELONGATION = 100
 """A picture that is this much longer than wide is none."""
 
@@ -199,11 +207,25 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
         image = image.resize(size, method)
     return Picture(
         colour=np.asarray(image),
-        grey=np.asarray(image.convert("L")),
+        grey=_to_grey(image),
         scale=scale * factor,
         origin=(round(left * scale), round(top * scale)),
         glyph=grey if is_glyph else None,
     )
+
+
+def _to_grey(image: Image.Image) -> UInt8[np.ndarray, "h w"]:
+    """Brightness; or, where ink and paper differ in colour only, by how much of that colour."""
+    small = image.resize((COLOURS, COLOURS), Image.Resampling.BOX)
+    colours = np.asarray(small, np.float64).reshape(-1, 3)
+    variances, directions = np.linalg.eigh(np.cov(colours.T))
+    brightness = float((colours @ LUMINANCE).std())
+    most = float(np.sqrt(variances[-1]))
+    if brightness > DULL * most or most < COLOURFUL:
+        return np.asarray(image.convert("L"))
+    direction = directions[:, -1].astype(np.float32)
+    along = (np.asarray(image, np.float32) - colours.mean(axis=0, dtype=np.float32)) @ direction
+    return np.asarray(np.clip(along + 128, 0, 255), np.uint8)
 
 
 def _without_padding(grey: UInt8[np.ndarray, "h w"]) -> tuple[int, int, int, int]:

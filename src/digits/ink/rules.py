@@ -27,7 +27,7 @@ LEAST_FILL = 0.08
 LONG = 3.0
 """What is more than so many heights of a digit wide or high may be ruled."""
 
-STRAIGHT = 0.65
+STRAIGHT = 0.5
 """Part of the smallest rectangle around a tooth of a comb that it fills, at least."""
 
 LEVEL = 0.3
