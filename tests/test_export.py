@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from digits.ink import looks
 from digits.metrics import fit_temperature
 from digits.models import NETWORKS, build_model
 from digits.reader import Reader, metadata
-from digits.recipe import Augmentation, Recipe
+from digits.recipe import Recipe
 from digits.run import Run
 from digits.training import train
 
@@ -96,17 +95,6 @@ def test_without_held_out_images_probabilities_stay_as_they_are(
         assert calibrate(run, blob_set) == 1
     finally:
         del run.__dict__["recipe"]
-
-
-def test_nonsense_is_not_calibrated_on(run: Run, blob_set: DigitSet) -> None:
-    before = run.recipe
-    moved = Augmentation(shift_pixels=1.0)
-    temperatures = []
-    for augmentation in (moved, replace(moved, nonsense=0.5)):
-        run.__dict__["recipe"] = replace(before, augmentation=augmentation)
-        temperatures.append(calibrate(run, blob_set))
-    run.__dict__["recipe"] = before
-    assert temperatures[0] == temperatures[1]
 
 
 def test_the_file_says_nothing_of_the_machine(run: Run, written: Export) -> None:
