@@ -24,6 +24,7 @@ from digits.ink import (
     find_rows,
     frame_single,
     looks,
+    only_page,
     open_picture,
 )
 
@@ -154,10 +155,11 @@ class Reader:
             InvalidInput: If it is no picture, or can't be read; says why.
         """
         picture = open_picture(source, rotate=rotate)
-        ink = find_ink(picture.grey)
+        page = only_page(picture.grey)
+        ink = find_ink(page)
         reading = self._read_ink(ink, picture)
         if ink.certainty < SAFE:
-            other = self._read_ink(find_ink(picture.grey, dark=not ink.is_dark), picture)
+            other = self._read_ink(find_ink(page, dark=not ink.is_dark), picture)
             reading = max(reading, other, key=_evidence)
         return reading
 

@@ -1,7 +1,7 @@
 """Any picture, to ink, to glyphs: what MNIST's makers did to their scans, done to yours.
 
 ```
-bytes ──picture──▶ grey ──strokes──▶ ink ──rules, marks──▶ rows ──cuts──▶ pieces ──glyphs──▶ 28×28
+bytes ─picture, page─▶ grey ─strokes─▶ ink ─rules, marks─▶ rows ─cuts─▶ pieces ─glyphs─▶ 28×28
 ```
 NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
@@ -9,6 +9,7 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 from digits.ink.cuts import Candidate, Pieces, cut
 from digits.ink.glyphs import Glyph, aspect, deep_part, frame_single, looks
 from digits.ink.marks import Row, find_rows
+from digits.ink.page import only_page
 from digits.ink.picture import Picture, open_picture
 from digits.ink.strokes import Ink, find_ink
 
@@ -26,5 +27,6 @@ __all__ = [
     "find_rows",
     "frame_single",
     "looks",
+    "only_page",
     "open_picture",
 ]

@@ -30,6 +30,9 @@ LONG = 3.0
 STRAIGHT = 0.5
 """Part of the smallest rectangle around a tooth of a comb that it fills, at least."""
 
+APART = 0.05
+"""Part of the ink that stands apart from frames, at least, for digits to be known by it."""
+
 LEVEL = 0.3
 """Frames that lean by less are level, in degrees."""
 
@@ -59,11 +62,13 @@ def without_frames(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w
     is_frame = np.zeros(count, bool)
     is_frame[_frames(mask, labels)] = True
     is_frame = is_frame[1:]
-    # Lines fill little of their boxes, too.
-    is_filled = areas > LEAST_FILL * widths * heights
-    usual = next((which for which in (is_filled & ~is_frame, is_filled) if which.any()), None)
+    # Neither frames nor lines are as high as digits; frames that fill little of their boxes may be
+    # open, and where nearly all ink is one frame, that is digits on lines.
+    usual = (areas > LEAST_FILL * widths * heights) & (widths < LONG * heights)
+    if areas[usual & ~is_frame].sum() > APART * areas[usual].sum():
+        usual &= ~is_frame
     height = float(mask.shape[0])
-    if usual is not None:
+    if usual.any():
         height = typical_height(heights[usual], areas[usual])
     mask = mask.copy()
     least = np.where(is_frame, SIDE_LENGTH, LINE_LENGTH) * height

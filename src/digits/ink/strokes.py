@@ -60,7 +60,7 @@ def find_ink(grey: UInt8[np.ndarray, "h w"], *, dark: bool | None = None) -> Ink
         grey: A picture.
         dark: Whether the ink is darker than its paper; found out if not given.
     """
-    thumbnail = _thumbnail(grey)
+    thumbnail = thumbnail_of(grey)
     score, is_bright = _polarity(thumbnail)
     is_dark = score >= 0 if dark is None else dark
     sign = 1.0 if is_dark else -1.0
@@ -71,7 +71,8 @@ def find_ink(grey: UInt8[np.ndarray, "h w"], *, dark: bool | None = None) -> Ink
     return Ink(contrast, mask, noise, level, is_dark, abs(score))
 
 
-def _thumbnail(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "th tw"]:
+def thumbnail_of(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "th tw"]:
+    """A copy of 128 pixels on the longer side, a little blurred."""
     factor = THUMBNAIL / max(grey.shape)
     height, width = (max(8, round(side * factor)) for side in grey.shape)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
