@@ -24,6 +24,9 @@ CUT_OFF = 0.45
 THICK = 4.0
 """How deep what is around a page is, at least, as no frame is, in pixels of the thumbnail."""
 
+CONTRAST = 60
+"""Between a page and what is around it, at least, in grey levels; printed grounds have less."""
+
 STROKES = 9
 """Gaps in paper up to this width, in pixels of the thumbnail, are writing on it."""
 
@@ -38,7 +41,10 @@ def only_page(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     _, split = cv2.threshold(thumbnail, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     for paper in (split > 0, split == 0):
         page = _page(paper)
-        if page is not None:
+        if page is None or page.all():
+            continue
+        gap = float(thumbnail[page & paper].mean()) - float(thumbnail[~page].mean())
+        if abs(gap) > CONTRAST:
             return _covered(grey, thumbnail, page & paper, page)
     return grey
 
