@@ -1,6 +1,7 @@
 """Shared by all tests. pyproject.toml has shapes in signatures checked while they run."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import hypothesis
@@ -15,6 +16,9 @@ from digits.data import DigitSet, Split
 for variable in ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "GITHUB_ACTIONS"):
     os.environ.pop(variable, None)
 os.environ["COLUMNS"] = "120"
+
+# A shell that runs the tests in the background has Ctrl-C ignored, by all that they start, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How fast an example runs is up to the machine.
 hypothesis.settings.register_profile("digits", deadline=None)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 from sklearn import metrics as sk
 from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -191,6 +191,23 @@ def test_the_temperature_is_that_of_scipy_s_minimum(
             method="bounded",
         )
         assert fit_temperature(scaled, labels) == pytest.approx(best.x, rel=1e-2)
+
+
+def test_the_temperature_of_several_views_is_that_of_their_mean_probabilities(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    views = torch.stack([3 * logits, 3 * logits + torch.randn_like(logits) * 4])
+    rows = np.arange(len(labels))
+
+    def loss(temperature: float) -> float:
+        means = special.softmax(views.double().numpy() / temperature, axis=2).mean(axis=0)
+        return float(-np.log(means[rows, labels.numpy()]).mean())
+
+    best = optimize.minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x
+    assert fit_temperature(views, labels) == pytest.approx(best, rel=1e-2)
+    # What is best for each view alone, or for the mean of their logits, is another.
+    assert abs(fit_temperature(views.mean(dim=0), labels) / best - 1) > 0.05
 
 
 def test_risk_is_the_share_of_errors_among_the_surest(

@@ -41,7 +41,7 @@ def only_page(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     _, split = cv2.threshold(thumbnail, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     for paper in (split > 0, split == 0):
         page = _page(paper)
-        if page is None or page.all():
+        if page is None:
             continue
         gap = float(thumbnail[page & paper].mean()) - float(thumbnail[~page].mean())
         if abs(gap) > CONTRAST:
