@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 
 from digits.errors import DigitsError, InvalidInput
 from digits.ink import (
+    SINGLE_REACH,
     Candidate,
     Ink,
     Picture,
@@ -21,6 +22,7 @@ from digits.ink import (
     cut,
     deep_part,
     find_ink,
+    find_ink_under_shadows,
     find_rows,
     frame_single,
     looks,
@@ -47,6 +49,9 @@ MAX_BATCH = 1024
 
 SAFE = 2.0
 """Below this certainty about dark or light ink, both are tried, and neither is trusted in full."""
+
+SURE = 0.7
+"""Ink that was looked for under shadows is believed where each mark is read with more confidence."""
 
 # What a way to cut a row costs beside its digits' confidence, in nats. A digit is rarely wider than
 # high or much lower than its row; a seam rarely crosses ink, and a digit rarely has a wide gap.
@@ -157,11 +162,13 @@ class Reader:
         picture = open_picture(source, rotate=rotate)
         page = only_page(picture.grey)
         ink = find_ink(page)
-        reading = self._read_ink(ink, picture)
+        readings = [self._read_ink(ink, picture)]
         if ink.certainty < SAFE:
-            other = self._read_ink(find_ink(page, dark=not ink.is_dark), picture)
-            reading = max(reading, other, key=_evidence)
-        return reading
+            readings.append(self._read_ink(find_ink(page, dark=not ink.is_dark), picture))
+        under_shadows = self._read_ink(find_ink_under_shadows(page), picture)
+        if all(digit.confidence > SURE for digit in under_shadows.digits):
+            readings.append(under_shadows)
+        return max(readings, key=_evidence)
 
     def read_glyphs(self, images: Iterable[Any]) -> list[Digit]:
         """Read single digits, each cut out as an image of its own, of any size and polarity.
@@ -176,8 +183,19 @@ class Reader:
         inks = [find_ink(picture.grey) for picture in pictures]
         glyphs = [frame_single(ink) for ink in inks]
         blank = np.zeros((28, 28), np.uint8)
-        framed = np.array([glyph.pixels if glyph else blank for glyph in glyphs], np.uint8)
-        probabilities = self._look(framed.reshape(-1, 28, 28))
+        others = [
+            frame_single(
+                find_ink_under_shadows(picture.grey, dark=ink.is_dark, reaches=(SINGLE_REACH,))
+            )
+            for picture, ink in zip(pictures, inks, strict=True)
+        ]
+        ways = [
+            np.array([glyph.pixels if glyph else blank for glyph in way], np.uint8)
+            for way in (glyphs, others)
+        ]
+        probabilities = np.asarray(
+            np.mean([self._look(way.reshape(-1, 28, 28)) for way in ways], axis=0)
+        )
         # What has a glyph's form is looked at as it is, too, and believed as far as both agree: of
         # other pictures of that size, framing may have kept a part only.
         whole = [index for index, picture in enumerate(pictures) if picture.glyph is not None]

@@ -11,9 +11,10 @@ from digits.ink.glyphs import Glyph, aspect, deep_part, frame_single, looks
 from digits.ink.marks import Row, find_rows
 from digits.ink.page import only_page
 from digits.ink.picture import Picture, open_picture
-from digits.ink.strokes import Ink, find_ink
+from digits.ink.strokes import SINGLE_REACH, Ink, find_ink, find_ink_under_shadows
 
 __all__ = [
+    "SINGLE_REACH",
     "Candidate",
     "Glyph",
     "Ink",
@@ -24,6 +25,7 @@ __all__ = [
     "cut",
     "deep_part",
     "find_ink",
+    "find_ink_under_shadows",
     "find_rows",
     "frame_single",
     "looks",
