@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -13,7 +13,6 @@ from jaxtyping import Float, UInt8
 
 from digits.errors import DigitsError, InvalidInput
 from digits.ink import (
-    SINGLE_REACH,
     Candidate,
     Ink,
     Picture,
@@ -24,13 +23,14 @@ from digits.ink import (
     find_ink,
     find_ink_under_shadows,
     find_rows,
+    find_single_under_shadows,
     frame_single,
     looks,
     only_page,
     open_picture,
 )
 
-THRESHOLD = 0.75
+THRESHOLD = 0.78
 """Marks read with less confidence than this are refused: 97 % of pictures of clothes are, and few
 digits (benchmarks/reading.py)."""
 
@@ -51,7 +51,7 @@ SAFE = 2.0
 """Below this certainty about dark or light ink, both are tried, and neither is trusted in full."""
 
 SURE = 0.7
-"""Ink that was looked for under shadows is believed where each mark is read with more confidence."""
+"""Ink that was found under shadows is believed if each mark is read with more confidence."""
 
 # What a way to cut a row costs beside its digits' confidence, in nats. A digit is rarely wider than
 # high or much lower than its row; a seam rarely crosses ink, and a digit rarely has a wide gap.
@@ -124,6 +124,20 @@ class Reading:
         }
 
 
+class _Mark(NamedTuple):
+    """What may be a digit."""
+
+    pixels: UInt8[np.ndarray, "28 28"]
+    """As a glyph; black if there is no ink."""
+    box: tuple[float, float, float, float]
+    """Left, top, width and height, in pixels of the picture."""
+    certainty: float
+    """That it is ink and the rest is paper, not the other way round."""
+
+
+BLANK = _Mark(np.zeros((28, 28), np.uint8), (0.0, 0.0, 0.0, 0.0), SAFE)
+
+
 class Reader:
     """Reads the digits of pictures.
 
@@ -160,14 +174,18 @@ class Reader:
             InvalidInput: If it is no picture, or can't be read; says why.
         """
         picture = open_picture(source, rotate=rotate)
+        if picture.is_small:
+            return self._read_small(picture)
         page = only_page(picture.grey)
         ink = find_ink(page)
         readings = [self._read_ink(ink, picture)]
         if ink.certainty < SAFE:
             readings.append(self._read_ink(find_ink(page, dark=not ink.is_dark), picture))
-        under_shadows = self._read_ink(find_ink_under_shadows(page), picture)
-        if all(digit.confidence > SURE for digit in under_shadows.digits):
-            readings.append(under_shadows)
+        under_shadows = find_ink_under_shadows(page, ink)
+        if under_shadows:
+            reading = self._read_ink(under_shadows, picture)
+            if all(digit.confidence > SURE for digit in reading.digits):
+                readings.append(reading)
         return max(readings, key=_evidence)
 
     def read_glyphs(self, images: Iterable[Any]) -> list[Digit]:
@@ -179,35 +197,14 @@ class Reader:
         Returns:
             A digit for each; its label is the best guess also when it is refused.
         """
-        pictures = [open_picture(image) for image in images]
-        inks = [find_ink(picture.grey) for picture in pictures]
-        glyphs = [frame_single(ink) for ink in inks]
-        blank = np.zeros((28, 28), np.uint8)
-        others = [
-            frame_single(
-                find_ink_under_shadows(picture.grey, dark=ink.is_dark, reaches=(SINGLE_REACH,))
-            )
-            for picture, ink in zip(pictures, inks, strict=True)
-        ]
-        ways = [
-            np.array([glyph.pixels if glyph else blank for glyph in way], np.uint8)
-            for way in (glyphs, others)
-        ]
-        probabilities = np.asarray(
-            np.mean([self._look(way.reshape(-1, 28, 28)) for way in ways], axis=0)
-        )
-        # What has a glyph's form is looked at as it is, too, and believed as far as both agree: of
-        # other pictures of that size, framing may have kept a part only.
-        whole = [index for index, picture in enumerate(pictures) if picture.glyph is not None]
-        if whole:
-            as_they_are = np.array([pictures[index].glyph for index in whole])
-            probabilities[whole] = np.minimum(probabilities[whole], self.probabilities(as_they_are))
-        return [
-            self._digit(row, ink, picture.to_original(glyph.box), glyph.pixels)
-            if glyph
-            else self._digit(row, ink, (0.0, 0.0, 0.0, 0.0), blank, "there is no ink")
-            for picture, ink, glyph, row in zip(pictures, inks, glyphs, probabilities, strict=True)
-        ]
+        return self._read_singles(open_picture(image) for image in images)
+
+    def _read_small(self, picture: Picture) -> Reading:
+        """A picture that has room for one digit."""
+        (digit,) = self._read_singles([picture])
+        is_blank = not digit.glyph.any()
+        found = () if is_blank else (digit,)
+        return Reading(tuple(digit.text for digit in found), found, picture, find_ink(picture.grey))
 
     def probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
         """What the network makes of glyphs: white on black, framed as MNIST's.
@@ -226,6 +223,24 @@ class Reader:
         seen = looks(glyphs)
         return np.asarray(np.mean([self.probabilities(look) for look in seen], axis=0))
 
+    def _read_singles(self, pictures: Iterable[Picture]) -> list[Digit]:
+        """The one digit of each picture: of the ways to see it, the one that is read surest."""
+        marks_of, as_they_are = [], {}
+        for number, picture in enumerate(pictures):
+            marks_of.append(_single(picture))
+            # What has a glyph's form is looked at as it is, too, and believed as far as both agree:
+            # of other pictures of that size, framing may have kept a part only.
+            if picture.glyph is not None:
+                as_they_are[number] = picture.glyph
+        rows = iter(self._look(_stacked([mark.pixels for marks in marks_of for mark in marks])))
+        whole = self.probabilities(_stacked(list(as_they_are.values())))
+        limits = dict(zip(as_they_are, whole, strict=True))
+        digits = (
+            [self._digit(np.minimum(next(rows), limits.get(number, 1.0)), mark) for mark in marks]
+            for number, marks in enumerate(marks_of)
+        )
+        return [max(ways, key=lambda digit: digit.confidence) for ways in digits]
+
     def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
         lines = [[cut(row, ink) for row in line] for line in find_rows(ink)]
         candidates = [c for line in lines for pieces in line for c in pieces.candidates]
@@ -237,36 +252,29 @@ class Reader:
             words = []
             for pieces in line:
                 probabilities = np.array([next(rows) for _ in pieces.candidates]).reshape(-1, 10)
-                word = [
-                    self._digit(
-                        probabilities[index],
-                        ink,
-                        picture.to_original(pieces.candidates[index].box),
-                        pieces.candidates[index].pixels,
-                    )
-                    for index in best_way(pieces, probabilities)
+                marks = [
+                    _Mark(c.pixels, picture.to_original(c.box), ink.certainty)
+                    for c in pieces.candidates
                 ]
+                best = best_way(pieces, probabilities)
+                word = [self._digit(probabilities[i], marks[i]) for i in best]
                 words.append("".join(digit.text for digit in word))
                 digits.extend(word)
             texts.append(" ".join(word for word in words if word))
         return Reading(tuple(text for text in texts if text), tuple(digits), picture, ink)
 
-    def _digit(
-        self,
-        probabilities: Float[np.ndarray, " 10"],
-        ink: Ink,
-        box: tuple[float, float, float, float],
-        glyph: UInt8[np.ndarray, "28 28"],
-        reason: str | None = None,
-    ) -> Digit:
+    def _digit(self, probabilities: Float[np.ndarray, " 10"], mark: _Mark) -> Digit:
         best, second, third = np.argsort(-probabilities, kind="stable")[:3]
         # Where ink and paper could be the other way round, so could everything else.
-        probabilities = probabilities * min(1.0, ink.certainty / SAFE)
+        probabilities = probabilities * min(1.0, mark.certainty / SAFE)
         confidence = float(probabilities[best])
-        against = np.exp(SOLID * deep_part(glyph) + WIDE * max(0.0, aspect(glyph) - WIDEST))
-        probabilities = probabilities / (confidence + (1 - confidence) * against)
+        odds = SOLID * deep_part(mark.pixels) + WIDE * max(0.0, aspect(mark.pixels) - WIDEST)
+        probabilities = probabilities / (confidence + (1 - confidence) * np.exp(odds))
         confidence = float(probabilities[best])
-        if reason is None and confidence < self.threshold:
+        reason = None
+        if not mark.pixels.any():
+            reason = "there is no ink"
+        elif confidence < self.threshold:
             close = float(probabilities[second]) > confidence / 2
             between = confidence + float(probabilities[second]) > self.threshold
             reason = (
@@ -278,10 +286,25 @@ class Reader:
             label=int(best),
             confidence=confidence,
             alternatives=tuple((int(i), float(probabilities[i])) for i in (second, third)),
-            box=box,
-            glyph=glyph,
+            box=mark.box,
+            glyph=mark.pixels,
             reason=reason,
         )
+
+
+def _single(picture: Picture) -> list[_Mark]:
+    """The one digit of a picture, as found in either light; a blank mark if there is no ink."""
+    ink = find_ink(picture.grey)
+    found = [
+        _Mark(glyph.pixels, picture.to_original(glyph.box), ink.certainty)
+        for glyph in (frame_single(ink), frame_single(find_single_under_shadows(picture.grey, ink)))
+        if glyph
+    ]
+    return found if ink.mask.any() else [BLANK]
+
+
+def _stacked(glyphs: list[UInt8[np.ndarray, "28 28"]]) -> UInt8[np.ndarray, "n 28 28"]:
+    return np.array(glyphs, np.uint8).reshape(-1, 28, 28)
 
 
 def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:

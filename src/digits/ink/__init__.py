@@ -11,10 +11,9 @@ from digits.ink.glyphs import Glyph, aspect, deep_part, frame_single, looks
 from digits.ink.marks import Row, find_rows
 from digits.ink.page import only_page
 from digits.ink.picture import Picture, open_picture
-from digits.ink.strokes import SINGLE_REACH, Ink, find_ink, find_ink_under_shadows
+from digits.ink.strokes import Ink, find_ink, find_ink_under_shadows, find_single_under_shadows
 
 __all__ = [
-    "SINGLE_REACH",
     "Candidate",
     "Glyph",
     "Ink",
@@ -27,6 +26,7 @@ __all__ = [
     "find_ink",
     "find_ink_under_shadows",
     "find_rows",
+    "find_single_under_shadows",
     "frame_single",
     "looks",
     "only_page",

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from digits.ink.rules import without_frames
-from digits.ink.shapes import depth_in, stroke_width
+from digits.ink.shapes import components, depth_in, stroke_width
 from digits.ink.strokes import Ink
 
 SIZE, DIGIT_SIZE = 28, 20
@@ -128,12 +128,10 @@ def frame_single(ink: Ink) -> Glyph | None:
 def _main_mark(ink: Ink) -> Bool[np.ndarray, "h w"] | None:
     height, width = ink.mask.shape
     mask, _ = without_frames(ink.mask)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        mask.astype(np.uint8), connectivity=8
-    )
-    if count < 2:
+    labels, pieces = components(mask)
+    if not len(pieces):
         return None
-    left, top, widths, heights, areas = stats[1:].T
+    left, top, widths, heights, areas = pieces.T
     right, bottom = left + widths, top + heights
     amounts = np.bincount(labels.ravel(), np.maximum(ink.contrast, 0).ravel())[1:]
     away = ((left + right) / (2 * width) - 0.5) ** 2 + ((top + bottom) / (2 * height) - 0.5) ** 2

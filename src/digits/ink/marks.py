@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from digits.ink.rules import without_rules
-from digits.ink.shapes import deepest, stroke_width, typical_height
+from digits.ink.shapes import components, deepest, stroke_width, typical_height
 from digits.ink.strokes import Ink
 
 SMALLEST_MARK = 7
@@ -67,12 +67,10 @@ class _Marks:
 
     @classmethod
     def of(cls, mask: Bool[np.ndarray, "h w"]) -> "_Marks":
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(
-            mask.astype(np.uint8), connectivity=8
-        )
-        left, top, width, height, areas = np.asarray(stats[1:], np.int64).T
+        labels, pieces = components(mask)
+        left, top, width, height, areas = pieces.T
         boxes = np.stack([left, top, left + width, top + height], axis=1)
-        return cls(labels, np.arange(1, count), boxes, areas)
+        return cls(labels, np.arange(1, len(pieces) + 1), boxes, areas)
 
     def choose(self, which: Bool[np.ndarray, " n"]) -> "_Marks":
         return _Marks(self.labels, self.numbers[which], self.boxes[which], self.areas[which])

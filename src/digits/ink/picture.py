@@ -22,6 +22,9 @@ MAX_SIDE, MIN_SIDE = 2000, 84
 """Pictures are looked at with at most the one on the longer side, in pixels, and enlarged to the
 other on the shorter."""
 
+SMALL = 32
+"""A picture of at most so many pixels a side shows one digit; those of data sets are 28 or 32."""
+
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue."""
 
@@ -45,6 +48,8 @@ class Picture:
     """Pixels of the original for each pixel here."""
     origin: tuple[int, int]
     """Where it begins in the original: x, y. Padding is left away."""
+    is_small: bool
+    """Whether there is room for one digit only."""
     glyph: UInt8[np.ndarray, "28 28"] | None
     """The original, if it may be a glyph already: 28×28, and not mostly bright."""
 
@@ -195,6 +200,7 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
     except (OSError, ValueError, SyntaxError) as error:
         raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
     grey = np.asarray(image.convert("L"))
+    is_small = max(grey.shape) <= SMALL
     is_glyph = grey.shape == (28, 28) and float((grey > 127).mean()) < 0.75
     left, top, right, bottom = _without_padding(grey)
     image = image.crop((left, top, right, bottom))
@@ -210,6 +216,7 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
         grey=_to_grey(image),
         scale=scale * factor,
         origin=(round(left * scale), round(top * scale)),
+        is_small=is_small,
         glyph=grey if is_glyph else None,
     )
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int
 
-from digits.ink.shapes import stroke_width, typical_height
+from digits.ink.shapes import components, stroke_width, typical_height, window_around
 
 LINE_LENGTH = 1.6
 """A straight run that is longer than this many heights of a digit is no part of one."""
@@ -36,6 +36,9 @@ APART = 0.05
 LEVEL = 0.3
 """Frames that lean by less are level, in degrees."""
 
+ENOUGH = 16
+"""So many of the largest frames, or lines, tell how all lean."""
+
 
 def without_rules(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Without frames and ruled lines; strokes that cross them stay.
@@ -53,15 +56,11 @@ def without_frames(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w
     Returns:
         The ink that is left, and the typical height of a digit, in pixels.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        mask.astype(np.uint8), connectivity=8
-    )
-    if count < 2:
+    labels, pieces = components(mask)
+    if not len(pieces):
         return mask, float(mask.shape[0])
-    left, top, widths, heights, areas = np.asarray(stats[1:], np.int64).T
-    is_frame = np.zeros(count, bool)
-    is_frame[_frames(mask, labels)] = True
-    is_frame = is_frame[1:]
+    _, _, widths, heights, areas = pieces.T
+    is_frame = np.isin(np.arange(1, len(pieces) + 1), _frames(mask, labels))
     # Neither frames nor lines are as high as digits; frames that fill little of their boxes may be
     # open, and where nearly all ink is one frame, that is digits on lines.
     usual = (areas > LEAST_FILL * widths * heights) & (widths < LONG * heights)
@@ -70,17 +69,30 @@ def without_frames(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w
     height = float(mask.shape[0])
     if usual.any():
         height = typical_height(heights[usual], areas[usual])
-    mask = mask.copy()
-    least = np.where(is_frame, SIDE_LENGTH, LINE_LENGTH) * height
-    is_ruled = (is_frame & (heights > least)) | (np.maximum(widths, heights) > LONG * height)
-    for index in np.flatnonzero(is_ruled):
-        window = (
-            slice(top[index], top[index] + heights[index]),
-            slice(left[index], left[index] + widths[index]),
-        )
-        frame = labels[window] == index + 1
-        mask[window] &= ~frame | _touching(frame, float(least[index]))
+    is_ruled = (is_frame & (heights > SIDE_LENGTH * height)) | (
+        np.maximum(widths, heights) > LONG * height
+    )
+    for is_kind, length in ((is_frame, SIDE_LENGTH), (~is_frame, LINE_LENGTH)):
+        chosen = np.flatnonzero(is_ruled & is_kind)
+        if chosen.size:
+            ruled = np.isin(labels, chosen + 1)
+            angle = _lean(labels, pieces, chosen)
+            mask = mask & ~ruled | _without_leaning_lines(ruled, angle, length * height)
     return mask, height
+
+
+def _lean(
+    labels: Int[np.ndarray, "h w"], pieces: Int[np.ndarray, "n 5"], chosen: Int[np.ndarray, " m"]
+) -> float:
+    """By how much what was ruled together leans: the median over the largest pieces, in degrees."""
+    largest = chosen[np.argsort(-pieces[chosen, 4])][:ENOUGH]
+    angles = []
+    for index in largest:
+        left, top, width, height, _ = pieces[index]
+        own = labels[top : top + height, left : left + width] == index + 1
+        points = np.argwhere(own)[:, ::-1].astype(np.int32)
+        angles.append((cv2.minAreaRect(points)[2] + 45) % 90 - 45)
+    return float(np.median(angles))
 
 
 def _frames(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> list[int]:
@@ -118,25 +130,25 @@ def _is_rectangular(contour: Int[np.ndarray, "n 1 2"]) -> bool:
     return bool(cv2.contourArea(cv2.convexHull(contour)) > RECTANGULAR * sides[0] * sides[1])
 
 
-def _touching(frame: Bool[np.ndarray, "h w"], length: float) -> Bool[np.ndarray, "h w"]:
-    """What is left of a frame, which may lean, without its straight sides."""
-    points = np.argwhere(frame)[:, ::-1].astype(np.int32)
-    angle = (cv2.minAreaRect(points)[2] + 45) % 90 - 45
+def _without_leaning_lines(
+    mask: Bool[np.ndarray, "h w"], angle: float, at_least: float
+) -> Bool[np.ndarray, "h w"]:
+    """Without straight lines that lean by an angle in degrees, and those across them."""
     if abs(angle) < LEVEL:
-        return _without_lines(frame, length)
-    height, width = frame.shape
+        return _without_lines(mask, at_least)
+    height, width = mask.shape
     pad = round(abs(np.sin(np.radians(angle))) * max(height, width)) + 2
     padded = cv2.copyMakeBorder(
-        frame.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0
+        mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0
     )
     centre = (width / 2 + pad, height / 2 + pad)
     turn = cv2.getRotationMatrix2D(centre, angle, 1.0)
     level = cv2.warpAffine(padded, turn, padded.shape[::-1], flags=cv2.INTER_NEAREST) > 0
-    rest = _without_lines(level, length).astype(np.uint8)
+    rest = _without_lines(level, at_least).astype(np.uint8)
     back = cv2.invertAffineTransform(turn)
     turned_back = cv2.warpAffine(rest, back, padded.shape[::-1], flags=cv2.INTER_NEAREST)
     whole = cv2.dilate(turned_back, np.ones((2, 2), np.uint8)) > 0  # turning leaves holes
-    return np.asarray(frame & whole[pad:-pad, pad:-pad])
+    return np.asarray(mask & whole[pad:-pad, pad:-pad])
 
 
 def _without_ticks(
@@ -146,11 +158,11 @@ def _without_ticks(
     if not lines.any():
         return mask
     thickest = stroke_width(lines) + 3
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    labels, pieces = components(mask)
     near = cv2.dilate(lines.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     ticks = []
     for number in np.unique(labels[near & mask]):
-        left, top, width, height, area = stats[number]
+        left, top, width, height, area = pieces[number - 1]
         if max(width, height) > longest:
             continue
         own = labels[top : top + height, left : left + width] == number
@@ -166,10 +178,12 @@ def _without_lines(mask: Bool[np.ndarray, "h w"], at_least: float) -> Bool[np.nd
     for axis in (0, 1):
         across = mask if axis == 0 else mask.T
         length = round(min(at_least, 0.95 * across.shape[1]))
-        if length < 12:
+        if length < 12 or not across.any():
             continue
-        mask = _without_level_lines(across, length)
-        mask = mask if axis == 0 else mask.T
+        window = window_around(across, margin=length)
+        across = across.copy()
+        across[window] = _without_level_lines(across[window], length)
+        mask = across if axis == 0 else across.T
     return mask
 
 
