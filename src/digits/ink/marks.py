@@ -13,6 +13,12 @@ from digits.ink.strokes import Ink
 SMALLEST_MARK = 7
 """What is smaller is grain, in pixels of the picture as it is looked at."""
 
+MOST_MARKS = 15_000
+"""A picture with more has no writing but texture."""
+
+TALLEST = 4.0
+"""No row is so many times as high as its digits, once it is level."""
+
 SLANT_LIMIT = 8.0
 """Rows that rise or fall by more than this are turned level, in degrees."""
 
@@ -49,8 +55,11 @@ def find_rows(ink: Ink) -> list[list[Row]]:
         return []
     height = typical_height(marks.heights, marks.areas)
     marks = marks.without_specks(height, stroke_width(mask))
+    if len(marks.boxes) > MOST_MARKS:
+        return []
     groups = marks.groups(height)
     rows = [(_box_around(marks.boxes[group]), _cut_out(ink, marks, group)) for group in groups]
+    rows = [(box, row) for box, row in rows if len(row.mask) < TALLEST * row.height]
     return [[row for _, row in line] for line in _in_lines(rows)]
 
 
@@ -100,27 +109,12 @@ class _Marks:
         return np.asarray((self.boxes[:, :2] <= 1).any(1) | (self.boxes[:, 2:] >= end).any(1))
 
     def without_specks(self, height: float, stroke: float) -> "_Marks":
-        """Without dots, dirt and what the edge cut off, and without frames around other marks."""
+        """Without dots, dirt and what the edge cut off."""
         sizes = np.maximum(self.widths, self.heights)
         is_speck = (sizes < 0.22 * height) | ((sizes < 2 * stroke) & (sizes < 0.4 * height))
         is_speck |= sizes < SMALLEST_MARK
         is_speck |= self._at_edge() & (sizes < 0.5 * height)
-        return self.choose(~is_speck & ~self._are_frames(height))
-
-    def _are_frames(self, height: float) -> Bool[np.ndarray, " n"]:
-        is_frame = np.zeros(len(self.boxes), bool)
-        for index in np.flatnonzero((self.heights > height) | (self.widths > 1.5 * height)):
-            left, top, right, bottom = self.boxes[index]
-            inside = (self.boxes[:, :2] > (left, top)).all(1) & (
-                self.boxes[:, 2:] < (right, bottom)
-            ).all(1)
-            if not inside.any():
-                continue
-            own = self.labels[top:bottom, left:right] == self.numbers[index]
-            margin_y, margin_x = (max(2, side // 7) for side in own.shape)
-            core = own[margin_y:-margin_y, margin_x:-margin_x]
-            is_frame[index] = core.sum() < 0.15 * own.sum()
-        return is_frame
+        return self.choose(~is_speck)
 
     def groups(self, height: float) -> list[Int[np.ndarray, " n"]]:
         """Indices of marks that stand in one row each.
@@ -133,36 +127,40 @@ class _Marks:
         tall = np.flatnonzero(is_tall)
         if abs(_angle(self.boxes[tall], height)) > SLANT_LIMIT:
             return [np.arange(len(self.boxes))]
-        parent = {int(index): int(index) for index in tall}
-
-        def root(index: int) -> int:
-            while parent[index] != index:
-                index = parent[index]
-            return index
-
-        by_left = tall[np.argsort(self.boxes[tall, 0])]
-        for position, one in enumerate(by_left):
-            left, top, right, bottom = self.boxes[one]
-            for other in by_left[position + 1 :]:
-                left2, top2, _, bottom2 = self.boxes[other]
-                if left2 - right > 2.2 * height:
-                    break
-                shared = min(bottom, bottom2) - max(top, top2)
-                if shared > 0.4 * min(bottom - top, bottom2 - top2):
-                    parent[root(int(other))] = root(int(one))
-        groups: dict[int, list[int]] = {}
-        for index in tall:
-            groups.setdefault(root(int(index)), []).append(int(index))
+        by_left = tall[np.argsort(self.boxes[tall, 0], kind="stable")]
+        group = _chained(self.boxes[by_left], height)
+        members = [by_left[group == number] for number in range(group.max(initial=-1) + 1)]
+        extra: list[list[int]] = [[] for _ in members]
+        left, top, right, bottom = self.boxes[by_left].T
         for index in np.flatnonzero(~is_tall):
-            left, top, right, bottom = self.boxes[index]
-            for members in groups.values():
-                others = self.boxes[members]
-                shared = np.minimum(right, others[:, 2]) - np.maximum(left, others[:, 0])
-                gap = np.maximum(top - others[:, 3], others[:, 1] - bottom)
-                if ((shared > 0.5 * (right - left)) & (gap < 0.2 * height)).any():
-                    members.append(int(index))
-                    break
-        return [np.array(members) for members in groups.values()]
+            x0, y0, x1, y1 = self.boxes[index]
+            shared = np.minimum(x1, right) - np.maximum(x0, left)
+            gap = np.maximum(y0 - bottom, top - y1)
+            near = (shared > 0.5 * (x1 - x0)) & (gap < 0.2 * height)
+            if near.any():
+                extra[group[near].min()].append(int(index))
+        return [np.append(own, more).astype(int) for own, more in zip(members, extra, strict=True)]
+
+
+def _chained(boxes: Int[np.ndarray, "n 4"], height: float) -> Int[np.ndarray, " n"]:
+    """The number of each mark's row, from 0: marks beside each other stand in one.
+
+    Args:
+        boxes: Left, top, right, bottom of each, from left to right.
+        height: Of a digit.
+    """
+    left, top, right, bottom = boxes.T
+    group = np.arange(len(boxes))
+    ends = np.searchsorted(left, right + 2.2 * height, side="right")
+    for one, end in enumerate(ends):
+        others = slice(one + 1, end)
+        shared = np.minimum(bottom[one], bottom[others]) - np.maximum(top[one], top[others])
+        least = np.minimum(bottom[one] - top[one], bottom[others] - top[others])
+        for other in one + 1 + np.flatnonzero(shared > 0.4 * least):
+            if group[other] != group[one]:
+                first, second = sorted((group[one], group[other]))
+                group[group == second] = first
+    return np.unique(group, return_inverse=True)[1]
 
 
 def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:

@@ -101,18 +101,21 @@ def _frames(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> li
         mask.astype(np.uint8), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
     )
     parents = hierarchy[0, :, 3]
+    generations = np.zeros(len(parents), int)
+    ancestors = parents
+    while (ancestors >= 0).any():
+        generations += ancestors >= 0
+        ancestors = np.where(ancestors >= 0, parents[ancestors], -1)
     frames = set()
-    for index, contour in enumerate(contours):
-        generation, ancestor = 0, index
-        while parents[ancestor] >= 0:
-            generation, ancestor = generation + 1, parents[ancestor]
-        if generation % 2:  # a hole; around it is its mark
-            owner, is_frame = parents[index], _is_rectangular(contour)
-        elif generation:  # a mark in a hole
-            hole = parents[index]
-            owner, is_frame = parents[hole], _height(contour) >= ENCLOSED * _height(contours[hole])
-        else:
-            continue
+    for index in np.flatnonzero(generations).tolist():
+        contour, parent = contours[index], int(parents[index])
+        if generations[index] % 2:  # a hole; around it is its mark
+            owner, is_frame = parent, _is_rectangular(contour)
+        else:  # a mark in a hole
+            owner, is_frame = (
+                parents[parent],
+                _height(contour) >= ENCLOSED * _height(contours[parent]),
+            )
         if is_frame:
             x, y = contours[owner][0, 0]
             frames.add(int(labels[y, x]))
@@ -124,6 +127,8 @@ def _height(contour: Int[np.ndarray, "n 1 2"]) -> int:
 
 
 def _is_rectangular(contour: Int[np.ndarray, "n 1 2"]) -> bool:
+    if max(cv2.boundingRect(contour)[2:]) < LEAST_SIDE:
+        return False
     sides = cv2.minAreaRect(contour)[1]
     if min(sides) < LEAST_SIDE:
         return False
