@@ -63,3 +63,22 @@ def on_form(
                 cv2.line(page, (x, bottom - height // 3), (x, bottom), ink, line)
         write(page, digit, (left + width // 4, bottom - height // 4), height // 2)
     return page
+
+
+def in_shadow(
+    page: UInt8[np.ndarray, "h w"], degrees: float, share: float, softness: float = 2.0
+) -> UInt8[np.ndarray, "h w"]:
+    """Put a share of a page in shadow, which ends at a line that falls by so many degrees."""
+    y, x = np.indices(page.shape, np.float32)
+    towards = np.cos(np.radians(degrees)) * y - np.sin(np.radians(degrees)) * x
+    shade = (towards > np.quantile(towards, 1 - share)).astype(np.float32)
+    dark = page * (1 - 0.45 * cv2.GaussianBlur(shade, (0, 0), softness))
+    grain = np.random.default_rng(0).normal(0, 4, page.shape)
+    return np.asarray(np.clip(dark + grain, 0, 255), np.uint8)
+
+
+def on_pattern(page: UInt8[np.ndarray, "h w"], strength: int) -> UInt8[np.ndarray, "h w"]:
+    """Print two sets of waves under a row, as on cheques; so many grey levels darker."""
+    y, x = np.indices(page.shape, np.float32)
+    waves = np.sin((y + 6 * np.sin(x / 23)) * 0.9) + np.sin((x + 8 * np.sin(y / 17)) * 0.8)
+    return np.asarray(np.minimum(page, PAPER - strength * (waves > 0.9)), np.uint8)

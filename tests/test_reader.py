@@ -20,7 +20,17 @@ from digits.errors import InvalidInput
 from digits.ink.cuts import Candidate, Pieces
 from digits.plots.readings import explanation
 from digits.reader import Reader, best_way, find_pictures, metadata
-from tests.drawings import INK, PAPER, draw, enlarged, on_form, turned, write
+from tests.drawings import (
+    INK,
+    PAPER,
+    draw,
+    enlarged,
+    in_shadow,
+    on_form,
+    on_pattern,
+    turned,
+    write,
+)
 
 HANDWRITING = Path(__file__).parents[2] / "shared" / "handwriting"
 with_handwriting = pytest.mark.skipif(
@@ -121,6 +131,21 @@ def test_ruled_lines_may_run_through_digits(reader: Reader, step: int) -> None:
     assert reader.read(page).text == "380254"
 
 
+@pytest.mark.parametrize("degrees", [0, 20, -15, 40, 80, -90])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_the_edge_of_a_shadow_may_cross_the_digits(
+    reader: Reader, degrees: float, share: float
+) -> None:
+    page = in_shadow(draw("380254"), degrees, share)
+    assert reader.read(page).text == "380254"
+    assert reader.read(255 - page).text == "380254"
+
+
+@pytest.mark.parametrize("strength", [30, 80])
+def test_a_printed_ground_is_no_ink(reader: Reader, strength: int) -> None:
+    assert reader.read(on_pattern(draw("380254", thickness=7), strength)).text == "380254"
+
+
 @pytest.mark.parametrize("form", ["boxes", "comb"])
 @pytest.mark.parametrize("degrees", [0, 2, -4])
 @pytest.mark.parametrize(("line", "ink"), [(2, 90), (4, 30), (1, 180)])
@@ -182,6 +207,44 @@ def test_what_is_no_digit_is_refused_with_a_reason(reader: Reader, name: str) ->
     assert digit.text == "?"
     assert 0 <= digit.label <= 9
     assert set(reader.read(NO_DIGITS[name]).text) <= set("? \n")
+
+
+def nested_frames() -> np.ndarray:
+    page = np.full((900, 900), PAPER, np.uint8)
+    for side in range(20, 620, 8):
+        corners = cv2.boxPoints(((450, 450), (side, side), 20))
+        cv2.polylines(page, [corners.astype(np.int32)], True, INK, 1)
+    return page
+
+
+def bars() -> np.ndarray:
+    page = np.full((1800, 1800), PAPER, np.uint8)
+    page[(np.arange(1800) % 14 < 8)[:, None] & (np.arange(1800) // 5 % 2 == 0)] = INK
+    return page
+
+
+TEXTURES = {
+    "nested frames": nested_frames(),
+    "bars": bars(),
+    "a fine grid": np.where((np.indices((1200, 1200)) % 8 == 0).any(axis=0), INK, PAPER),
+    "noise": np.random.default_rng(0).integers(0, 256, (1000, 1000)),
+}
+
+
+@pytest.mark.parametrize("name", TEXTURES)
+def test_textures_hold_up_nobody(reader: Reader, name: str) -> None:
+    """What is made of tens of thousands of marks took minutes once."""
+    assert set(reader.read(TEXTURES[name].astype(np.uint8)).text) <= set("?1 \n")
+
+
+@pytest.mark.mnist
+def test_a_picture_with_room_for_one_digit_is_read_as_one(reader: Reader) -> None:
+    for image in digits.load("mnist").test.images[:40].numpy():
+        (digit,) = reader.read_glyphs([image])
+        reading = reader.read(image)
+        assert reading.text == digit.text
+        assert [found.to_dict() for found in reading.digits] == [digit.to_dict()]
+    assert reader.read(np.full((28, 28), PAPER, np.uint8)).digits == ()
 
 
 def test_most_letters_that_are_like_no_digit_are_refused(reader: Reader) -> None:

@@ -1,6 +1,6 @@
 """Grey levels to ink: which side is the paper, how bright it is everywhere, what stands out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from digits.ink.shapes import stroke_width
+from digits.ink.shapes import components, deepest, stroke_width
 
 THUMBNAIL = 128
 """The paper is estimated on a copy of this many pixels on the longer side."""
@@ -37,6 +37,9 @@ REACHES = (21, 41, 81)
 first that is REACH times that of the strokes; the last for a picture of one digit."""
 
 REACH = 4.0
+
+SHADOW = 6.0
+"""What reaches in from the edges is a shadow where it is so deep at least, in the same."""
 
 THIN = 9
 """Of what is narrower than this, in the same, most is ink: it tells whether that is dark."""
@@ -96,16 +99,20 @@ def find_ink_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink | No
     """
     thumbnail = cv2.medianBlur(thumbnail_of(grey), 3)
     dark, light = (np.square(_residue(thumbnail, THIN, sign)).mean() + 0.1 for sign in (1, -1))
-    score = 5 * float(np.log(dark / light))
+    score = 8 * float(np.log(dark / light))
     is_dark = score >= 0
-    width = stroke_width(ink.mask) * max(thumbnail.shape) / max(grey.shape)
-    if ink.is_dark == is_dark and REACH * width > REACHES[-1]:
+    scale = max(thumbnail.shape) / max(grey.shape)
+    inner = _without_edges(ink.mask)
+    if ink.is_dark == is_dark and REACH * stroke_width(inner) * scale > REACHES[-1]:
         return None
     for reach in REACHES:
         contrast = _residue(thumbnail, reach, 1 if is_dark else -1)
         if reach > REACH * stroke_width(contrast > _otsu(contrast)):
             break
-    return _thin_ink(grey, thumbnail, reach, is_dark, abs(score))
+    found = _thin_ink(grey, thumbnail, reach, is_dark, abs(score))
+    if ink.is_dark == is_dark and deepest(ink.mask & ~inner) * scale < SHADOW:
+        return found
+    return replace(found, mask=_without_edges(found.mask))  # there, corners of shadows are left
 
 
 def find_single_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink:
@@ -127,6 +134,16 @@ def _thin_ink(
     contrast = sign * (paper - grey.astype(np.float32))
     mask, noise, level = _threshold(contrast)
     return Ink(contrast, mask, noise, level, is_dark, certainty)
+
+
+def _without_edges(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Without what touches the edges of the picture, where shadows and their corners are."""
+    labels, pieces = components(mask)
+    inside = np.ones(len(pieces) + 1, bool)
+    inside[0] = False
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        inside[edge] = False
+    return np.asarray(inside[labels])
 
 
 def _residue(
