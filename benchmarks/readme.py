@@ -181,7 +181,7 @@ def make_reading_table() -> str:
         ("whole amounts on such cheques, touching digits and all", f"{read} of {amounts}"),
         ("phone photos of a page with a row of digits", "{} of {}".format(*found["pages"])),
         ("MNIST's test set", f"{found['mnist']['network']:.2%}"),
-        ("MNIST's first 2,000 test images, spoilt in fifteen ways",
+        ("the same, spoilt in fifteen ways",
          f"{found['corruptions']['mean']:.1%}"),
         ("photos of clothes", f"{1 - found['clothes']['accepted']:.1%} refused"),
         ("the digits above, but MNIST", f"{1 - sets['accepted']:.1%} refused"),
