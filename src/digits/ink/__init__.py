@@ -1,7 +1,7 @@
 """Any picture, to ink, to glyphs: what MNIST's makers did to their scans, done to yours.
 
 ```
-bytes ─picture, page─▶ grey ─strokes─▶ ink ─rules, marks─▶ rows ─cuts─▶ pieces ─glyphs─▶ 28×28
+bytes ─picture, page─▶ grey ─strokes, shadows─▶ ink ─rules, marks─▶ rows ─cuts, glyphs─▶ 28×28
 ```
 NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
@@ -11,7 +11,8 @@ from digits.ink.glyphs import Glyph, aspect, deep_part, frame_single, looks
 from digits.ink.marks import Row, find_rows
 from digits.ink.page import only_page
 from digits.ink.picture import Picture, open_picture
-from digits.ink.strokes import Ink, find_ink, find_ink_under_shadows, find_single_under_shadows
+from digits.ink.shadows import find_ink_under_shadows, find_single_under_shadows
+from digits.ink.strokes import Ink, find_ink
 
 __all__ = [
     "Candidate",

@@ -1,14 +1,12 @@
-"""Grey levels to ink: which side is the paper, how bright it is everywhere, what stands out."""
+"""Grey levels to ink, in light that changes smoothly: which side is paper, what stands out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
-
-from digits.ink.shapes import components, deepest, stroke_width
 
 THUMBNAIL = 128
 """The paper is estimated on a copy of this many pixels on the longer side."""
@@ -32,18 +30,6 @@ CLEAN = 0.9
 EVEN_PAYS = 0.1
 """By how much ink must be thinner, in the logarithm, for a picture to be taken with even light."""
 
-REACHES = (21, 41, 81)
-"""Widths of what is filled in to have the paper under hard shadows, in pixels of the thumbnail: the
-first that is REACH times that of the strokes; the last for a picture of one digit."""
-
-REACH = 4.0
-
-SHADOW = 6.0
-"""What reaches in from the edges is a shadow where it is so deep at least, in the same."""
-
-THIN = 9
-"""Of what is narrower than this, in the same, most is ink: it tells whether that is dark."""
-
 BLANK_LEVEL = 40
 """A page whose strongest points stand out by less than this, in grey levels, and by less than five
 deviations of its paper, is blank."""
@@ -64,7 +50,15 @@ class Ink:
     is_dark: bool
     """Whether the ink is darker than its paper."""
     certainty: float
-    """About `is_dark`: 0 is a guess, above 1 is safe."""
+    """About `is_dark`: 0 is a guess, above 2 is safe."""
+
+    @classmethod
+    def from_contrast(
+        cls, contrast: Float32[np.ndarray, "h w"], is_dark: bool, certainty: float
+    ) -> "Ink":
+        """What stands out enough is ink."""
+        mask, noise, level = _threshold(contrast)
+        return cls(contrast, mask, noise, level, is_dark, certainty)
 
 
 def find_ink(grey: UInt8[np.ndarray, "h w"], *, dark: bool | None = None) -> Ink:
@@ -81,81 +75,7 @@ def find_ink(grey: UInt8[np.ndarray, "h w"], *, dark: bool | None = None) -> Ink
     paper = _paper(thumbnail.astype(np.float32), ~is_bright if is_dark else is_bright, sign)
     paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     contrast = sign * (paper - grey.astype(np.float32))
-    mask, noise, level = _threshold(contrast)
-    return Ink(contrast, mask, noise, level, is_dark, abs(score))
-
-
-def find_ink_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink | None:
-    """Tell ink from paper by its width alone: light may change at edges, as beside a shadow.
-
-    On patterned ground it is told better, too; grain is told worse.
-
-    Args:
-        grey: A picture.
-        ink: What `find_ink` made of it.
-
-    Returns:
-        The ink, or none if the strokes are too wide to be told so.
-    """
-    thumbnail = cv2.medianBlur(thumbnail_of(grey), 3)
-    dark, light = (np.square(_residue(thumbnail, THIN, sign)).mean() + 0.1 for sign in (1, -1))
-    score = 8 * float(np.log(dark / light))
-    is_dark = score >= 0
-    scale = max(thumbnail.shape) / max(grey.shape)
-    inner = _without_edges(ink.mask)
-    if ink.is_dark == is_dark and REACH * stroke_width(inner) * scale > REACHES[-1]:
-        return None
-    for reach in REACHES:
-        contrast = _residue(thumbnail, reach, 1 if is_dark else -1)
-        if reach > REACH * stroke_width(contrast > _otsu(contrast)):
-            break
-    found = _thin_ink(grey, thumbnail, reach, is_dark, abs(score))
-    if ink.is_dark == is_dark and deepest(ink.mask & ~inner) * scale < SHADOW:
-        return found
-    return replace(found, mask=_without_edges(found.mask))  # there, corners of shadows are left
-
-
-def find_single_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink:
-    """The same for a picture of one digit: its strokes are wide, and dark or light as in `ink`."""
-    thumbnail = cv2.medianBlur(thumbnail_of(grey), 3)
-    return _thin_ink(grey, thumbnail, REACHES[-1], ink.is_dark, ink.certainty)
-
-
-def _thin_ink(
-    grey: UInt8[np.ndarray, "h w"],
-    thumbnail: UInt8[np.ndarray, "th tw"],
-    reach: int,
-    is_dark: bool,
-    certainty: float,
-) -> Ink:
-    """What is narrower than so many pixels of a thumbnail."""
-    sign = 1 if is_dark else -1
-    paper = cv2.resize(thumbnail + sign * _residue(thumbnail, reach, sign), grey.shape[::-1])
-    contrast = sign * (paper - grey.astype(np.float32))
-    mask, noise, level = _threshold(contrast)
-    return Ink(contrast, mask, noise, level, is_dark, certainty)
-
-
-def _without_edges(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Without what touches the edges of the picture, where shadows and their corners are."""
-    labels, pieces = components(mask)
-    inside = np.ones(len(pieces) + 1, bool)
-    inside[0] = False
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        inside[edge] = False
-    return np.asarray(inside[labels])
-
-
-def _residue(
-    thumbnail: UInt8[np.ndarray, "h w"], reach: int, sign: int
-) -> Float32[np.ndarray, "h w"]:
-    """What is narrower than so many pixels: how much darker (1) or lighter (-1) than its ground."""
-    # A round one fits into corners better; a square one of that size is far faster.
-    shape = cv2.MORPH_RECT if reach == REACHES[-1] else cv2.MORPH_ELLIPSE
-    element = cv2.getStructuringElement(shape, (reach, reach))
-    method = cv2.MORPH_BLACKHAT if sign > 0 else cv2.MORPH_TOPHAT
-    border = cv2.BORDER_REPLICATE
-    return np.asarray(cv2.morphologyEx(thumbnail, method, element, borderType=border), np.float32)
+    return Ink.from_contrast(contrast, is_dark, abs(score))
 
 
 def thumbnail_of(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "th tw"]:
@@ -298,7 +218,7 @@ def _paper(
         local = np.where(weight > 0.02, total / np.maximum(weight, 1e-6), mean)
         paper = np.asarray(surface + local, np.float32)
         contrast = sign * (paper - thumbnail)
-        ink = contrast > 0.8 * max(_otsu(contrast), 3 * _noise(contrast, ink))
+        ink = contrast > 0.8 * max(otsu(contrast), 3 * _noise(contrast, ink))
     return paper
 
 
@@ -309,7 +229,7 @@ def _smooth(values: Float32[np.ndarray, "h w"], sigma: float) -> Float32[np.ndar
     return np.asarray(cv2.resize(blurred, values.shape[::-1]), np.float32)
 
 
-def _otsu(contrast: Float32[np.ndarray, "h w"]) -> float:
+def otsu(contrast: Float32[np.ndarray, "h w"]) -> float:
     """Otsu's threshold among what is above 0."""
     top = float(contrast.max())
     if top <= 0:
@@ -333,7 +253,7 @@ def _threshold(
     contrast: Float32[np.ndarray, "h w"],
 ) -> tuple[Bool[np.ndarray, "h w"], float, float]:
     """Ink by two thresholds, the noise of the paper, and the contrast of a full stroke."""
-    noise = _noise(contrast, contrast > _otsu(contrast))
+    noise = _noise(contrast, contrast > otsu(contrast))
     level = _level(contrast, noise)
     if level < min(BLANK_LEVEL, 5 * noise):
         return np.zeros(contrast.shape, bool), noise, level
@@ -353,5 +273,5 @@ def _level(contrast: Float32[np.ndarray, "h w"], noise: float) -> float:
     smooth = cv2.blur(contrast, (3, 3))[:height, :width]
     tops = smooth.reshape(height // side, side, width).max(axis=1)
     tops = tops.reshape(height // side, width // side, side).max(axis=2)
-    standing_out = tops[tops > max(_otsu(tops), 4 * noise)]
+    standing_out = tops[tops > max(otsu(tops), 4 * noise)]
     return float(np.percentile(standing_out, 60)) if standing_out.size else float(tops.max())
