@@ -141,6 +141,27 @@ def test_the_edge_of_a_shadow_may_cross_the_digits(
     assert reader.read(255 - page).text == "380254"
 
 
+@pytest.mark.parametrize("degrees", [2, 5, 7, -4, 12])
+def test_long_rows_may_rise_and_fall_a_little(reader: Reader, degrees: float) -> None:
+    number = "38025469172846503917"
+    fall = 62 * np.tan(np.radians(degrees))
+    tops = np.arange(len(number)) * fall
+    tops += 50 - tops.min()
+    page = np.full((int(tops.max()) + 100, 62 * len(number) + 60), PAPER, np.uint8)
+    for index, (digit, top) in enumerate(zip(number, tops, strict=True)):
+        write(page, digit, (30 + 62 * index, int(top) + 40), 40)
+    assert reader.read(page).text == number
+
+
+def test_frames_may_lean_each_in_its_way(reader: Reader) -> None:
+    page = np.full((300, 600), PAPER, np.uint8)
+    for digit, left, degrees in (("3", 150, 0), ("8", 430, 8)):
+        corners = cv2.boxPoints(((left, 150), (140, 140), degrees))
+        cv2.polylines(page, [corners.astype(np.int32)], True, 90, 2)
+        write(page, digit, (left - 25, 185), 70)
+    assert reader.read(page).text == "3 8"
+
+
 @pytest.mark.parametrize("strength", [30, 80])
 def test_a_printed_ground_is_no_ink(reader: Reader, strength: int) -> None:
     assert reader.read(on_pattern(draw("380254", thickness=7), strength)).text == "380254"
@@ -223,7 +244,24 @@ def bars() -> np.ndarray:
     return page
 
 
+def zigzags() -> np.ndarray:
+    page = np.full((1000, 1000), PAPER, np.uint8)
+    x = np.arange(10, 990, 4)
+    for y in range(20, 980, 12):
+        points = np.stack([x, y + 4 * (np.arange(len(x)) % 2)], axis=1)
+        cv2.polylines(page, [points.astype(np.int32)], False, INK, 1)
+    return page
+
+
+def hairlines() -> np.ndarray:
+    page = np.full((1000, 1000), PAPER, np.uint8)
+    page[20:980:6, 100:900] = INK
+    return page
+
+
 TEXTURES = {
+    "zigzags": zigzags(),
+    "hairlines": hairlines(),
     "nested frames": nested_frames(),
     "bars": bars(),
     "a fine grid": np.where((np.indices((1200, 1200)) % 8 == 0).any(axis=0), INK, PAPER),
@@ -232,9 +270,25 @@ TEXTURES = {
 
 
 @pytest.mark.parametrize("name", TEXTURES)
-def test_textures_hold_up_nobody(reader: Reader, name: str) -> None:
-    """What is made of tens of thousands of marks took minutes once."""
+def test_textures_come_to_an_end(reader: Reader, name: str) -> None:
+    """What is made of tens of thousands of marks, or cuts, took minutes once."""
     assert set(reader.read(TEXTURES[name].astype(np.uint8)).text) <= set("?1 \n")
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_line_alone_is_refused_and_no_error(reader: Reader, inverted: bool) -> None:
+    for shape, line in (((8, 32), 4), ((40, 400), 20), ((32, 32), 16)):
+        page = np.full(shape, PAPER, np.uint8)
+        page[line] = INK
+        page = 255 - page if inverted else page
+        (digit,) = reader.read_glyphs([page])
+        assert digit.reason is not None
+        assert set(reader.read(page).text) <= {"?"}
+
+
+def test_what_can_t_be_read_is_shown_and_not_left_away(reader: Reader) -> None:
+    """Also where nothing is found under shadows."""
+    assert reader.read(draw("X", height=70)[:, 36:]).text == "?"
 
 
 @pytest.mark.mnist

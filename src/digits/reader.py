@@ -47,6 +47,9 @@ times the first; and a width of more than so many heights, times the second."""
 MAX_BATCH = 1024
 """Glyphs given to the network at a time."""
 
+MOST_CANDIDATES = 60_000
+"""A picture with more that may be a digit is texture, of which nothing is read."""
+
 SAFE = 2.0
 """Below this certainty about dark or light ink, both are tried, and neither is trusted in full."""
 
@@ -165,6 +168,8 @@ class Reader:
     def read(self, source: Any, *, rotate: bool = True) -> Reading:
         """Read all digits of a picture, from top to bottom and left to right.
 
+        A square picture of at most 32 pixels a side is taken to show one.
+
         Args:
             source: A path, the bytes of a file, a Pillow image, or an array: (h, w) or (h, w, 1),
                 3 or 4; booleans, integers, or floats from 0 to 1 or 0 to 255.
@@ -184,7 +189,7 @@ class Reader:
         under_shadows = find_ink_under_shadows(page, ink)
         if under_shadows:
             reading = self._read_ink(under_shadows, picture)
-            if all(digit.confidence > SURE for digit in reading.digits):
+            if reading.digits and all(digit.confidence > SURE for digit in reading.digits):
                 readings.append(reading)
         return max(readings, key=_evidence)
 
@@ -242,9 +247,14 @@ class Reader:
         return [max(ways, key=lambda digit: digit.confidence) for ways in digits]
 
     def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
-        lines = [[cut(row, ink) for row in line] for line in find_rows(ink)]
-        candidates = [c for line in lines for pieces in line for c in pieces.candidates]
-        if not candidates:
+        lines: list[list[Pieces]] = []
+        candidates: list[Candidate] = []
+        for rows_of_line in find_rows(ink):
+            lines.append([cut(row, ink) for row in rows_of_line])
+            candidates.extend(c for pieces in lines[-1] for c in pieces.candidates)
+            if len(candidates) > MOST_CANDIDATES:
+                break
+        if not 0 < len(candidates) <= MOST_CANDIDATES:
             return Reading((), (), picture, ink)
         rows = iter(self._look(np.stack([c.pixels for c in candidates])))
         texts, digits = [], []
@@ -295,12 +305,13 @@ class Reader:
 def _single(picture: Picture) -> list[_Mark]:
     """The one digit of a picture, as found in either light; a blank mark if there is no ink."""
     ink = find_ink(picture.grey)
+    inks = (ink, find_single_under_shadows(picture.grey, ink)) if ink.mask.any() else ()
     found = [
-        _Mark(glyph.pixels, picture.to_original(glyph.box), ink.certainty)
-        for glyph in (frame_single(ink), frame_single(find_single_under_shadows(picture.grey, ink)))
-        if glyph
+        _Mark(glyph.pixels, picture.to_original(glyph.box), found.certainty)
+        for found in inks
+        if (glyph := frame_single(found)) and glyph.pixels.any()
     ]
-    return found if ink.mask.any() else [BLANK]
+    return found or [BLANK]
 
 
 def _stacked(glyphs: list[UInt8[np.ndarray, "28 28"]]) -> UInt8[np.ndarray, "n 28 28"]:

@@ -16,11 +16,12 @@ SMALLEST_MARK = 7
 MOST_MARKS = 15_000
 """A picture with more has no writing but texture."""
 
-TALLEST = 4.0
-"""No row is so many times as high as its digits, once it is level."""
+LOW, TALLEST = 2.0, 4.0
+"""A row that is more than the one times as high as its digits is turned level if it leans at all;
+none is more than the other times as high then."""
 
 SLANT_LIMIT = 8.0
-"""Rows that rise or fall by more than this are turned level, in degrees."""
+"""Rows that rise or fall by more than this are turned level, too, in degrees."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,11 @@ def find_rows(ink: Ink) -> list[list[Row]]:
         return []
     groups = marks.groups(height)
     rows = [(_box_around(marks.boxes[group]), _cut_out(ink, marks, group)) for group in groups]
-    rows = [(box, row) for box, row in rows if len(row.mask) < TALLEST * row.height]
+    rows = [
+        (box, row)
+        for box, row in rows
+        if row.height >= SMALLEST_MARK and len(row.mask) < TALLEST * row.height
+    ]
     return [[row for _, row in line] for line in _in_lines(rows)]
 
 
@@ -177,7 +182,7 @@ def _cut_out(ink: Ink, marks: _Marks, group: Int[np.ndarray, " n"]) -> Row:
     height = float(np.median(np.sort(boxes[:, 3] - boxes[:, 1])[len(boxes) // 2 :]))
     shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
     angle = _angle(boxes, height)
-    if abs(angle) < SLANT_LIMIT:
+    if abs(angle) < SLANT_LIMIT and len(mask) < LOW * height:
         return Row(contrast, mask, height, shift)
     turned, turned_mask, back = _turn(contrast, mask, angle)
     return Row(turned, turned_mask, height, shift @ np.vstack([back, [0, 0, 1]]))

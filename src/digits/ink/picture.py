@@ -23,7 +23,7 @@ MAX_SIDE, MIN_SIDE = 2000, 84
 other on the shorter."""
 
 SMALL = 32
-"""A picture of at most so many pixels a side shows one digit; those of data sets are 28 or 32."""
+"""A square picture of at most so many pixels a side shows one digit, as those of data sets do."""
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue."""
@@ -200,7 +200,7 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
     except (OSError, ValueError, SyntaxError) as error:
         raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
     grey = np.asarray(image.convert("L"))
-    is_small = max(grey.shape) <= SMALL
+    is_small = image.width == image.height <= SMALL
     is_glyph = grey.shape == (28, 28) and float((grey > 127).mean()) < 0.75
     left, top, right, bottom = _without_padding(grey)
     image = image.crop((left, top, right, bottom))

@@ -1,5 +1,7 @@
 """Ink without what was printed to write on: ruled lines, boxes, grids."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Int
@@ -39,6 +41,9 @@ LEVEL = 0.3
 ENOUGH = 16
 """So many of the largest frames, or lines, tell how all lean."""
 
+ODD = 2.0
+"""One of these that leans by so much more or less does so by itself, in degrees."""
+
 
 def without_rules(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Without frames and ruled lines; strokes that cross them stay.
@@ -72,27 +77,38 @@ def without_frames(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w
     is_ruled = (is_frame & (heights > SIDE_LENGTH * height)) | (
         np.maximum(widths, heights) > LONG * height
     )
-    for is_kind, length in ((is_frame, SIDE_LENGTH), (~is_frame, LINE_LENGTH)):
+    mask = mask.copy()
+    for is_kind, length in ((is_frame, SIDE_LENGTH * height), (~is_frame, LINE_LENGTH * height)):
         chosen = np.flatnonzero(is_ruled & is_kind)
-        if chosen.size:
-            ruled = np.isin(labels, chosen + 1)
-            angle = _lean(labels, pieces, chosen)
-            mask = mask & ~ruled | _without_leaning_lines(ruled, angle, length * height)
+        if not chosen.size:
+            continue
+        largest = chosen[np.argsort(-areas[chosen])][:ENOUGH]
+        angles = np.array([_lean(own) for _, own in _cut_out(labels, pieces, largest)])
+        angle = float(np.median(angles))
+        odd = np.abs(angles - angle) > ODD
+        for (window, own), its in zip(
+            _cut_out(labels, pieces, largest[odd]), angles[odd], strict=True
+        ):
+            mask[window] &= ~own | _without_leaning_lines(own, float(its), length)
+        rest = np.isin(labels, np.setdiff1d(chosen, largest[odd]) + 1)
+        mask &= ~rest | _without_leaning_lines(rest, angle, length)
     return mask, height
 
 
-def _lean(
+def _cut_out(
     labels: Int[np.ndarray, "h w"], pieces: Int[np.ndarray, "n 5"], chosen: Int[np.ndarray, " m"]
-) -> float:
-    """By how much what was ruled together leans: the median over the largest pieces, in degrees."""
-    largest = chosen[np.argsort(-pieces[chosen, 4])][:ENOUGH]
-    angles = []
-    for index in largest:
+) -> Iterator[tuple[tuple[slice, slice], Bool[np.ndarray, "h2 w2"]]]:
+    """Where each piece is, and its own ink there."""
+    for index in chosen:
         left, top, width, height, _ = pieces[index]
-        own = labels[top : top + height, left : left + width] == index + 1
-        points = np.argwhere(own)[:, ::-1].astype(np.int32)
-        angles.append((cv2.minAreaRect(points)[2] + 45) % 90 - 45)
-    return float(np.median(angles))
+        window = slice(top, top + height), slice(left, left + width)
+        yield window, labels[window] == index + 1
+
+
+def _lean(mask: Bool[np.ndarray, "h w"]) -> float:
+    """By how much the smallest rectangle around a mark leans, in degrees."""
+    points = np.argwhere(mask)[:, ::-1].astype(np.int32)
+    return float((cv2.minAreaRect(points)[2] + 45) % 90 - 45)
 
 
 def _frames(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> list[int]:
@@ -106,24 +122,18 @@ def _frames(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> li
     while (ancestors >= 0).any():
         generations += ancestors >= 0
         ancestors = np.where(ancestors >= 0, parents[ancestors], -1)
+    heights = [cv2.boundingRect(contour)[3] for contour in contours]
     frames = set()
     for index in np.flatnonzero(generations).tolist():
         contour, parent = contours[index], int(parents[index])
         if generations[index] % 2:  # a hole; around it is its mark
             owner, is_frame = parent, _is_rectangular(contour)
         else:  # a mark in a hole
-            owner, is_frame = (
-                parents[parent],
-                _height(contour) >= ENCLOSED * _height(contours[parent]),
-            )
+            owner, is_frame = parents[parent], heights[index] >= ENCLOSED * heights[parent]
         if is_frame:
             x, y = contours[owner][0, 0]
             frames.add(int(labels[y, x]))
     return sorted(frames)
-
-
-def _height(contour: Int[np.ndarray, "n 1 2"]) -> int:
-    return int(np.ptp(contour[:, 0, 1])) + 1
 
 
 def _is_rectangular(contour: Int[np.ndarray, "n 1 2"]) -> bool:

@@ -16,7 +16,7 @@ first that is REACH times that of the strokes; the last for a picture of one dig
 REACH = 4.0
 
 SHADOW = 6.0
-"""What reaches in from the edges is a shadow where it is so deep at least, in the same."""
+"""What is so deep may be a shadow that was taken for ink, or paper beside one, in the same."""
 
 THIN = 9
 """Of what is narrower than this, in the same, most is ink: it tells whether that is dark."""
@@ -35,44 +35,52 @@ def find_ink_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink | No
         ink: What `find_ink` made of it.
 
     Returns:
-        The ink, or none if the strokes are too wide to be told so.
+        The ink, or none if the strokes are too wide to be told so, or if what is narrow is on
+        the other side of the paper than `ink`, and that is too thin to be paper.
     """
-    thumbnail = cv2.medianBlur(thumbnail_of(grey), 3)
+    thumbnail = _thumbnail_of(grey)
     dark, light = (np.square(_residue(thumbnail, THIN, sign)).mean() + 0.1 for sign in (1, -1))
     score = CERTAINTY * float(np.log(dark / light))
     is_dark = score >= 0
     scale = max(thumbnail.shape) / max(grey.shape)
     inner = _without_edges(ink.mask)
-    if ink.is_dark == is_dark and REACH * stroke_width(inner) * scale > REACHES[-1]:
+    is_wide = REACH * stroke_width(inner) * scale > REACHES[-1]
+    has_shadow = deepest(ink.mask & ~inner) * scale > SHADOW
+    # Whole pages, or what of them is lit, may have been taken for ink; digits are not so deep.
+    may_differ = deepest(ink.mask) * scale > SHADOW
+    if is_wide if is_dark == ink.is_dark else not may_differ:
         return None
     for reach in REACHES:
-        contrast = _residue(thumbnail, reach, 1 if is_dark else -1)
-        if reach > REACH * stroke_width(contrast > otsu(contrast)):
+        residue = _residue(thumbnail, reach, 1 if is_dark else -1)
+        if reach > REACH * stroke_width(residue > otsu(residue)):
             break
-    found = _thin_ink(grey, thumbnail, reach, is_dark, abs(score))
-    if ink.is_dark == is_dark and deepest(ink.mask & ~inner) * scale < SHADOW:
-        return found
-    return replace(found, mask=_without_edges(found.mask))  # there, corners of shadows are left
+    found = _ink_of(grey, thumbnail, residue, is_dark, abs(score))
+    # At the edges of the picture, corners of shadows are left.
+    return replace(found, mask=_without_edges(found.mask)) if has_shadow else found
 
 
 def find_single_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink:
     """The same for a picture of one digit: its strokes are wide, and dark or light as in `ink`."""
-    thumbnail = cv2.medianBlur(thumbnail_of(grey), 3)
-    return _thin_ink(grey, thumbnail, REACHES[-1], ink.is_dark, ink.certainty)
+    thumbnail = _thumbnail_of(grey)
+    residue = _residue(thumbnail, REACHES[-1], 1 if ink.is_dark else -1)
+    return _ink_of(grey, thumbnail, residue, ink.is_dark, ink.certainty)
 
 
-def _thin_ink(
+def _thumbnail_of(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "th tw"]:
+    return np.asarray(cv2.medianBlur(thumbnail_of(grey), 3), np.uint8)
+
+
+def _ink_of(
     grey: UInt8[np.ndarray, "h w"],
     thumbnail: UInt8[np.ndarray, "th tw"],
-    reach: int,
+    residue: Float32[np.ndarray, "th tw"],
     is_dark: bool,
     certainty: float,
 ) -> Ink:
-    """What is narrower than so many pixels of a thumbnail."""
+    """The ink whose residue is filled in to have the paper."""
     sign = 1 if is_dark else -1
-    paper = cv2.resize(thumbnail + sign * _residue(thumbnail, reach, sign), grey.shape[::-1])
-    contrast = sign * (paper - grey.astype(np.float32))
-    return Ink.from_contrast(contrast, is_dark, certainty)
+    paper = cv2.resize(thumbnail + sign * residue, grey.shape[::-1])
+    return Ink.from_contrast(sign * (paper - grey.astype(np.float32)), is_dark, certainty)
 
 
 def _without_edges(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
