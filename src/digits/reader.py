@@ -189,7 +189,7 @@ class Reader:
         under_shadows = find_ink_under_shadows(page, ink)
         if under_shadows:
             reading = self._read_ink(under_shadows, picture)
-            if reading.digits and all(digit.confidence > SURE for digit in reading.digits):
+            if all(digit.confidence > SURE for digit in reading.digits):
                 readings.append(reading)
         return max(readings, key=_evidence)
 
@@ -398,9 +398,10 @@ def _oddness(candidate: Candidate) -> float:
     )
 
 
-def _evidence(reading: Reading) -> float:
-    """How much a reading is to be believed, beside another of the same picture."""
-    return sum(digit.confidence - 0.5 for digit in reading.digits)
+def _evidence(reading: Reading) -> tuple[bool, float]:
+    """How much a reading is to be believed, beside another of the same picture: any more than none,
+    for what can't be read is shown."""
+    return bool(reading.digits), sum(digit.confidence - 0.5 for digit in reading.digits)
 
 
 def _open_network(model: str | Path | None) -> onnxruntime.InferenceSession:
