@@ -399,8 +399,10 @@ def _oddness(candidate: Candidate) -> float:
 
 
 def _evidence(reading: Reading) -> tuple[bool, float]:
-    """How much a reading is to be believed, beside another of the same picture: any more than none,
-    for what can't be read is shown."""
+    """How much a reading is to be believed, beside another of the same picture.
+
+    Any more than an empty one: what can't be read is shown.
+    """
     return bool(reading.digits), sum(digit.confidence - 0.5 for digit in reading.digits)
 
 
