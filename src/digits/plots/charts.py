@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
 
 from digits.metrics import Reliability, RiskCoverage, wilson_interval
 from digits.plots.canvas import BLUE, GREY, INK, ORANGE, SOFT, expect_some, new_figure, styled
@@ -84,7 +90,8 @@ def risk_coverage_curve(curve: RiskCoverage) -> Figure:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, max(1.1 * float(curve.risk[-1]), 1e-3))
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    # From whole percents to hundredths of one, without needless zeros.
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda risk, _: f"{100 * risk:.3g} %"))
     axes.grid()
     return figure
 
