@@ -165,6 +165,17 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     ).read_bytes()
 
 
+def test_tables_of_an_evaluation_fit_into_eighty_columns(
+    finished: Path, call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, shown, _ = call("evaluate", str(finished))
+    assert "…" not in shown
+    tables = shown.split("\n\n", 1)[1].splitlines()
+    assert max(map(len, tables)) <= 80
+    assert sum(line.startswith("read as") for line in tables) == 1
+
+
 def test_evaluating_shows_a_table_and_several_runs_are_a_committee(
     finished: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:

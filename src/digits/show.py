@@ -95,26 +95,28 @@ def show_metrics(metrics: "Metrics") -> None:
         soft_wrap=True,
     )
     table = Table("digit", box=None, header_style="bold", pad_edge=False)
+    # Beside each other, the two tables would be wider than a terminal of 80 columns.
+    confusion = Table("read as", box=None, header_style="bold", pad_edge=False)
     for title in ("precision", "recall", "F1", "images"):
         table.add_column(title, justify="right")
-    table.add_column("", width=1)
     for column in range(len(metrics.digits)):
-        table.add_column(f"as {column}", justify="right")
+        confusion.add_column(str(column), justify="right")
     for digit, row in zip(metrics.digits, metrics.confusion_matrix, strict=True):
-        cells = [
-            f"[dim]{count:,}[/]" if column == digit.digit else str(count) if count else "[dim]·[/]"
-            for column, count in enumerate(row)
-        ]
         table.add_row(
             str(digit.digit),
             f"{digit.precision:.2%}",
             f"{digit.recall:.2%}",
             f"{digit.f1:.2%}",
             f"{digit.support:,}",
-            "",
-            *cells,
         )
+        cells = [
+            f"[dim]{count:,}[/]" if column == digit.digit else str(count) if count else "[dim]·[/]"
+            for column, count in enumerate(row)
+        ]
+        confusion.add_row(str(digit.digit), *cells)
     console.print(table)
+    console.print()
+    console.print(confusion)
 
 
 def _risks(metrics: "Metrics") -> str:
