@@ -262,12 +262,11 @@ class Reader:
             words = []
             for pieces in line:
                 probabilities = np.array([next(rows) for _ in pieces.candidates]).reshape(-1, 10)
-                marks = [
-                    _Mark(c.pixels, picture.to_original(c.box), ink.certainty)
-                    for c in pieces.candidates
-                ]
-                best = best_way(pieces, probabilities)
-                word = [self._digit(probabilities[i], marks[i]) for i in best]
+                word = []
+                for index in best_way(pieces, probabilities):
+                    best = pieces.candidates[index]
+                    mark = _Mark(best.pixels, picture.to_original(best.box), ink.certainty)
+                    word.append(self._digit(probabilities[index], mark))
                 words.append("".join(digit.text for digit in word))
                 digits.extend(word)
             texts.append(" ".join(word for word in words if word))
@@ -307,9 +306,9 @@ def _single(picture: Picture) -> list[_Mark]:
     ink = find_ink(picture.grey)
     inks = (ink, find_single_under_shadows(picture.grey, ink)) if ink.mask.any() else ()
     found = [
-        _Mark(glyph.pixels, picture.to_original(glyph.box), found.certainty)
-        for found in inks
-        if (glyph := frame_single(found)) and glyph.pixels.any()
+        _Mark(glyph.pixels, picture.to_original(glyph.box), seen.certainty)
+        for seen in inks
+        if (glyph := frame_single(seen)) and glyph.pixels.any()
     ]
     return found or [BLANK]
 

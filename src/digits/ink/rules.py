@@ -48,7 +48,7 @@ ODD = 2.0
 def without_rules(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Without frames and ruled lines; strokes that cross them stay.
 
-    Lines are level or upright, or lean a little if they are one mark.
+    Frames, and marks that are much longer than digits are high, may lean.
     """
     rest, height = without_frames(mask)
     rest = _without_lines(rest, LINE_LENGTH * height)

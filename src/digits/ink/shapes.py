@@ -47,7 +47,7 @@ def stroke_width(mask: Bool[np.ndarray, "h w"]) -> float:
 
 def deepest(mask: Bool[np.ndarray, "h w"]) -> float:
     """Distance from the innermost pixel of a mask to its outside, in pixels."""
-    return float(depth_in(mask).max())
+    return float(depth_in(mask[window_around(mask)]).max())
 
 
 def depth_in(mask: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h2 w2"]:
