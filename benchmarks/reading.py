@@ -32,7 +32,8 @@ import digits
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
 from digits.metrics import expected_calibration_error
-from digits.reader import Digit, Reader, metadata
+from digits.network import Network
+from digits.reader import Digit, Reader
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "reading.json"
@@ -113,7 +114,7 @@ def read_mnist(reader: Reader) -> tuple[dict[str, Any], list[Digit]]:
     """MNIST's test set: as it is, to the network; and as pictures, to the reader."""
     test = digits.load("mnist").test
     images, labels = test.images.numpy(), test.labels.numpy()
-    probabilities = reader.probabilities(images)
+    probabilities = reader.network.probabilities(images)
     read = reader.read_glyphs(images)
     return {
         "network": float((probabilities.argmax(axis=1) == labels).mean()),
@@ -189,7 +190,8 @@ def measure_speed(reader: Reader) -> dict[str, float]:
                 lambda: subprocess.run(command, check=True, capture_output=True), 11
             ),
             "photo_12_megapixels_seconds": median_seconds(lambda: reader.read(large), 11),
-            "glyphs_per_second": 1024 / median_seconds(lambda: reader.probabilities(glyphs), 51),
+            "glyphs_per_second": 1024
+            / median_seconds(lambda: reader.network.probabilities(glyphs), 51),
         }
 
 
@@ -266,7 +268,7 @@ def main() -> None:
         "corruptions": read_corruptions(reader),
         "speed": speed,
         "threshold": reader.threshold,
-        "network": metadata(arguments.model),
+        "network": Network(arguments.model).metadata,
         "machine": describe_machine(),
         "versions": describe_versions(),
         "commit": find_commit(),

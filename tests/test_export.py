@@ -15,7 +15,7 @@ from digits.export import Export, calibrate, export
 from digits.ink import looks
 from digits.metrics import fit_temperature
 from digits.models import NETWORKS, build_model
-from digits.reader import Reader, metadata
+from digits.network import Network
 from digits.recipe import Recipe
 from digits.run import Run
 from digits.training import train
@@ -64,14 +64,14 @@ def test_the_file_is_sound_and_says_what_it_is(run: Run, written: Export) -> Non
     document = onnx.load(path)
     onnx.checker.check_model(document, full_check=True)
     assert {entry.domain: entry.version for entry in document.opset_import}[""] == exporting.OPSET
-    facts = metadata(path)
+    facts = Network(path).metadata
     assert facts["recipe"] == run.recipe.to_toml()
     assert json.loads(facts["versions"])["torch"]
 
 
 def test_the_reader_takes_it(written: Export, blob_set: DigitSet) -> None:
     images = blob_set.test.images.numpy()
-    labels = Reader(written.path).probabilities(images).argmax(axis=1)
+    labels = Network(written.path).probabilities(images).argmax(axis=1)
     assert (labels == blob_set.test.labels.numpy()).mean() > 0.9
 
 
@@ -108,9 +108,9 @@ def test_what_disagrees_with_torch_is_not_written(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = build_model("fast", mean=0.1, std=0.3).eval()
-    convert = exporting._convert
+    convert = exporting._to_onnx
     monkeypatch.setattr(
-        exporting, "_convert", lambda model: convert(exporting.Calibrated(other, 1.0))
+        exporting, "_to_onnx", lambda model: convert(exporting.Calibrated(other, 1.0))
     )
     with pytest.raises(DigitsError, match="expected ONNX to agree with torch"):
         export(run, tmp_path / "model.onnx")
@@ -121,6 +121,6 @@ def test_what_disagrees_with_torch_is_not_written(
 def test_every_network_can_be_written(name: str) -> None:
     torch.manual_seed(0)
     model = exporting.Calibrated(build_model(name, mean=0.13, std=0.31).eval(), 1.0)
-    content = exporting._convert(model)
+    content = exporting._to_onnx(model)
     images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
     assert exporting._largest_difference(content, model, images) < 1e-5

@@ -18,8 +18,9 @@ from torch.nn.functional import softmax
 import digits
 from digits.errors import InvalidInput
 from digits.ink.cuts import Candidate, Pieces
+from digits.network import Network
 from digits.plots.readings import explanation
-from digits.reader import Reader, best_way, find_pictures, metadata
+from digits.reader import Reader, best_way, find_pictures
 from tests.drawings import (
     INK,
     PAPER,
@@ -360,16 +361,16 @@ def test_a_reading_is_plain_data_for_json(reader: Reader) -> None:
 def test_probabilities_are_those_of_ten_digits_whatever_the_number(reader: Reader) -> None:
     rng = np.random.default_rng(0)
     glyphs = rng.integers(0, 256, (1030, 28, 28), dtype=np.uint8)
-    found = reader.probabilities(glyphs)
+    found = reader.network.probabilities(glyphs)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(found[1025:], reader.probabilities(glyphs[1025:]), atol=1e-5)
-    assert reader.probabilities(glyphs[:0]).shape == (0, 10)
+    np.testing.assert_allclose(found[1025:], reader.network.probabilities(glyphs[1025:]), atol=1e-5)
+    assert reader.network.probabilities(glyphs[:0]).shape == (0, 10)
 
 
 def test_the_network_that_comes_with_the_package_says_what_it_is() -> None:
     content = (files("digits") / "weights" / "reader.onnx").read_bytes()
     assert len(content) <= 2_000_000
-    facts = metadata()
+    facts = Network().metadata
     recipe = digits.load_recipe("reader")
     assert f'network = "{recipe.network}"' in facts["recipe"]
     assert "precision" in facts["recipe"]

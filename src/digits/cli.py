@@ -350,3 +350,41 @@ def export(
         f"{written.path}  ({written.num_bytes / 1000:,.0f} kB; temperature "
         f"{written.temperature:.2f}; largest difference to torch {written.largest_difference:.1g})"
     )
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="The address to listen at; 0.0.0.0 lets other machines ask.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    open_browser: Annotated[bool, typer.Option("--open", help="Show the page.")] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN_OR_ONNX",
+            help="A run folder, or an ONNX file. (default: comes with the package)",
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="A site whose pages may ask, too; may be repeated."),
+    ] = None,
+) -> None:
+    """Show a page to draw digits on, and read pictures for other programs."""
+    from digits.network import Network
+    from digits.reader import Reader
+
+    content: Path | bytes | None = model
+    if model is not None and model.is_dir():
+        from digits.export import convert
+        from digits.run import Run
+
+        content = convert(Run(model)).content
+    # Each request is read by one thread of its own; more would wait for each other.
+    reader = Reader(Network(content, num_threads=1))
+
+    from digits.server.process import serve as run_server
+
+    origins = tuple(allow_origin or ())
+    run_server(reader, host=host, port=port, open_browser=open_browser, origins=origins)

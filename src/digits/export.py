@@ -33,6 +33,17 @@ NUM_CHECKED = 1000
 
 
 @dataclass(frozen=True)
+class Converted:
+    """A network in ONNX."""
+
+    content: bytes
+    temperature: float
+    """By which the logits are divided."""
+    largest_difference: float
+    """Of a probability, between ONNX and torch."""
+
+
+@dataclass(frozen=True)
 class Export:
     """What was written."""
 
@@ -83,19 +94,28 @@ def export(run: Run, path: Path | None = None) -> Export:
     Source: for the temperature, Guo et al. 2017, arXiv:1706.04599.
     """
     path = path or run.folder / "model.onnx"
+    made = convert(run)
+    write_atomic(path, made.content)
+    return Export(path, len(made.content), made.temperature, made.largest_difference)
+
+
+def convert(run: Run) -> Converted:
+    """A run's network as the content of an ONNX file; see `export`.
+
+    Raises:
+        DigitsError: As `export` does.
+    """
     mnist = load(run.recipe.dataset)
     temperature = calibrate(run, mnist)
     model = Calibrated(run.model.float(), temperature).eval()
-    content = _convert(model)
+    content = _to_onnx(model)
     difference = _largest_difference(content, model, mnist.test.images[:NUM_CHECKED])
     if not difference <= TOLERANCE:
         raise DigitsError(
             f"{run.folder}: expected ONNX to agree with torch within {TOLERANCE:g}, found a "
             f"difference of {difference:.2g}; nothing was written."
         )
-    content = _with_metadata(content, describe(run, temperature))
-    write_atomic(path, content)
-    return Export(path, len(content), temperature, difference)
+    return Converted(_with_metadata(content, describe(run, temperature)), temperature, difference)
 
 
 def calibrate(run: Run, mnist: DigitSet) -> float:
@@ -128,7 +148,7 @@ def describe(run: Run, temperature: float) -> dict[str, str]:
     }
 
 
-def _convert(model: nn.Module) -> bytes:
+def _to_onnx(model: nn.Module) -> bytes:
     example = torch.zeros(2, 1, 28, 28)
     logger = logging.getLogger("torch.onnx")
     level = logger.level

@@ -1,14 +1,12 @@
-"""Pictures to digits, with confidence: ink, and a network in ONNX. No torch, to answer at once."""
+"""Pictures to digits, with confidence: ink, and a network. No torch, to answer at once."""
 
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from jaxtyping import Float, UInt8
 
 from digits.errors import DigitsError, InvalidInput
@@ -29,6 +27,7 @@ from digits.ink import (
     only_page,
     open_picture,
 )
+from digits.network import Network
 
 THRESHOLD = 0.78
 """Marks read with less confidence than this are refused: 97 % of pictures of clothes are, and few
@@ -43,9 +42,6 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 SOLID, WIDE, WIDEST = 7.0, 3.0, 1.4
 """What lowers the log odds of confidence: the part of the ink that lies deeper than in strokes,
 times the first; and a width of more than so many heights, times the second."""
-
-MAX_BATCH = 1024
-"""Glyphs given to the network at a time."""
 
 MOST_CANDIDATES = 60_000
 """A picture with more that may be a digit is texture, of which nothing is read."""
@@ -72,8 +68,8 @@ class Digit:
     """The best guess, 0 to 9, also when refused."""
     confidence: float
     """Probability of the best guess, 0 to 1, calibrated."""
-    alternatives: tuple[tuple[int, float], ...]
-    """The two next guesses and their probabilities."""
+    probabilities: tuple[float, ...]
+    """Of all ten digits, calibrated; what is missing to 1 is the doubt that it is one."""
     box: tuple[float, float, float, float]
     """Left, top, width and height, in pixels of the picture."""
     glyph: UInt8[np.ndarray, "28 28"] = field(repr=False)
@@ -86,11 +82,18 @@ class Digit:
         """The digit, or a question mark if it is refused."""
         return str(self.label) if self.reason is None else REFUSED
 
+    @property
+    def alternatives(self) -> tuple[tuple[int, float], ...]:
+        """The two next guesses and their probabilities."""
+        order = sorted(range(10), key=lambda label: -self.probabilities[label])
+        return tuple((label, self.probabilities[label]) for label in order[1:3])
+
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold of it: all but the glyph."""
         return {
             "label": self.label,
             "confidence": round(self.confidence, 4),
+            "probabilities": [round(value, 4) for value in self.probabilities],
             "alternatives": [
                 {"label": label, "confidence": round(confidence, 4)}
                 for label, confidence in self.alternatives
@@ -145,8 +148,8 @@ class Reader:
     """Reads the digits of pictures.
 
     Args:
-        model: An ONNX file made by `digits export`; the network that comes with the package if
-            not given.
+        model: An ONNX file made by `digits export`, or a `Network`; the one that comes with the
+            package if not given.
         threshold: Marks read with less confidence are refused: 0 refuses none, 1 all.
 
     Raises:
@@ -159,11 +162,13 @@ class Reader:
         ''
     """
 
-    def __init__(self, model: str | Path | None = None, *, threshold: float = THRESHOLD) -> None:
+    def __init__(
+        self, model: str | Path | Network | None = None, *, threshold: float = THRESHOLD
+    ) -> None:
         if not 0 <= threshold <= 1:
             raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
         self.threshold = threshold
-        self._session = _open_network(model)
+        self.network = model if isinstance(model, Network) else Network(model)
 
     def read(self, source: Any, *, rotate: bool = True) -> Reading:
         """Read all digits of a picture, from top to bottom and left to right.
@@ -204,6 +209,21 @@ class Reader:
         """
         return self._read_singles(open_picture(image) for image in images)
 
+    def classify(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> list[Digit]:
+        """Read glyphs as they are: white on black, framed as MNIST's. The quickest way.
+
+        Args:
+            glyphs: Digits as `Digit.glyph` has them; of any other pictures, `read_glyphs` knows
+                where the ink is.
+
+        Returns:
+            A digit for each.
+        """
+        return [
+            self._digit(probabilities, _Mark(glyph, (0.0, 0.0, 28.0, 28.0), SAFE))
+            for glyph, probabilities in zip(glyphs, self._look(glyphs), strict=True)
+        ]
+
     def _read_small(self, picture: Picture) -> Reading:
         """A picture that has room for one digit."""
         (digit,) = self._read_singles([picture])
@@ -211,22 +231,10 @@ class Reader:
         found = () if is_blank else (digit,)
         return Reading(tuple(digit.text for digit in found), found, picture, find_ink(picture.grey))
 
-    def probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
-        """What the network makes of glyphs: white on black, framed as MNIST's.
-
-        Returns:
-            Calibrated probabilities of the ten digits; rows sum to 1.
-        """
-        batches = [
-            self._session.run(None, {"images": glyphs[i : i + MAX_BATCH, None].astype(np.float32)})
-            for i in range(0, len(glyphs), MAX_BATCH)
-        ]
-        return np.concatenate([batch[0] for batch in batches] or [np.zeros((0, 10), np.float32)])
-
     def _look(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
         """Mean probabilities over several looks of each glyph."""
         seen = looks(glyphs)
-        return np.asarray(np.mean([self.probabilities(look) for look in seen], axis=0))
+        return np.asarray(np.mean([self.network.probabilities(look) for look in seen], axis=0))
 
     def _read_singles(self, pictures: Iterable[Picture]) -> list[Digit]:
         """The one digit of each picture: of the ways to see it, the one that is read surest."""
@@ -238,7 +246,7 @@ class Reader:
             if picture.glyph is not None:
                 as_they_are[number] = picture.glyph
         rows = iter(self._look(_stacked([mark.pixels for marks in marks_of for mark in marks])))
-        whole = self.probabilities(_stacked(list(as_they_are.values())))
+        whole = self.network.probabilities(_stacked(list(as_they_are.values())))
         limits = dict(zip(as_they_are, whole, strict=True))
         digits = (
             [self._digit(np.minimum(next(rows), limits.get(number, 1.0)), mark) for mark in marks]
@@ -273,7 +281,7 @@ class Reader:
         return Reading(tuple(text for text in texts if text), tuple(digits), picture, ink)
 
     def _digit(self, probabilities: Float[np.ndarray, " 10"], mark: _Mark) -> Digit:
-        best, second, third = np.argsort(-probabilities, kind="stable")[:3]
+        best, second = np.argsort(-probabilities, kind="stable")[:2]
         # Where ink and paper could be the other way round, so could everything else.
         probabilities = probabilities * min(1.0, mark.certainty / SAFE)
         confidence = float(probabilities[best])
@@ -294,7 +302,7 @@ class Reader:
         return Digit(
             label=int(best),
             confidence=confidence,
-            alternatives=tuple((int(i), float(probabilities[i])) for i in (second, third)),
+            probabilities=tuple(probabilities.tolist()),
             box=mark.box,
             glyph=mark.pixels,
             reason=reason,
@@ -403,40 +411,3 @@ def _evidence(reading: Reading) -> tuple[bool, float]:
     Any more than an empty one: what can't be read is shown.
     """
     return bool(reading.digits), sum(digit.confidence - 0.5 for digit in reading.digits)
-
-
-def _open_network(model: str | Path | None) -> onnxruntime.InferenceSession:
-    if model is None:
-        content = (files("digits") / "weights" / "reader.onnx").read_bytes()
-    else:
-        path = Path(model)
-        if path.is_dir():
-            raise InvalidInput(
-                f"{path}: expected an ONNX file; make one with digits export {path}."
-            )
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise InvalidInput(f"{path}: there is no such file.") from error
-        except OSError as error:
-            raise DigitsError(f"{path} can't be read: {error.strerror}.") from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails is told by the exception
-    try:
-        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's errors have no common class
-        raise InvalidInput(
-            f"{model}: expected a network in ONNX, made by digits export."
-        ) from error
-    shapes = [item.shape[1:] for item in (*session.get_inputs(), *session.get_outputs())]
-    if shapes != [[1, 28, 28], [10]] or session.get_inputs()[0].name != "images":
-        raise InvalidInput(
-            f"{model}: expected a network made by digits export, which takes images (n, 1, 28, 28) "
-            f"and gives (n, 10), found {shapes}."
-        )
-    return session
-
-
-def metadata(model: str | Path | None = None) -> dict[str, str]:
-    """What an exported network says of itself: recipe, commit, temperature, figures."""
-    return dict(_open_network(model).get_modelmeta().custom_metadata_map)

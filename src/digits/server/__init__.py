@@ -1,0 +1,1 @@
+"""The reader behind an address: routes, limits, and the page to draw on."""

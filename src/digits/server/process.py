@@ -1,0 +1,72 @@
+"""The process that serves: its address, its end."""
+
+import os
+import signal
+import socket
+import webbrowser
+
+import uvicorn
+
+from digits.errors import DigitsError
+from digits.reader import Reader
+from digits.server import limits
+from digits.server.app import create_app
+from digits.server.guard import LOOPBACK
+
+
+def serve(
+    reader: Reader,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    open_browser: bool = False,
+    origins: tuple[str, ...] = (),
+) -> None:
+    """Serve until told to end, by Ctrl-C or SIGTERM; running requests are answered first.
+
+    Args:
+        reader: That reads.
+        host: The address to listen at; on loopback, only this machine can ask.
+        port: 0 takes a free one.
+        open_browser: Show the page.
+        origins: Other sites whose pages may ask.
+
+    Raises:
+        DigitsError: If there is no listening at that address.
+    """
+    app = create_app(reader, origins=origins, loopback_only=host in LOOPBACK)
+    with _listen(host, port) as listening:
+        url = _url(host, listening.getsockname()[1])
+        print(f"Draw and read at {url}  (Ctrl-C ends it)", flush=True)
+        config = uvicorn.Config(
+            app,
+            log_level="error",  # no addresses, no pictures, nothing of malformed requests
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=round(limits.READING_SECONDS),
+        )
+        # The server hands signals on when it has ended; being told to end is no failure.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.signal(signal.SIGINT, lambda *_: None)
+        if open_browser:
+            webbrowser.open(url)  # it may ask at once: who comes early waits
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        hint = "; --port 0 takes a free one" if port else ""
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise DigitsError(f"Can't listen at {host}, port {port}: {reason}{hint}.") from error
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    return (
+        f"http://[{shown}]:{port}/"
+        if ":" in shown.strip("[]") and "[" not in shown
+        else f"http://{shown}:{port}/"
+    )
