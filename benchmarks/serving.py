@@ -1,0 +1,777 @@
+"""The server under load, beside the plain way to serve a network, and what it makes of nonsense.
+
+    python benchmarks/serving.py --minutes 10
+
+Needs Linux and wrk (of Debian's packages). Takes half an hour; prints each figure, writes all to
+results/serving.json, and exits with 1 if something went wrong that must not.
+
+- Speed: one drawn digit, as a glyph and as a picture, asked for by one, 8 and 64 connections that
+  never pause; this server and the plain one (plain_server.py) in turn, medians of several rounds.
+  The two don't do the same: this one looks at a glyph several times, says why it refuses one, and
+  finds the digits on a picture; the plain one takes the whole picture for one digit.
+- Half load: up to 64 connections that pause as people do, by chance and apart from each other, so
+  that requests come at half the best rate. wrk does this too; hey and autocannon keep a rate, but
+  by bursts: hey's connections all send at the same moment, autocannon's at the start of a second.
+- Endurance: twice the best rate, by more connections than the server takes requests at once.
+- Nonsense: 10,000 malformed requests, the same each time.
+- End: SIGTERM while pictures are being read.
+
+Who asks shares the machine with who answers. wrk also counts the waits of requests that a long
+wait kept from being sent.
+"""
+
+import argparse
+import http.client
+import itertools
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from digits.files import write_atomic
+from digits.hardware import describe_machine, describe_versions, find_commit
+from digits.server import limits
+
+FOLDER = Path(__file__).parent
+RESULT = FOLDER / "results" / "serving.json"
+CONNECTIONS = (1, 8, 64)
+MANY = 4 * limits.MAX_REQUESTS
+"""Connections, for there to be more requests than the server takes at once."""
+
+START_SECONDS = 60
+WARM_UP_SECONDS = 20
+HALF_LOAD_SECONDS = 30
+ANSWER_SECONDS = 30
+NUM_MALFORMED = 10_000
+NUM_AT_END = 16
+"""Requests that are running when the server is told to end."""
+
+EXPECTED = {"200", "503", "415", "422"}
+"""Answers to `mix`, in which some requests are to be refused."""
+
+SCRIPT = r"""
+local threads, requests = {}, {}
+
+function setup(thread) table.insert(threads, thread) end
+
+function init(args)
+  answers, no_retry_after = {}, 0
+  local longest = 2 * tonumber(args[1])
+  if longest > 0 then
+    delay = function() return longest * math.random() end
+  end
+  for i = 2, #args, 3 do
+    local file = assert(io.open(args[i + 2], "rb"))
+    local headers = {["Content-Type"] = args[i + 1]}
+    table.insert(requests, wrk.format("POST", args[i], headers, file:read("*a")))
+    file:close()
+  end
+end
+
+function request() return requests[math.random(#requests)] end
+
+function response(status, headers)
+  local key = tostring(status)
+  answers[key] = (answers[key] or 0) + 1
+  if status == 503 and not (headers["retry-after"] or headers["Retry-After"]) then
+    no_retry_after = no_retry_after + 1
+  end
+end
+
+function done(summary, latency)
+  local found = {}
+  for status, count in pairs(threads[1]:get("answers")) do
+    table.insert(found, string.format('"%s": %d', status, count))
+  end
+  local errors = summary.errors
+  io.write(string.format(
+    '{"per_second": %.1f, "p50": %.2f, "p95": %.2f, "p99": %.2f, "answers": {%s}, ' ..
+    '"no_retry_after": %d, "socket_errors": %d, "timeouts": %d}\n',
+    1e6 * summary.requests / summary.duration,
+    latency:percentile(50) / 1000, latency:percentile(95) / 1000, latency:percentile(99) / 1000,
+    table.concat(found, ", "), threads[1]:get("no_retry_after"),
+    errors.connect + errors.read + errors.write, errors.timeout))
+end
+"""
+
+
+class Server(NamedTuple):
+    """One that was started."""
+
+    process: subprocess.Popen[bytes]
+    address: tuple[str, int]
+    log: Path
+
+    def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, bytes]:
+        """Send a request on a connection of its own; gives status and body."""
+        connection = http.client.HTTPConnection(*self.address, timeout=ANSWER_SECONDS)
+        try:
+            connection.request(method, path, body, {"Content-Type": kind} if kind else {})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def memory(self) -> float:
+        """Its resident set, in MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1000
+
+
+class Request(NamedTuple):
+    """One that is sent again and again; its body is in a file, for wrk."""
+
+    path: str
+    kind: str
+    body: Path
+
+
+class Faults(list[str]):
+    """What must not have happened, told as soon as it is found."""
+
+    def expect(self, is_so: bool, otherwise: str) -> None:
+        """Note a fault, unless all is well."""
+        if not is_so:
+            print(f"  FAULT: {otherwise}", flush=True)
+            self.append(otherwise)
+
+
+def draw(side: int) -> np.ndarray:
+    """A seven of three points, dark on light."""
+    page = np.full((side, side), 255, np.uint8)
+    points = np.array([(0.28, 0.2), (0.72, 0.2), (0.46, 0.82)]) * side
+    cv2.polylines(page, [points.astype(np.int32)], False, 0, side // 15, cv2.LINE_AA)
+    return page
+
+
+@cache
+def encode(suffix: str, side: int = 280) -> bytes:
+    return cv2.imencode(suffix, draw(side))[1].tobytes()
+
+
+@cache
+def glyph() -> list[list[int]]:
+    pixels: list[list[int]] = cv2.resize(
+        255 - draw(280), (28, 28), interpolation=cv2.INTER_AREA
+    ).tolist()
+    return pixels
+
+
+def write_requests(folder: Path) -> dict[str, Request]:
+    """The requests of all measurements, by name."""
+
+    def request(path: str, kind: str, name: str, body: bytes) -> Request:
+        (folder / name).write_bytes(body)
+        return Request(path, kind, folder / name)
+
+    whole = json.dumps({"glyphs": [glyph()]}).encode()
+    narrow = json.dumps({"glyphs": [[row[:27] for row in glyph()]]}).encode()
+    picture = encode(".png")
+    return {
+        "glyph": request("/v1/glyphs", "application/json", "glyph.json", whole),
+        "picture": request("/v1/read", "image/png", "picture.png", picture),
+        "narrow": request("/v1/glyphs", "application/json", "narrow.json", narrow),
+        "cut": request("/v1/read", "image/png", "cut.png", picture[:500]),
+        "text": request("/v1/glyphs", "text/plain", "text.txt", b"7"),
+    }
+
+
+@contextmanager
+def started(command: list[str], log: Path) -> Iterator[Server]:
+    """A server, from when it says its address on; ended afterwards, whatever happens."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        yield Server(process, wait_for_address(process, log), log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(ANSWER_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, int]:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        found = re.search(r"http://([\d.]+):(\d+)", log.read_text())
+        if found:
+            return found[1], int(found[2])
+        time.sleep(0.05)
+    sys.exit(f"A server did not start: {log.read_text().strip() or 'it said nothing'}")
+
+
+def load(
+    server: Server,
+    requests: list[Request],
+    connections: int,
+    seconds: float,
+    *,
+    gap: float = 0.0,
+    each_second: Callable[[], object] = lambda: None,
+) -> dict[str, Any]:
+    """Have wrk ask for a while.
+
+    Args:
+        server: That is asked.
+        requests: One of them, by chance, at a time.
+        connections: Each sends its next request when it has the last one's answer, and
+        seconds: this long,
+        gap: these seconds later, on average.
+        each_second: Called meanwhile.
+
+    Returns:
+        Rate, percentiles in ms, and counts.
+    """
+    script = requests[0].body.with_name("load.lua")
+    script.write_text(SCRIPT)
+    url = "http://{}:{}".format(*server.address)
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
+    command += [f"--timeout={ANSWER_SECONDS}s", "-s", str(script), url, "--", str(1000 * gap)]
+    for request in requests:
+        command += [request.path, request.kind, str(request.body)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            while True:
+                try:
+                    output, _ = process.communicate(timeout=1)
+                    break
+                except subprocess.TimeoutExpired:
+                    each_second()
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        sys.exit(f"wrk ended with {process.returncode}: {output.strip()}")
+    figures: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return figures
+
+
+def describe(figures: dict[str, Any]) -> str:
+    return "{per_second:7,.0f}/s  p50 {p50:7.2f}  p95 {p95:7.2f}  p99 {p99:7.2f} ms".format_map(
+        figures
+    )
+
+
+def expect_read(figures: dict[str, Any], what: str, faults: Faults) -> None:
+    """All answers are readings."""
+    lost = figures["socket_errors"] + figures["timeouts"]
+    faults.expect(set(figures["answers"]) == {"200"} and not lost, f"{what}: {figures}")
+
+
+def measure_speed(
+    servers: dict[str, Server],
+    request: Request,
+    name: str,
+    arguments: argparse.Namespace,
+    faults: Faults,
+) -> dict[str, Any]:
+    """Each number of connections, both servers in turn, several times."""
+    result: dict[str, Any] = {}
+    for connections in CONNECTIONS:
+        rounds: dict[str, list[dict[str, Any]]] = {who: [] for who in servers}
+        for who, server in servers.items():
+            load(server, [request], connections, arguments.seconds / 2)  # to warm up
+        for _, (who, server) in itertools.product(range(arguments.rounds), servers.items()):
+            rounds[who].append(load(server, [request], connections, arguments.seconds))
+            expect_read(rounds[who][-1], f"{who}, {name}", faults)
+        medians = {
+            who: {
+                key: round(statistics.median(figures[key] for figures in each), 2)
+                for key in ("per_second", "p50", "p95", "p99")
+            }
+            for who, each in rounds.items()
+        }
+        times = medians["digits"]["per_second"] / medians["plain"]["per_second"]
+        result[str(connections)] = {**medians, "times_plain": round(times, 2)}
+        for who, figures in medians.items():
+            print(f"{name:<8} {connections:>3}  {who:<7} {describe(figures)}", flush=True)
+        print(f"{name:<8} {connections:>3}  {times:.2f} times the plain one's rate", flush=True)
+    return result
+
+
+def measure_half_load(
+    server: Server, request: Request, name: str, speed: dict[str, Any], faults: Faults
+) -> dict[str, Any]:
+    """Requests at half the best rate that was found."""
+    top = max(each["digits"]["per_second"] for each in speed.values())
+    # The server hangs up on who is silent for five seconds; no pause may last as long.
+    connections = max(1, min(64, round(top)))
+    gap = max(0.0, 2 * connections / top - speed["1"]["digits"]["p50"] / 1000)
+    figures = load(server, [request], connections, HALF_LOAD_SECONDS, gap=gap)
+    expect_read(figures, f"half load, {name}", faults)
+    share = figures["per_second"] / top
+    print(f"{name:<8} at {share:.0%} of its best rate  {describe(figures)}", flush=True)
+    kept = {key: figures[key] for key in ("per_second", "p50", "p95", "p99")}
+    return {"connections": connections, "share_of_top": round(share, 3), **kept}
+
+
+def expect_alive(server: Server, when: str, faults: Faults) -> None:
+    """It says that it runs, and reads a digit."""
+    try:
+        health, _ = server.ask("GET", "/healthz")
+        status, body = server.ask("POST", "/v1/read", encode(".png"), "image/png")
+        is_right = health == status == 200 and json.loads(body)["text"] == "7"
+    except OSError:
+        is_right = False
+    faults.expect(is_right, f"{when}: the server does not answer, or reads wrong")
+
+
+def endure(
+    server: Server, requests: dict[str, Request], minutes: float, faults: Faults
+) -> dict[str, Any]:
+    """Twice what it can do, for minutes; how its memory grows."""
+    mix = [requests["glyph"]] * 16 + [requests["picture"]] * 2 + [requests["cut"]]
+    mix += [requests["narrow"], requests["text"]]
+    top = load(server, mix, 64, WARM_UP_SECONDS)["per_second"]
+    # Half of what comes is read, and waits for all places before it: MAX_REQUESTS / top.
+    gap = (MANY - limits.MAX_REQUESTS) / 2 / top
+    load(server, mix, MANY, WARM_UP_SECONDS, gap=gap)
+    memory: list[float] = []
+    figures = load(
+        server,
+        mix,
+        MANY,
+        60 * minutes,
+        gap=gap,
+        each_second=lambda: memory.append(server.memory()),
+    )
+    part = max(1, min(60, len(memory) // 3))
+    first, last = statistics.median(memory[:part]), statistics.median(memory[-part:])
+    answers = figures["answers"]
+    others = {status: count for status, count in answers.items() if status not in EXPECTED}
+    result = {
+        "minutes": minutes,
+        "connections": MANY,
+        "top_per_second": top,
+        "times_top": round(figures["per_second"] / top, 2),
+        **figures,
+        "memory_mb": {
+            "first_minute": round(first, 1),
+            "last_minute": round(last, 1),
+            "most": round(max(memory), 1),
+        },
+        "memory_growth_percent": round(100 * (last / first - 1), 2),
+    }
+    print(f"endurance: {describe(figures)}, {result['times_top']} times the best rate")
+    print(f"  answers {answers}, socket errors {figures['socket_errors']}", flush=True)
+    print(f"  memory {first:.0f} MB, then {last:.0f} MB ({last / first - 1:+.1%})", flush=True)
+    lost = figures["socket_errors"] + figures["timeouts"] + figures["no_retry_after"]
+    faults.expect(not lost and not others, f"endurance: {figures}")
+    faults.expect("503" in answers, "endurance: none was refused, so there was no overload")
+    expect_alive(server, "after endurance", faults)
+    return result
+
+
+class Malformed(NamedTuple):
+    """What is sent; where it ends too early, the connection is closed for more after it."""
+
+    content: bytes
+    is_whole: bool = True
+
+
+def http_request(
+    path: str = "/v1/read",
+    body: bytes = b"",
+    kind: str = "image/png",
+    *,
+    method: str = "POST",
+    **headers: str,
+) -> bytes:
+    """A request, byte by byte; headers are named with underscores, and replace those given here."""
+    every = {
+        "Host": "localhost",
+        "Connection": "close",
+        "Content_Type": kind,
+        "Content_Length": str(len(body)),
+        **headers,
+    }
+    lines = [f"{method} {path} HTTP/1.1"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in every.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def bad_first_line(chance: random.Random) -> Malformed:
+    lines = [
+        b"GET\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"get / http/1.1\r\n\r\n",
+        b"POST /v1/read HTTP/9.9\r\n\r\n",
+        b"POST  /v1/read  HTTP/1.1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS's hello
+        b"\r\n" * 100,
+        b"GET /" + b"a" * chance.randrange(100_000) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        chance.randbytes(chance.randrange(1, 2000)),
+    ]
+    return Malformed(chance.choice(lines), is_whole=False)
+
+
+def bad_header(chance: random.Random) -> Malformed:
+    lines = [
+        b"X: " + b"a" * chance.randrange(1_000_000),
+        b"\r\n".join(b"X%d: a" % index for index in range(chance.randrange(5000))),
+        b"no colon",
+        b": no name",
+        b"X: \x00\x01\x7f\xff",
+        b"X\x00: a",
+        b"X: a\r\n b",
+        b"Content-Length: -1",
+        b"Content-Length: 1e3",
+        b"Content-Length: " + b"9" * 30,
+        b"Content-Length: 5\r\nContent-Length: 6",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: rot13",
+        b"Connection: upgrade\r\nUpgrade: websocket",
+        b"Expect: 100-continue\r\nContent-Length: 5",
+        b"Content-Type: " + chance.randbytes(20).hex().encode() * 100,
+        b"Content-Type: multipart/form-data; boundary=\xff\xfe",
+    ]
+    start = chance.choice([b"POST /v1/read", b"POST /v1/glyphs", b"GET /healthz"])
+    content = start + b" HTTP/1.1\r\nHost: localhost\r\n" + chance.choice(lines) + b"\r\n\r\n"
+    return Malformed(content, is_whole=False)
+
+
+def wrong_length(chance: random.Random) -> Malformed:
+    body = encode(".png")
+    told = chance.choice([0, 1, 100, len(body) - 1, len(body) + 1, 10 * len(body), 19_999_999])
+    content = http_request(body=body, Content_Length=str(told), Connection="keep-alive")
+    return Malformed(content, is_whole=told <= len(body))
+
+
+def cut_off(chance: random.Random) -> Malformed:
+    content = http_request(body=encode(".png"))
+    return Malformed(content[: chance.randrange(1, len(content))], is_whole=False)
+
+
+def bad_chunks(chance: random.Random) -> Malformed:
+    start = http_request().replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    chunks = [
+        b"zz\r\nabc\r\n",
+        b"-5\r\nabcde\r\n0\r\n\r\n",
+        b"5\r\nabc\r\n0\r\n\r\n",
+        b"5\r\nabcdefgh\r\n0\r\n\r\n",
+        b"f" * 17 + b"\r\nabc",
+        b"5;" + b"a" * 10_000 + b"\r\nabcde\r\n0\r\n\r\n",
+        b"5\r\nabcde\r\n0\r\nX: " + b"a" * 10_000 + b"\r\n\r\n",
+        chance.randbytes(100),
+    ]
+    return Malformed(start + chance.choice(chunks), is_whole=False)
+
+
+def bad_picture(chance: random.Random) -> Malformed:
+    content = bytearray(encode(chance.choice([".png", ".jpg", ".webp", ".bmp", ".tiff"])))
+    way = chance.randrange(5)
+    if way == 0:
+        content = content[: chance.randrange(len(content))]
+    elif way == 1:
+        for _ in range(chance.choice([1, 10, 100])):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+    elif way == 2:
+        content = bytearray(chance.randbytes(chance.randrange(5000)))
+    elif way == 3:
+        content[: chance.randrange(1, 100)] = encode(".png")[: chance.randrange(100)]
+    else:
+        content = bytearray(png_that_claims(chance.choice([0, 1, 20_000, 2**31 - 1])))
+    kind = chance.choice(["image/png", "image/jpeg", "text/html", "application/octet-stream", ""])
+    return Malformed(http_request(body=bytes(content), kind=kind))
+
+
+def png_that_claims(side: int) -> bytes:
+    """A PNG of little content that says it is of this size, with the checksum for it."""
+    header = b"IHDR" + struct.pack(">II", side, side) + b"\x08\x00\x00\x00\x00"
+    content = encode(".png")
+    return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
+
+
+def bad_json(chance: random.Random) -> Malformed:
+    rows = glyph()
+    values = ["NaN", "Infinity", "-1", "256", "1e999", "1.5", '"0"', "null", "true", "9" * 5000]
+    pixel = json.dumps({"glyphs": [rows]}).replace("0", chance.choice(values), 1)
+    deep = chance.choice([100, 10_000, 1_000_000])
+    bodies = [
+        pixel,
+        json.dumps({"glyphs": rows}),
+        json.dumps({"glyphs": [rows[:27]]}),
+        json.dumps({"glyphs": [[row[:27] for row in rows]]}),
+        json.dumps({"glyphs": [[*rows, rows[0]]]}),
+        json.dumps({"glyphs": [[]]}),
+        json.dumps({"glyphs": []}),
+        json.dumps({"glyphs": [[[0] * 28] * 28] * (limits.MAX_GLYPHS + 1)}),
+        json.dumps({"glyphs": {"0": rows}}),
+        json.dumps({"glyphs": [rows], "more": 1}),
+        json.dumps([rows]),
+        "[" * deep,
+        '{"glyphs":' * deep,
+        '{"glyphs": ' + "[" * deep + "]" * deep + "}",
+        '{"glyphs": [[[0, 0',
+        '"\ud800"',
+        "\x00",
+        "",
+        "null",
+    ]
+    body = chance.choice(bodies).encode("utf-8", "surrogatepass")
+    if chance.random() < 0.1:
+        body = body.decode("utf-8", "replace").encode("utf-16")
+    path = chance.choice(["/v1/glyphs", "/v1/layers"])
+    kind = chance.choice(["application/json"] * 8 + ["application/octet-stream", "text/plain"])
+    return Malformed(http_request(path, body, kind))
+
+
+def bad_form(chance: random.Random) -> Malformed:
+    part = b'--b\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n'
+    file = part % (b"picture", b'; filename="a.png"', encode(".png"))
+    bodies = [
+        b"",
+        b"--b--\r\n",
+        file,  # no end
+        file[: chance.randrange(len(file))],
+        part % (b"picture", b"", b"7") + b"--b--\r\n",
+        part % (b"other", b'; filename="a.png"', b"7") + b"--b--\r\n",
+        part % (b"picture", b'; filename="../../a\x00.png"', b"7") + b"--b--\r\n",
+        file + file + b"--b--\r\n",
+        (part % (b"x", b"", b"7")) * 1000 + b"--b--\r\n",
+        b"--b\r\n\r\n\r\n--b--\r\n",
+        b"--b\r\n" + b"X: " + b"a" * 100_000 + b"\r\n\r\n--b--\r\n",
+        chance.randbytes(1000),
+    ]
+    kinds = ["; boundary=b"] * 6 + ["", "; boundary=", "; boundary=c", "; boundary=" + "b" * 1000]
+    kind = "multipart/form-data" + chance.choice(kinds)
+    return Malformed(http_request(body=chance.choice(bodies), kind=kind))
+
+
+def too_large(chance: random.Random) -> Malformed:
+    path = chance.choice(["/v1/read", "/v1/glyphs", "/v1/layers"])
+    size = limits.MAX_BODY_BYTES + 1
+    if chance.random() < 0.05:
+        return Malformed(http_request(path, bytes(size)))
+    if chance.random() < 0.05:
+        start = http_request(path).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        return Malformed(start + (b"100000\r\n" + bytes(1 << 20) + b"\r\n") * 20 + b"0\r\n\r\n")
+    told = chance.choice([size, 10 * size, 2**63, 10**25])
+    return Malformed(http_request(path, bytes(1000), Content_Length=str(told)), is_whole=False)
+
+
+def wrong_method(chance: random.Random) -> Malformed:
+    methods = ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "CONNECT", "BREW", "%"]
+    paths = ["/v1/read", "/v1/glyphs", "/v1/layers", "/metrics", "/healthz", "/", "*", "a:1"]
+    content = http_request(chance.choice(paths), method=chance.choice(methods))
+    return Malformed(content, is_whole=False)
+
+
+def bad_path(chance: random.Random) -> Malformed:
+    pieces = [
+        "..",
+        "%2e%2e",
+        "%00",
+        "\x00",
+        "etc",
+        "passwd",
+        "%ff",
+        "\xff",
+        "\\",
+        "//",
+        "?a=%",
+        "#",
+    ]
+    pieces += [" ", "a" * 300, "C:", "app.py", "~", "%2f", "v1", "read", "static", "page", ";"]
+    path = "/" + "/".join(chance.choices(pieces, k=chance.randrange(1, 8)))
+    method = chance.choice(["GET", "HEAD", "POST"])
+    return Malformed(http_request(path, method=method), is_whole=False)
+
+
+def stranger(chance: random.Random) -> Malformed:
+    body = encode(".png")
+    hosts = ["example.org", "localhost.example.org", "", "[::1", "127.0.0.1@example.org", "\xff"]
+    origins = ["https://example.org", "null", "", "http://localhost:1", "file://", "[", "\xff"]
+    path = chance.choice(["/v1/read", "/healthz", "/metrics", "/"])
+    if chance.random() < 0.5:
+        return Malformed(http_request(path, body, Host=chance.choice(hosts)))
+    return Malformed(http_request(path, body, Origin=chance.choice(origins)))
+
+
+MAKERS: tuple[Callable[[random.Random], Malformed], ...] = (
+    bad_first_line,
+    bad_header,
+    wrong_length,
+    cut_off,
+    bad_chunks,
+    bad_picture,
+    bad_json,
+    bad_form,
+    too_large,
+    wrong_method,
+    bad_path,
+    stranger,
+)
+
+
+def send(address: tuple[str, int], request: Malformed) -> str:
+    """Send bytes, and give the answer's status or what came in place of one."""
+    try:
+        connection = socket.create_connection(address, timeout=ANSWER_SECONDS)
+    except OSError:
+        return "unreachable"
+    with connection:
+        try:
+            connection.sendall(request.content)
+            if not request.is_whole:
+                connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it had enough, and may have said why
+        try:
+            line = connection.recv(20)
+        except TimeoutError:
+            return "silent"
+        except OSError:
+            return "closed"
+    found = re.match(rb"HTTP/1\.1 (\d{3})", line)
+    return found[1].decode() if found else "closed"
+
+
+def send_malformed(server: Server, count: int, faults: Faults) -> dict[str, Any]:
+    """Many malformed requests, eight at a time; what they were answered with."""
+    result: dict[str, Counter[str]] = {maker.__name__: Counter() for maker in MAKERS}
+
+    def send_one(index: int) -> None:
+        chance = random.Random(index)
+        maker = chance.choice(MAKERS)
+        request = maker(chance)
+        status = send(server.address, request)
+        result[maker.__name__][status] += 1
+        # Of the 5xx, only being too busy is the server's to say.
+        is_bad = status in ("silent", "unreachable") or (status[0] == "5" and status != "503")
+        faults.expect(not is_bad, f"{maker.__name__} {index}: {status} to {request.content[:80]!r}")
+
+    with ThreadPoolExecutor(8) as threads:
+        for _ in threads.map(send_one, range(count)):
+            pass
+    for name, statuses in result.items():
+        print(f"{name:<15} {dict(sorted(statuses.items()))}", flush=True)
+    total = sum(result.values(), Counter[str]())
+    print(f"malformed: {dict(sorted(total.items()))}", flush=True)
+    expect_alive(server, "after malformed requests", faults)
+    return {"all": dict(sorted(total.items())), **{name: dict(c) for name, c in result.items()}}
+
+
+def end(server: Server, faults: Faults) -> dict[str, Any]:
+    """Tell the server to end while it reads; what it still answers, and how it exits."""
+    slow = encode(".png", 4000)
+    with ThreadPoolExecutor(NUM_AT_END) as threads:
+        asked = [
+            threads.submit(server.ask, "POST", "/v1/read", slow, "image/png")
+            for _ in range(NUM_AT_END)
+        ]
+        wait_for_running(server, NUM_AT_END)
+        server.process.send_signal(signal.SIGTERM)
+        started_to_end = time.perf_counter()
+        exit_status = server.process.wait(ANSWER_SECONDS)
+        seconds = time.perf_counter() - started_to_end
+        statuses = Counter(outcome(each.result) for each in asked)
+    said = server.log.read_text().splitlines()[1:]  # after its address
+    print(f"SIGTERM: {dict(statuses)}, exit status {exit_status} after {seconds:.1f} s", flush=True)
+    faults.expect(statuses == {"200": NUM_AT_END}, f"at the end: {dict(statuses)}")
+    faults.expect(exit_status == 0, f"exit status {exit_status}")
+    faults.expect(not said, f"the server said {len(said)} lines, the last: {said[-1:]}")
+    return {"answers": dict(statuses), "exit_status": exit_status, "seconds": round(seconds, 2)}
+
+
+def outcome(result: Callable[[], tuple[int, bytes]]) -> str:
+    try:
+        return str(result()[0])
+    except (OSError, http.client.HTTPException) as error:
+        return type(error).__name__
+
+
+def wait_for_running(server: Server, count: int) -> None:
+    """Until so many requests are being answered, besides the one that asks."""
+    limit = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < limit:
+        _, counts = server.ask("GET", "/metrics")
+        found = re.search(rb"^digits_requests_running (\S+)", counts, re.MULTILINE)
+        if found and float(found[1]) > count:
+            return
+    sys.exit(f"{count} requests did not come to run at once.")
+
+
+def measure(arguments: argparse.Namespace, folder: Path, faults: Faults) -> dict[str, Any]:
+    """Everything, with two servers of its own."""
+    binaries = Path(sys.executable).parent
+    digits = [str(binaries / "digits"), "serve", "--port", "0"]
+    plain = [sys.executable, "-m", "uvicorn", "--app-dir", str(FOLDER), "plain_server:app"]
+    plain += ["--port", "0", "--no-access-log"]
+    requests = write_requests(folder)
+    with started(digits, folder / "digits.log") as server:
+        with started(plain, folder / "plain.log") as other:
+            servers = {"digits": server, "plain": other}
+            speed = {
+                name: measure_speed(servers, requests[name], name, arguments, faults)
+                for name in ("glyph", "picture")
+            }
+        half_load = {
+            name: measure_half_load(server, requests[name], name, each, faults)
+            for name, each in speed.items()
+        }
+        return {
+            "speed": speed,
+            "half_load": half_load,
+            "endurance": endure(server, requests, arguments.minutes, faults),
+            "malformed": send_malformed(server, arguments.malformed, faults),
+            "end": end(server, faults),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--minutes", type=float, default=10, help="of endurance")
+    parser.add_argument("--seconds", type=float, default=6, help="of each round for speed")
+    parser.add_argument("--rounds", type=int, default=5, help="for each figure of speed")
+    parser.add_argument("--malformed", type=int, default=NUM_MALFORMED, help="requests")
+    arguments = parser.parse_args()
+    if not shutil.which("wrk"):
+        sys.exit("wrk is missing; on Debian and Ubuntu: apt-get install wrk")
+    if not Path("/proc/self/status").exists():
+        sys.exit(f"Needs Linux's /proc to see how memory grows; found {os.name}.")
+    faults = Faults()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            result = measure(arguments, Path(folder), faults)
+    except KeyboardInterrupt:
+        sys.exit("Ended before it was done; nothing is written.")
+    servers = {name: version(name) for name in ("fastapi", "uvicorn", "onnxruntime")}
+    result |= {
+        "faults": faults,
+        "machine": describe_machine(),
+        "versions": describe_versions() | servers,
+        "commit": find_commit(),
+    }
+    write_atomic(RESULT, (json.dumps(result, indent=2) + "\n").encode())
+    print(f"→ {RESULT}")
+    if faults:
+        sys.exit(f"{len(faults)} faults; the first: {faults[0]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+// The answer: the text, a box around each digit, and a card for each. Changed in place: no flicker.
+
+import { bytes } from "./bytes.js";
+
+const LONG = 7; // a text of more characters is set smaller
+
+export class Answer {
+  #text;
+  #list;
+  #boxes;
+
+  constructor(text, list, boxes, onChoose) {
+    this.#text = text;
+    this.#list = list;
+    this.#boxes = boxes;
+    list.addEventListener("click", (event) => {
+      const button = event.target.closest(".digit");
+      if (button) onChoose([...list.children].indexOf(button.parentElement));
+    });
+  }
+
+  // `place` takes a box, in pixels of the picture, to pixels of the page.
+  show(reading, place) {
+    const { text, digits } = reading;
+    this.#say(text || "No digit found", !text);
+    resize(this.#list, digits.length, newCard);
+    resize(this.#boxes, digits.length, newBox);
+    digits.forEach((digit, index) => {
+      fillCard(this.#list.children[index].firstElementChild, digit);
+      fillBox(this.#boxes.children[index], digit, place(digit.box));
+    });
+  }
+
+  clear(words = "") {
+    this.#say(words, true);
+    resize(this.#list, 0);
+    resize(this.#boxes, 0);
+  }
+
+  choose(index) {
+    [...this.#list.children].forEach((item, i) => {
+      item.firstElementChild.setAttribute("aria-pressed", String(i === index));
+    });
+    const boxes = [...this.#boxes.children];
+    boxes.forEach((box, i) => box.classList.toggle("chosen", i === index && boxes.length > 1));
+  }
+
+  #say(text, isWords) {
+    if (this.#text.textContent !== text) this.#text.textContent = text;
+    this.#text.classList.toggle("words", isWords);
+    this.#text.classList.toggle("long", !isWords && text.length > LONG);
+  }
+}
+
+function resize(parent, count, make) {
+  while (parent.children.length > count) parent.lastElementChild.remove();
+  while (parent.children.length < count) parent.append(make());
+}
+
+function element(name, className, ...children) {
+  const made = document.createElement(name);
+  made.className = className;
+  made.append(...children);
+  return made;
+}
+
+function newCard() {
+  const glyph = element("canvas", "");
+  glyph.width = glyph.height = 28;
+  glyph.ariaHidden = "true";
+  const bars = element("span", "bars", ...Array.from({ length: 10 }, (_, label) => element("i", "", String(label))));
+  bars.ariaHidden = "true";
+  const button = element("button", "digit", glyph, element("span", "head", element("b", ""), element("span", "")), bars);
+  button.type = "button";
+  return element("li", "", button);
+}
+
+function fillCard(card, digit) {
+  const [glyph, head, bars] = card.children;
+  const refused = digit.reason !== null;
+  const label = refused ? "?" : String(digit.label);
+  const words = refused ? digit.reason : percent(digit.confidence);
+  if (head.children[0].textContent !== label) head.children[0].textContent = label;
+  if (head.children[1].textContent !== words) head.children[1].textContent = words;
+  card.classList.toggle("refused", refused);
+  card.ariaLabel = refused
+    ? `Refused: ${words}. Best guess ${digit.label}, ${percent(digit.confidence)}`
+    : `${label}, ${words} sure. Next ${digit.alternatives.map((other) => `${other.label}, ${percent(other.confidence)}`).join("; ")}`;
+  digit.probabilities.forEach((probability, i) => {
+    bars.children[i].style.setProperty("--p", probability);
+    bars.children[i].classList.toggle("best", i === digit.label);
+  });
+  drawGlyph(glyph, digit.glyph);
+}
+
+function drawGlyph(canvas, encoded) {
+  if (canvas.shown === encoded) return;
+  canvas.shown = encoded;
+  const image = new ImageData(28, 28);
+  bytes(encoded).forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+function newBox() {
+  return element("div", "box", element("b", ""));
+}
+
+function fillBox(box, digit, [left, top, width, height]) {
+  const refused = digit.reason !== null;
+  box.classList.toggle("refused", refused);
+  box.classList.toggle("high", top < 28); // then the label has no room above
+  box.firstElementChild.textContent = refused ? "?" : digit.label;
+  box.style.width = `${width}px`;
+  box.style.height = `${height}px`;
+  box.style.transform = `translate(${left}px, ${top}px)`;
+}
+
+export function percent(probability) {
+  const value = 100 * probability;
+  return `${value > 99.9 && value < 100 ? value.toFixed(2) : value.toFixed(value < 10 || value > 99 ? 1 : 0)} %`;
+}
