@@ -7,7 +7,9 @@ results/serving.json, and exits with 1 if something went wrong that must not.
 
 - Speed: one drawn digit, as a glyph and as a picture, asked for by one, 8 and 64 connections that
   never pause; this server and the plain one (plain_server.py) in turn, medians of several rounds.
-  The two don't do the same: this one looks at a glyph several times, says why it refuses one, and
+  The plain one runs twice: as it comes, and with one thread for each of torch's operations, which
+  is quicker where many requests, and who asks, share the cores.
+  They don't do the same: this server looks at a glyph several times, says why it refuses one, and
   finds the digits on a picture; the plain one takes the whole picture for one digit.
 - Half load: up to 64 connections that pause as people do, by chance and apart from each other, so
   that requests come at half the best rate. wrk does this too; hey and autocannon keep a rate, but
@@ -40,7 +42,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -62,6 +64,9 @@ MANY = 4 * limits.MAX_REQUESTS
 START_SECONDS = 60
 WARM_UP_SECONDS = 20
 HALF_LOAD_SECONDS = 30
+SILENCE_SECONDS = 0.3
+"""Of a server that may be waiting for the rest of a request."""
+
 ANSWER_SECONDS = 30
 NUM_MALFORMED = 10_000
 NUM_AT_END = 16
@@ -198,10 +203,12 @@ def write_requests(folder: Path) -> dict[str, Request]:
 
 
 @contextmanager
-def started(command: list[str], log: Path) -> Iterator[Server]:
+def started(command: list[str], log: Path, **environment: str) -> Iterator[Server]:
     """A server, from when it says its address on; ended afterwards, whatever happens."""
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        )
     try:
         yield Server(process, wait_for_address(process, log), log)
     finally:
@@ -288,11 +295,11 @@ def measure_speed(
     arguments: argparse.Namespace,
     faults: Faults,
 ) -> dict[str, Any]:
-    """Each number of connections, both servers in turn, several times."""
+    """Each number of connections, all servers in turn, several times."""
     result: dict[str, Any] = {}
     for connections in CONNECTIONS:
         rounds: dict[str, list[dict[str, Any]]] = {who: [] for who in servers}
-        for who, server in servers.items():
+        for server in servers.values():
             load(server, [request], connections, arguments.seconds / 2)  # to warm up
         for _, (who, server) in itertools.product(range(arguments.rounds), servers.items()):
             rounds[who].append(load(server, [request], connections, arguments.seconds))
@@ -304,11 +311,16 @@ def measure_speed(
             }
             for who, each in rounds.items()
         }
-        times = medians["digits"]["per_second"] / medians["plain"]["per_second"]
-        result[str(connections)] = {**medians, "times_plain": round(times, 2)}
+        rate = medians["digits"]["per_second"]
+        times = {
+            who: round(rate / figures["per_second"], 2)
+            for who, figures in medians.items()
+            if who != "digits"
+        }
+        result[str(connections)] = {**medians, "times": times}
         for who, figures in medians.items():
-            print(f"{name:<8} {connections:>3}  {who:<7} {describe(figures)}", flush=True)
-        print(f"{name:<8} {connections:>3}  {times:.2f} times the plain one's rate", flush=True)
+            print(f"{name:<8} {connections:>3}  {who:<17} {describe(figures)}", flush=True)
+        print(f"{name:<8} {connections:>3}  times their rate: {times}", flush=True)
     return result
 
 
@@ -367,7 +379,8 @@ def endure(
         "connections": MANY,
         "top_per_second": top,
         "times_top": round(figures["per_second"] / top, 2),
-        **figures,
+        "read_per_second": round(answers.get("200", 0) / (60 * minutes), 1),
+        **{key: value for key, value in figures.items() if key[0] != "p"},
         "memory_mb": {
             "first_minute": round(first, 1),
             "last_minute": round(last, 1),
@@ -375,7 +388,7 @@ def endure(
         },
         "memory_growth_percent": round(100 * (last / first - 1), 2),
     }
-    print(f"endurance: {describe(figures)}, {result['times_top']} times the best rate")
+    print(f"endurance: {figures['per_second']:,.0f}/s, {result['times_top']} times the best rate")
     print(f"  answers {answers}, socket errors {figures['socket_errors']}", flush=True)
     print(f"  memory {first:.0f} MB, then {last:.0f} MB ({last / first - 1:+.1%})", flush=True)
     lost = figures["socket_errors"] + figures["timeouts"] + figures["no_retry_after"]
@@ -386,7 +399,7 @@ def endure(
 
 
 class Malformed(NamedTuple):
-    """What is sent; where it ends too early, the connection is closed for more after it."""
+    """What is sent. If it is not whole, the server may rightly wait for more."""
 
     content: bytes
     is_whole: bool = True
@@ -577,8 +590,7 @@ def too_large(chance: random.Random) -> Malformed:
 def wrong_method(chance: random.Random) -> Malformed:
     methods = ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "CONNECT", "BREW", "%"]
     paths = ["/v1/read", "/v1/glyphs", "/v1/layers", "/metrics", "/healthz", "/", "*", "a:1"]
-    content = http_request(chance.choice(paths), method=chance.choice(methods))
-    return Malformed(content, is_whole=False)
+    return Malformed(http_request(chance.choice(paths), method=chance.choice(methods)))
 
 
 def bad_path(chance: random.Random) -> Malformed:
@@ -598,8 +610,7 @@ def bad_path(chance: random.Random) -> Malformed:
     ]
     pieces += [" ", "a" * 300, "C:", "app.py", "~", "%2f", "v1", "read", "static", "page", ";"]
     path = "/" + "/".join(chance.choices(pieces, k=chance.randrange(1, 8)))
-    method = chance.choice(["GET", "HEAD", "POST"])
-    return Malformed(http_request(path, method=method), is_whole=False)
+    return Malformed(http_request(path, method=chance.choice(["GET", "HEAD", "POST"])))
 
 
 def stranger(chance: random.Random) -> Malformed:
@@ -635,14 +646,10 @@ def send(address: tuple[str, int], request: Malformed) -> str:
     except OSError:
         return "unreachable"
     with connection:
-        try:
+        with suppress(OSError):  # it had enough before the end, and may have said why
             connection.sendall(request.content)
-            if not request.is_whole:
-                connection.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # it had enough, and may have said why
         try:
-            line = connection.recv(20)
+            line = receive(connection, hang_up=not request.is_whole)
         except TimeoutError:
             return "silent"
         except OSError:
@@ -651,23 +658,34 @@ def send(address: tuple[str, int], request: Malformed) -> str:
     return found[1].decode() if found else "closed"
 
 
+def receive(connection: socket.socket, *, hang_up: bool) -> bytes:
+    """The start of an answer; where none comes for a while, also after nothing more can come."""
+    if hang_up:
+        connection.settimeout(SILENCE_SECONDS)
+        try:
+            return connection.recv(20)
+        except TimeoutError:
+            connection.settimeout(ANSWER_SECONDS)
+            connection.shutdown(socket.SHUT_WR)
+    return connection.recv(20)
+
+
 def send_malformed(server: Server, count: int, faults: Faults) -> dict[str, Any]:
     """Many malformed requests, eight at a time; what they were answered with."""
     result: dict[str, Counter[str]] = {maker.__name__: Counter() for maker in MAKERS}
 
-    def send_one(index: int) -> None:
+    def send_one(index: int) -> tuple[str, str, bytes]:
         chance = random.Random(index)
         maker = chance.choice(MAKERS)
         request = maker(chance)
-        status = send(server.address, request)
-        result[maker.__name__][status] += 1
-        # Of the 5xx, only being too busy is the server's to say.
-        is_bad = status in ("silent", "unreachable") or (status[0] == "5" and status != "503")
-        faults.expect(not is_bad, f"{maker.__name__} {index}: {status} to {request.content[:80]!r}")
+        return maker.__name__, send(server.address, request), request.content[:80]
 
     with ThreadPoolExecutor(8) as threads:
-        for _ in threads.map(send_one, range(count)):
-            pass
+        for name, status, start in threads.map(send_one, range(count)):
+            result[name][status] += 1
+            # Of the 5xx, only being too busy is the server's to say.
+            is_bad = status in ("silent", "unreachable") or (status[0] == "5" and status != "503")
+            faults.expect(not is_bad, f"{name}: {status} to {start!r}")
     for name, statuses in result.items():
         print(f"{name:<15} {dict(sorted(statuses.items()))}", flush=True)
     total = sum(result.values(), Counter[str]())
@@ -678,7 +696,7 @@ def send_malformed(server: Server, count: int, faults: Faults) -> dict[str, Any]
 
 def end(server: Server, faults: Faults) -> dict[str, Any]:
     """Tell the server to end while it reads; what it still answers, and how it exits."""
-    slow = encode(".png", 4000)
+    slow = encode(".png", 1500)
     with ThreadPoolExecutor(NUM_AT_END) as threads:
         asked = [
             threads.submit(server.ask, "POST", "/v1/read", slow, "image/png")
@@ -717,15 +735,18 @@ def wait_for_running(server: Server, count: int) -> None:
 
 
 def measure(arguments: argparse.Namespace, folder: Path, faults: Faults) -> dict[str, Any]:
-    """Everything, with two servers of its own."""
+    """Everything, with servers of its own."""
     binaries = Path(sys.executable).parent
     digits = [str(binaries / "digits"), "serve", "--port", "0"]
     plain = [sys.executable, "-m", "uvicorn", "--app-dir", str(FOLDER), "plain_server:app"]
     plain += ["--port", "0", "--no-access-log"]
     requests = write_requests(folder)
     with started(digits, folder / "digits.log") as server:
-        with started(plain, folder / "plain.log") as other:
-            servers = {"digits": server, "plain": other}
+        with (
+            started(plain, folder / "plain.log") as as_it_comes,
+            started(plain, folder / "one.log", OMP_NUM_THREADS="1") as one_thread,
+        ):
+            servers = {"digits": server, "plain": as_it_comes, "plain, one thread": one_thread}
             speed = {
                 name: measure_speed(servers, requests[name], name, arguments, faults)
                 for name in ("glyph", "picture")

@@ -17,6 +17,9 @@ for variable in ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "GITH
     os.environ.pop(variable, None)
 os.environ["COLUMNS"] = "120"
 
+# Tests that load the runtime by themselves do not have it told to whom.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 # A shell that runs the tests in the background has Ctrl-C ignored, by all that they start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -89,7 +89,7 @@ _KNOTS = {
     8: (
         # From an S; two rings; from its top to the right; left open; narrow; from its middle.
         "50,10 30,0 10,9 8,28 28,45 50,62 54,84 32,100 8,88 6,68 26,50 48,32 55,16 48,8",
-        "32,1 22,2 10,12 12,34 28,45 46,32 46,11 32,1 24,1 / 32,45 18,47 4,68 12,95 40,98 54,76 42,50 24,46",
+        "30,0 14,6 11,32 28,45 46,32 46,11 26,1 / 30,45 18,47 4,68 12,95 40,98 54,76 42,50 25,46",
         "26,1 46,8 48,26 26,46 6,66 6,88 28,100 52,88 50,66 28,46 8,28 10,9 28,0",
         "44,5 28,1 12,10 13,28 34,46 54,66 50,90 28,100 6,88 10,66 32,46 54,26 62,5",
         "38,10 24,0 8,10 8,28 22,46 38,66 38,88 22,100 6,88 6,68 22,48 36,30 38,8",
@@ -183,7 +183,7 @@ def written(
         top: The same.
         height: How high it is, before it wobbles.
         slant: How far to the right the top is of the foot, in heights.
-        wobble: How far the pen strays, in heights: mostly less than this.
+        wobble: How far the pen strays, in heights: at most this to each side.
         seed: Of the wobble.
     """
     rng = np.random.default_rng(seed)
@@ -197,10 +197,10 @@ def written(
 
 
 def _waves(n: int, rng: np.random.Generator) -> Float[np.ndarray, "n 2"]:
-    """Slow waves in both directions, of about one unit together."""
+    """Slow waves in both directions, from -1 to 1."""
     turns, phases = rng.uniform(0.3, 2, (3, 2)), rng.uniform(0, 2 * np.pi, (3, 2))
     at = 2 * np.pi * np.linspace(0, 1, n)[:, None, None]
-    return np.asarray(np.sin(turns * at + phases).sum(axis=1) / 3**0.5)
+    return np.asarray(np.sin(turns * at + phases).mean(axis=1))
 
 
 def number(
@@ -213,7 +213,7 @@ def number(
     gap: float = 0.25,
     seed: int = 0,
 ) -> list[Stroke]:
-    """Strokes of digits side by side, with gaps in heights, each in the hand after the last's.
+    """Strokes of digits side by side, with gaps in heights, each in the hand after the last one's.
 
     No two are of quite the same size, slant and line.
     """
@@ -228,7 +228,7 @@ def number(
             top=top + (height - size) * rng.uniform(),
             height=size,
             slant=rng.uniform(-0.05, 0.15),
-            wobble=0.01,
+            wobble=0.017,
             seed=int(rng.integers(2**32)),
         )
         left = max(x for stroke in strokes for x, _ in stroke) + gap * height
@@ -236,7 +236,10 @@ def number(
 
 
 def scribble(*, left: float, top: float, width: float, height: float, seed: int) -> list[Stroke]:
-    """A stroke to and fro over all of a box, with no meaning."""
+    """A stroke that goes round and round in a box, as wide and high as that, and means nothing."""
     rng = np.random.default_rng(seed)
-    knots = rng.uniform((left, top), (left + width, top + height), (60, 2))
-    return [_as_stroke(_stepped(_bent(knots), 400).clip((left, top), (left + width, top + height)))]
+    angles = 2 * np.arange(24) + rng.uniform(-0.7, 0.7, 24)
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    curve = _stepped(_bent(around * rng.uniform(0.2, 1, (24, 1))), 240)
+    curve = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
+    return [_as_stroke(curve * (width, height) + (left, top))]

@@ -1,15 +1,20 @@
 """A trained network in ONNX: what it says, and what it does inside. No torch."""
 
+import os
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from jaxtyping import Float, UInt8
 
 from digits.errors import DigitsError, InvalidInput
+
+# From 1.31 on, the runtime writes into the home folder and tells its makers of each process, unless
+# told not to before it is loaded. So this is the one module that loads it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 MAX_BATCH = 1024
 """Glyphs given to the network at a time."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from jaxtyping import UInt8
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from digits.errors import InvalidInput
@@ -26,6 +29,8 @@ from digits.server.telemetry import Counting, Telemetry
 DESCRIPTION = """Reads handwritten digits on pictures. What can't be read is refused, and told why.
 Errors are problem details (RFC 9457)."""
 
+PAGE = Path(__file__).parent / "page"
+
 PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 
 POSSIBLE = (
@@ -33,7 +38,6 @@ POSSIBLE = (
     HTTPStatus.FORBIDDEN,
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.MISDIRECTED_REQUEST,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -71,7 +75,8 @@ def create_app(
     problems.add_handlers(app)
     _add_reading(app, desk)
     _add_state(app, desk, reader, telemetry)
-    app.mount("/", StaticFiles(packages=[("digits.server", "page")], html=True))
+    _add_page(app)
+    app.add_middleware(problems.Failures)
     app.add_middleware(Guard, origins=origins, loopback_only=loopback_only)
     if origins:
         app.add_middleware(
@@ -82,6 +87,14 @@ def create_app(
         )
     app.add_middleware(Counting, telemetry=telemetry)
     return app
+
+
+def _add_page(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    app.mount("/page", StaticFiles(directory=PAGE))
 
 
 def _add_reading(app: FastAPI, desk: Desk) -> None:
@@ -123,7 +136,7 @@ def _add_reading(app: FastAPI, desk: Desk) -> None:
         "/v1/glyphs",
         summary="Read a batch of digits of 28×28 pixels.",
         response_model=schemas.GlyphReadings,
-        responses=problems.describe(*POSSIBLE),
+        responses=problems.describe(*POSSIBLE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         openapi_extra=_glyphs_body(limits.MAX_GLYPHS),
     )
     async def glyphs(request: Request) -> Response:
@@ -136,7 +149,7 @@ def _add_reading(app: FastAPI, desk: Desk) -> None:
         "/v1/layers",
         summary="What each layer of the network makes of a glyph.",
         response_model=schemas.LayerReadings,
-        responses=problems.describe(*POSSIBLE),
+        responses=problems.describe(*POSSIBLE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         openapi_extra=_glyphs_body(1),
     )
     async def layers(request: Request) -> Response:
@@ -230,6 +243,8 @@ async def _receive(request: Request, hold: Callable[[int], None]) -> bytes:
                     raise _too_large()
                 hold(len(chunk))
                 chunks.append(chunk)
+    except ClientDisconnect as error:  # nobody hears it, but it is no failure of ours
+        raise Refusal(HTTPStatus.BAD_REQUEST, "The request was cut off.") from error
     except TimeoutError as error:
         detail = f"Expected the whole request within {limits.UPLOAD_SECONDS:g} seconds."
         raise Refusal(HTTPStatus.REQUEST_TIMEOUT, detail) from error
@@ -258,10 +273,13 @@ async def _file_of_form(request: Request, content: bytes) -> bytes:
     except (MultiPartException, ValueError, KeyError) as error:
         detail = f"{expected}; found none."
         raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
-    picture = form.get("picture")
-    if not isinstance(picture, UploadFile):
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, f"{expected}; found none.")
-    return await picture.read()
+    try:
+        picture = form.get("picture")
+        if not isinstance(picture, UploadFile):
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, f"{expected}; found none.")
+        return await picture.read()
+    finally:
+        await form.close()
 
 
 async def _receive_glyphs(

@@ -58,7 +58,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                # Files of the page may be kept, if it is asked each time whether they are the same.
+                headers["Cache-Control"] = "no-cache" if "ETag" in headers else "no-store"
             await send(message)
 
         refusal = self._refusal(Headers(scope=scope))

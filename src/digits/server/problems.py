@@ -4,6 +4,7 @@ Source: RFC 9457, Problem Details for HTTP APIs.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,8 +13,11 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digits.server.limits import RETRY_SECONDS
+
+LOG = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -45,24 +49,38 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 def describe(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: the answers of a route that are problems."""
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        int(status): {
-            "description": status.phrase,
-            "model": Problem,
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status in statuses
-    }
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Have all errors told as problems."""
+    """Have refusals told as problems."""
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
         return problem(error.status_code, error.detail, error.headers)
 
-    @app.exception_handler(Exception)
-    async def failed(request: Request, error: Exception) -> Response:
-        return problem(500, "Something went wrong here; the server's log has more.")
+
+class Failures:
+    """Middleware that tells what went wrong here as a problem, and the rest to the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; the connection lives on if that fails."""
+        is_answered = False
+
+        async def note(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, note)
+        except Exception:
+            LOG.exception("A request failed")
+            if is_answered or scope["type"] != "http":
+                raise
+            answer = problem(500, "Something went wrong here; the server's log has more.")
+            await answer(scope, receive, send)

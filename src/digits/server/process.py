@@ -6,6 +6,7 @@ import socket
 import webbrowser
 
 import uvicorn
+from fastapi import FastAPI
 
 from digits.errors import DigitsError
 from digits.reader import Reader
@@ -38,19 +39,23 @@ def serve(
     with _listen(host, port) as listening:
         url = _url(host, listening.getsockname()[1])
         print(f"Draw and read at {url}  (Ctrl-C ends it)", flush=True)
-        config = uvicorn.Config(
-            app,
-            log_level="error",  # no addresses, no pictures, nothing of malformed requests
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=round(limits.READING_SECONDS),
-        )
         # The server hands signals on when it has ended; being told to end is no failure.
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, lambda *_: None)
         if open_browser:
             webbrowser.open(url)  # it may ask at once: who comes early waits
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(configure(app)).run(sockets=[listening])
+
+
+def configure(app: FastAPI) -> uvicorn.Config:
+    """How it is served: no addresses, pictures or malformed requests in the log."""
+    return uvicorn.Config(
+        app,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=round(limits.READING_SECONDS),
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -64,9 +69,5 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _url(host: str, port: int) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
-    return (
-        f"http://[{shown}]:{port}/"
-        if ":" in shown.strip("[]") and "[" not in shown
-        else f"http://{shown}:{port}/"
-    )
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"

@@ -72,7 +72,7 @@ class Counting:
             await self.app(scope, receive, note)
         finally:
             self.telemetry.running.dec()
-            # The page's files and what is not there count as one, or addresses would be labels.
-            route = getattr(scope.get("route"), "path", "") or "page"
+            # The page's files and what is not there count with it, or addresses would be labels.
+            route = getattr(scope.get("route"), "path", "/")
             self.telemetry.requests.labels(route, str(status)).inc()
             self.telemetry.seconds.labels(route).observe(perf_counter() - started)
