@@ -12,8 +12,8 @@ results/serving.json, and exits with 1 if something went wrong that must not.
   They don't do the same: this server looks at a glyph several times, says why it refuses one, and
   finds the digits on a picture; the plain one takes the whole picture for one digit.
 - Half load: up to 64 connections that pause as people do, by chance and apart from each other, so
-  that requests come at half the best rate. wrk does this too; hey and autocannon keep a rate, but
-  by bursts: hey's connections all send at the same moment, autocannon's at the start of a second.
+  that requests come at half the best rate. wrk does this too; hey keeps a rate, but its connections
+  all send at the same moment.
 - Endurance: twice the best rate, by more connections than the server takes requests at once.
 - Nonsense: 10,000 malformed requests, the same each time.
 - End: SIGTERM while pictures are being read.
@@ -673,6 +673,7 @@ def receive(connection: socket.socket, *, hang_up: bool) -> bytes:
 def send_malformed(server: Server, count: int, faults: Faults) -> dict[str, Any]:
     """Many malformed requests, eight at a time; what they were answered with."""
     result: dict[str, Counter[str]] = {maker.__name__: Counter() for maker in MAKERS}
+    before = server.memory()
 
     def send_one(index: int) -> tuple[str, str, bytes]:
         chance = random.Random(index)
@@ -689,9 +690,15 @@ def send_malformed(server: Server, count: int, faults: Faults) -> dict[str, Any]
     for name, statuses in result.items():
         print(f"{name:<15} {dict(sorted(statuses.items()))}", flush=True)
     total = sum(result.values(), Counter[str]())
-    print(f"malformed: {dict(sorted(total.items()))}", flush=True)
+    after = server.memory()
+    print(f"malformed: {dict(sorted(total.items()))}")
+    print(f"  memory {before:.0f} MB, then {after:.0f} MB", flush=True)
     expect_alive(server, "after malformed requests", faults)
-    return {"all": dict(sorted(total.items())), **{name: dict(c) for name, c in result.items()}}
+    return {
+        "answers": dict(sorted(total.items())),
+        "of_each": {name: dict(sorted(statuses.items())) for name, statuses in result.items()},
+        "memory_mb": {"before": round(before, 1), "after": round(after, 1)},
+    }
 
 
 def end(server: Server, faults: Faults) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,8 @@ GLYPH = [[0] * 28] * 28
         (json.dumps({"glyphs": []}).encode(), "at least 1 item"),
         (json.dumps({"glyphs": [GLYPH[:27]]}).encode(), "glyphs[0]: List should have at least 28"),
         (json.dumps({"glyphs": [[[256] * 28] * 28]}).encode(), "glyphs[0][0][0]: Input should be"),
-        (json.dumps({"glyphs": [[[0.5] * 28] * 28]}).encode(), "valid integer"),
-        (json.dumps({"glyphs": [[["1"] * 28] * 28]}).encode(), "valid integer"),
+        (json.dumps({"glyphs": [[[0.5] * 28] * 28]}).encode(), "multiple of 1"),
+        (json.dumps({"glyphs": [[["1"] * 28] * 28]}).encode(), "valid number"),
         (json.dumps({"glyphs": [GLYPH], "more": 1}).encode(), "more: Extra inputs"),
         (b'{"glyphs": [[[NaN]]]}', "NaN"),
         (b"[" * 100_000, "Invalid JSON"),
@@ -380,6 +381,44 @@ def test_a_body_that_does_not_come_is_not_waited_for(
         asked.join(60)
         hold.set()
     assert_problem(asked.answer, 408, "within 0.05 seconds")
+
+
+def heard(port: int, sent: bytes) -> tuple[bytes, bytes]:
+    """First line and body of the answer to some bytes, after which the connection is ended."""
+    with socket.create_connection(("localhost", port), timeout=30) as asking:
+        asking.sendall(sent)
+        answer = b""
+        while chunk := asking.recv(65536):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.partition(b"\r\n")[0], body
+
+
+def test_a_head_that_is_too_long_is_refused_as_it_comes(client: Client) -> None:
+    status, body = heard(client.port, b"GET / HTTP/1.1\r\nX: " + b"a" * limits.MAX_HEAD_BYTES)
+    assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
+    assert (
+        json.loads(body)["detail"] == "Expected at most 64,000 bytes before the body, found more."
+    )
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\nHost: local", b"G", b""])
+def test_a_head_that_does_not_end_is_not_waited_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(limits, "UPLOAD_SECONDS", 0.05)
+    status, body = heard(client.port, sent)
+    if sent:
+        assert status == b"HTTP/1.1 408 Request Timeout"
+        assert "within 0.05 seconds" in json.loads(body)["detail"]
+    else:
+        assert (status, body) == (b"", b"")
+
+
+def test_what_is_no_http_is_a_problem_too(client: Client) -> None:
+    status, body = heard(client.port, b"\x00\r\n\r\n")
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert json.loads(body)["status"] == 400
 
 
 def test_the_documentation_tells_the_limits() -> None:

@@ -1,6 +1,7 @@
 """The routes: pictures and glyphs in, readings out; the page; how the server is."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -254,6 +255,10 @@ async def _receive(request: Request, hold: Callable[[int], None]) -> bytes:
 def _too_large() -> Refusal:
     detail = f"Expected at most {limits.MAX_BODY_BYTES:,} bytes, found more."
     return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+
+# The parser notes each broken form, with which anyone could fill the log.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class _FormInMemory(MultiPartParser):

@@ -4,8 +4,11 @@ import os
 
 from digits.ink.picture import MAX_PIXELS
 
+MAX_HEAD_BYTES = 64_000
+"""Of a request before its body. Past it: 431."""
+
 MAX_BODY_BYTES = 20_000_000
-"""Of a request. Past it: 413."""
+"""Of a request's body. Past it: 413."""
 
 MAX_BYTES_AT_ONCE = 200_000_000
 """Of all requests that are being received or wait to be read. Past it: 503."""
@@ -32,6 +35,7 @@ __all__ = [
     "MAX_BODY_BYTES",
     "MAX_BYTES_AT_ONCE",
     "MAX_GLYPHS",
+    "MAX_HEAD_BYTES",
     "MAX_PIXELS",
     "MAX_REQUESTS",
     "NUM_READERS",

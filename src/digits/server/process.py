@@ -12,6 +12,7 @@ from digits.errors import DigitsError
 from digits.reader import Reader
 from digits.server import limits
 from digits.server.app import create_app
+from digits.server.connection import Connection
 from digits.server.guard import LOOPBACK
 
 
@@ -51,6 +52,8 @@ def configure(app: FastAPI) -> uvicorn.Config:
     """How it is served: no addresses, pictures or malformed requests in the log."""
     return uvicorn.Config(
         app,
+        http=Connection,
+        ws="none",
         log_level="error",
         access_log=False,
         server_header=False,

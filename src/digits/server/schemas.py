@@ -13,7 +13,7 @@ from digits.network import Layer
 from digits.reader import Digit, Reading
 from digits.server.limits import MAX_GLYPHS
 
-Pixel = Annotated[int, Field(ge=0, le=255)]
+Pixel = Annotated[float, Field(ge=0, le=255, multiple_of=1)]  # JSON knows no integers: 7.0 is one
 Row = Annotated[list[Pixel], Field(min_length=28, max_length=28)]
 Glyph = Annotated[list[Row], Field(min_length=28, max_length=28)]
 Probability = Annotated[float, Field(ge=0, le=1)]

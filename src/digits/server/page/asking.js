@@ -8,9 +8,9 @@ export class Asking {
   #next = null;
   #isRunning = false;
   #generation = 0;
-  #wake = null;
+  #running = new AbortController();
 
-  // `onState` is told "idle", "slow" or "away", and why.
+  // `onState` is told "asked", "slow", "away", "refused" or "idle", and why.
   constructor(onState) {
     this.onState = onState;
   }
@@ -18,15 +18,15 @@ export class Asking {
   // Have `question` asked, instead of what waits: {request: async () => fetch's arguments, done}.
   ask(question) {
     this.#next = { ...question, generation: this.#generation };
-    this.#wake?.();
+    this.onState("asked");
     if (!this.#isRunning) this.#run();
   }
 
-  // Forget what was asked; answers still under way are dropped.
+  // Forget what was asked; no answer is waited for any longer.
   forget() {
     this.#generation++;
     this.#next = null;
-    this.#wake?.();
+    this.#running.abort();
     this.onState("idle");
   }
 
@@ -37,14 +37,15 @@ export class Asking {
       const question = this.#next;
       this.#next = null;
       const isOld = () => question.generation !== this.#generation;
-      const slow = setTimeout(() => isOld() || this.onState(failures ? "away" : "slow"), SLOW);
+      if (isOld()) continue;
+      this.#running = new AbortController();
+      const slow = setTimeout(() => isOld() || this.onState("slow"), SLOW);
       try {
-        const answer = await post(...(await question.request()));
+        const answer = await post(...(await question.request()), this.#running.signal);
         failures = 0;
-        if (!isOld()) {
-          this.onState("idle");
-          question.done(answer);
-        }
+        if (isOld()) continue;
+        question.done(answer);
+        if (!this.#next) this.onState("idle");
       } catch (error) {
         if (isOld()) continue;
         if (!error.again) {
@@ -54,35 +55,23 @@ export class Asking {
         this.onState("away", error.message);
         const wait = error.after ?? AWAY[Math.min(failures++, AWAY.length - 1)];
         this.#next ??= question;
-        await this.#rest(wait);
+        await new Promise((done) => setTimeout(done, wait));
       } finally {
         clearTimeout(slow);
       }
     }
     this.#isRunning = false;
   }
-
-  // A new question is worth asking at once only if nothing was heard for long.
-  #rest(milliseconds) {
-    return new Promise((done) => {
-      const timer = setTimeout(done, milliseconds);
-      this.#wake = () => {
-        if (this.#next) return;
-        clearTimeout(timer);
-        done();
-      };
-    });
-  }
 }
 
-export async function post(path, body, type) {
+export async function post(path, body, type, signal = new AbortController().signal) {
   let response;
   try {
     response = await fetch(path, {
       method: "POST",
       body,
       headers: { "Content-Type": type },
-      signal: AbortSignal.timeout(LONGEST),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(LONGEST)]),
     });
   } catch {
     throw Object.assign(new Error("No answer from the server; trying again."), { again: true });

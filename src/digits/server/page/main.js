@@ -153,14 +153,15 @@ function announce(words) {
 }
 
 function showState(state, reason = "") {
+  $("answer").ariaBusy = String(!["idle", "refused"].includes(state));
+  if (state === "asked") return; // most answers come at once
   const line = $("state");
-  const words = { idle: "", slow: "reading …", away: reason || "No answer from the server; trying again.", refused: reason }[state];
+  const words = { idle: "", slow: line.textContent || "reading …" }[state] ?? reason;
   if (line.textContent !== words) line.textContent = words;
-  line.classList.toggle("trouble", state === "away" || state === "refused");
-  if (state === "refused") {
-    answer.clear("Not read");
-    announce(reason);
-  } else if (state === "away") announce(words);
+  const isTrouble = state === "away" || state === "refused";
+  if (state !== "slow") line.classList.toggle("trouble", isTrouble);
+  if (state === "refused") answer.clear("Not read");
+  if (isTrouble) announce(words);
 }
 
 function showTools() {
