@@ -1,4 +1,4 @@
-# What matters: `make train`, `make tutorial`, `make test`. All work from nothing, and again.
+# What matters: `make train`, `make serve`, `make tutorial`, `make test`. All work from nothing, and again.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,10 @@ help: ## List what there is to make
 .PHONY: train
 train: $(READY) ## Set up, fetch MNIST, train, evaluate, write the report (ARGS="--recipe deep")
 	@$(BIN)/digits train --report $(ARGS)
+
+.PHONY: serve
+serve: $(READY) ## Set up, and show a page to draw digits on (ARGS="--open")
+	@$(BIN)/digits serve $(ARGS)
 
 # In a container one often is root, whom Jupyter refuses unless told that this is meant.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -43,6 +47,10 @@ bench: $(READY_DEV) ## Train the quick recipes, timed beside document 000 (three
 .PHONY: bench-speed
 bench-speed: $(READY_DEV) ## Time training against document 000's way (half an hour)
 	$(BIN)/python benchmarks/train_speed.py
+
+.PHONY: bench-serving
+bench-serving: $(READY_DEV) ## Load the server, beside a plain one (25 minutes; needs wrk)
+	$(BIN)/python benchmarks/serving.py
 
 .PHONY: clean
 clean: ## Remove the set-up and what the checks left; runs and data stay

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from pen_paths import HANDS, Stroke, number, scribble, written
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from digits.reader import Reader
 from tests.drawings import draw, enlarged
-from tests.pen_paths import HANDS, Stroke, number, scribble, written
 from tests.server.conftest import Client
 
 CHROMIUM = next(

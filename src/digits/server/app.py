@@ -71,6 +71,7 @@ def create_app(
         version=version("digits"),
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics tells all
         lifespan=lifespan,
     )
     problems.add_handlers(app)
