@@ -18,6 +18,7 @@ from digits.ink import (
     aspect,
     cut,
     deep_part,
+    find_drawing,
     find_ink,
     find_ink_under_shadows,
     find_rows,
@@ -186,6 +187,9 @@ class Reader:
         picture = open_picture(source, rotate=rotate)
         if picture.is_small:
             return self._read_small(picture)
+        drawing = find_drawing(picture.grey)
+        if drawing:
+            return self._read_ink(drawing, picture)
         page = only_page(picture.grey)
         ink = find_ink(page)
         readings = [self._read_ink(ink, picture)]

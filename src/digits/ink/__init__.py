@@ -7,6 +7,7 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
 from digits.ink.cuts import Candidate, Pieces, cut
+from digits.ink.drawings import find_drawing
 from digits.ink.glyphs import Glyph, aspect, deep_part, frame_single, looks
 from digits.ink.marks import Row, find_rows
 from digits.ink.page import only_page
@@ -24,6 +25,7 @@ __all__ = [
     "aspect",
     "cut",
     "deep_part",
+    "find_drawing",
     "find_ink",
     "find_ink_under_shadows",
     "find_rows",
