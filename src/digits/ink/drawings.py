@@ -10,7 +10,7 @@ from digits.ink.shapes import depth_in, window_around
 from digits.ink.strokes import WEAK, Ink
 
 PLAIN = 0.5
-"""Part of a picture, and part of its edges, that is of one grey level in a drawing, at least."""
+"""Part of a drawing that is of one grey level, at least: that of most of its edges."""
 
 DEEP = 0.15
 """Strokes lie at most so deep, in sizes of their mark: what is deeper may be a card or a button
@@ -25,17 +25,15 @@ def find_drawing(grey: UInt8[np.ndarray, "h w"]) -> Ink | None:
 
     What `find_ink` has to find out is known here. The paper is of that level everywhere, its noise
     is 0, and ink is what differs from it to one side. Where as much differs to the other side,
-    there is a third thing beside ink and paper, and this is no drawing.
+    there is a third thing beside ink and paper; what goes from edge to edge was printed.
 
     Returns:
         The ink, of which it is certain whether it is dark; none if the picture is no drawing.
     """
     edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ground = int(np.bincount(edges).argmax())
-    if np.count_nonzero(edges == ground) < PLAIN * edges.size:
-        return None
     differs = grey != ground
-    if np.count_nonzero(differs) > (1 - PLAIN) * grey.size:
+    if np.count_nonzero(differs) > (1 - PLAIN) * grey.size or _goes_through(differs):
         return None
     # Ink takes a small part of a canvas: the rest needs no second look.
     window = window_around(differs, MARGIN)
@@ -52,6 +50,11 @@ def find_drawing(grey: UInt8[np.ndarray, "h w"]) -> Ink | None:
     for values, part in zip(whole, (found.contrast, found.mask), strict=True):
         values[window] = part
     return replace(found, contrast=whole[0], mask=whole[1])
+
+
+def _goes_through(mask: Bool[np.ndarray, "h w"]) -> bool:
+    """Whether two opposite edges are touched, as by ruled lines and by borders."""
+    return bool((mask[0].any() and mask[-1].any()) or (mask[:, 0].any() and mask[:, -1].any()))
 
 
 def _is_deep(mask: Bool[np.ndarray, "h w"]) -> bool:
