@@ -1,7 +1,8 @@
 """Any picture, to ink, to glyphs: what MNIST's makers did to their scans, done to yours.
 
 ```
-bytes ─picture, page─▶ grey ─strokes, shadows─▶ ink ─rules, marks─▶ rows ─cuts, glyphs─▶ 28×28
+bytes ─picture, page─▶ grey ─drawings, strokes, shadows─▶ ink
+  ink ─rules, marks─▶ rows ─cuts, glyphs─▶ 28×28
 ```
 NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
