@@ -14,7 +14,7 @@ from PIL import Image
 
 from digits.data import load
 from digits.errors import InvalidInput
-from digits.ink import cut, find_ink, find_rows, frame_single, open_picture
+from digits.ink import cut, find_drawing, find_ink, find_rows, frame_single, open_picture
 from tests.drawings import INK, PAPER, draw, enlarged, turned, write
 
 
@@ -202,6 +202,67 @@ def test_ink_is_told_from_paper_whichever_is_darker(
         ink = find_ink(open_picture(picture).grey)
         assert ink.is_dark is is_dark
         assert ink.certainty > 1
+
+
+@given(
+    digit=st.sampled_from("0123456789"),
+    height=st.integers(30, 150),
+    margin=st.integers(3, 80),
+    inverted=st.booleans(),
+)
+def test_the_ink_of_a_drawing_is_what_differs_from_its_ground(
+    digit: str, height: int, margin: int, inverted: bool
+) -> None:
+    page = draw(digit, height=height, thickness=1, margin=margin)
+    ink = find_drawing(255 - page if inverted else page)
+    assert ink is not None
+    assert np.array_equal(ink.contrast, PAPER - page.astype(np.float32))
+    assert not (ink.mask & (page == PAPER)).any()
+    assert (ink.mask | (page > (INK + PAPER) / 2)).all()
+    assert (ink.noise, ink.is_dark, ink.certainty) == (0, not inverted, np.inf)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_blank_drawing_has_no_ink(level: int) -> None:
+    ink = find_drawing(np.full((40, 60), level, np.uint8))
+    assert ink is not None
+    assert not ink.mask.any()
+
+
+def test_a_drawing_may_come_as_a_jpeg() -> None:
+    page = draw("5", height=160, thickness=12)
+    saved_page = open_picture(saved(Image.fromarray(page), "JPEG", quality=80)).grey
+    exact, found = find_drawing(page), find_drawing(saved_page)
+    assert exact is not None
+    assert found is not None
+    assert (exact.mask & found.mask).sum() > 0.95 * (exact.mask | found.mask).sum()
+
+
+def in_three_levels() -> np.ndarray:
+    page = np.full((200, 300), 128, np.uint8)
+    write(page, "4", (60, 150), 100, 8, ink=255)
+    write(page, "2", (160, 150), 100, 8, ink=0)
+    return page
+
+
+def on_a_card() -> np.ndarray:
+    page = cv2.rectangle(np.full((200, 300), PAPER, np.uint8), (90, 40), (190, 160), INK, -1)
+    write(page, "7", (115, 135), 70, 6, ink=PAPER)
+    return page
+
+
+NO_DRAWINGS = {
+    "grain": draw("7") + np.random.default_rng(0).integers(0, 3, draw("7").shape, np.uint8),
+    "light that falls off": (draw("7") * np.linspace(0.8, 1, draw("7").shape[1])).astype(np.uint8),
+    "ink of two kinds": in_three_levels(),
+    "a digit cut out of a card": on_a_card(),
+    "a line from edge to edge": cv2.line(draw("7"), (0, 90), (999, 90), INK, 2),
+}
+
+
+@pytest.mark.parametrize("name", NO_DRAWINGS)
+def test_what_is_no_ink_on_plain_ground_is_no_drawing(name: str) -> None:
+    assert find_drawing(NO_DRAWINGS[name]) is None
 
 
 def test_the_light_may_fall_unevenly() -> None:

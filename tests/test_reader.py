@@ -205,6 +205,55 @@ def test_ink_and_paper_may_have_any_colours(
     assert reader.read(np.clip(page, 0, 255).astype(np.uint8)).text == "38025"
 
 
+STROKES = {"3": [(76, 27), (126, 7), (166, 37), (156, 77), (116, 97), (161, 117), (171, 167),
+                 (126, 202), (71, 182)],
+           "7": [(76, 27), (170, 27), (130, 100), (104, 200)]}  # fmt: skip
+"""Of a pen, on a canvas of 240 × 210 pixels."""
+
+
+def drawn(
+    digit: str, *, pen: int, size: tuple[int, int] = (280, 280), at: tuple[int, int] = (20, 35),
+    scale: float = 1.0, ink: int = 0, ground: int = 255,
+) -> np.ndarray:  # fmt: skip
+    """A digit on a canvas, its width and height given; at: where its 240 × 210 pixels begin."""
+    canvas = np.full(size[::-1], ground, np.uint8)
+    points = np.rint(np.array(STROKES[digit]) * scale + at).astype(np.int32)
+    cv2.polylines(canvas, [points], False, ink, pen, cv2.LINE_AA)
+    return canvas
+
+
+def on_clear_ground(canvas: np.ndarray, ink: int) -> np.ndarray:
+    """Black strokes on white as strokes of a level, all else transparent."""
+    colour = np.full_like(canvas, ink)
+    return np.stack([colour, colour, colour, 255 - canvas], axis=2)
+
+
+DRAWINGS = {
+    "a fine pen": lambda digit: drawn(digit, pen=1),
+    "a pen": lambda digit: drawn(digit, pen=14),
+    "a thick pen": lambda digit: drawn(digit, pen=32),
+    "chalk": lambda digit: drawn(digit, pen=14, ink=240, ground=20),
+    "faint": lambda digit: drawn(digit, pen=14, ink=215, ground=250),
+    "at the edge": lambda digit: drawn(digit, pen=14, at=(-64, 40)),
+    "small on a large canvas": lambda digit: drawn(
+        digit, pen=4, size=(1200, 800), at=(700, 500), scale=0.2
+    ),
+    "dark on clear ground": lambda digit: on_clear_ground(drawn(digit, pen=14), 0),
+    "light on clear ground": lambda digit: on_clear_ground(drawn(digit, pen=14), 255),
+}
+
+
+@pytest.mark.parametrize("kind", DRAWINGS)
+@pytest.mark.parametrize("digit", STROKES)
+def test_drawings_are_read(reader: Reader, kind: str, digit: str) -> None:
+    canvas = DRAWINGS[kind](digit)
+    reading = reader.read(canvas)
+    assert reading.text == digit
+    strokes = canvas[..., -1] if canvas.ndim == 3 else canvas
+    around = cv2.boundingRect((strokes != strokes[-1, -1]).astype(np.uint8))
+    np.testing.assert_allclose(reading.digits[0].box, around, atol=9)
+
+
 def scribble() -> np.ndarray:
     page = np.full((200, 200), PAPER, np.uint8)
     points = np.random.default_rng(3).integers(20, 180, (40, 1, 2))

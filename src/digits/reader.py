@@ -18,6 +18,7 @@ from digits.ink import (
     aspect,
     cut,
     deep_part,
+    find_drawing,
     find_ink,
     find_ink_under_shadows,
     find_rows,
@@ -186,6 +187,9 @@ class Reader:
         picture = open_picture(source, rotate=rotate)
         if picture.is_small:
             return self._read_small(picture)
+        drawing = find_drawing(picture.grey)
+        if drawing:
+            return self._read_ink(drawing, picture)
         page = only_page(picture.grey)
         ink = find_ink(page)
         readings = [self._read_ink(ink, picture)]
@@ -310,15 +314,22 @@ class Reader:
 
 
 def _single(picture: Picture) -> list[_Mark]:
-    """The one digit of a picture, as found in either light; a blank mark if there is no ink."""
-    ink = find_ink(picture.grey)
-    inks = (ink, find_single_under_shadows(picture.grey, ink)) if ink.mask.any() else ()
+    """The one digit of a picture, as it may be seen; a blank mark if there is no ink."""
     found = [
         _Mark(glyph.pixels, picture.to_original(glyph.box), seen.certainty)
-        for seen in inks
+        for seen in _inks_of_single(picture.grey)
         if (glyph := frame_single(seen)) and glyph.pixels.any()
     ]
     return found or [BLANK]
+
+
+def _inks_of_single(grey: UInt8[np.ndarray, "h w"]) -> list[Ink]:
+    """The ink of a drawing, or that found in either light; none if there is none."""
+    drawing = find_drawing(grey)
+    if drawing:
+        return [drawing]
+    ink = find_ink(grey)
+    return [ink, find_single_under_shadows(grey, ink)] if ink.mask.any() else []
 
 
 def _stacked(glyphs: list[UInt8[np.ndarray, "28 28"]]) -> UInt8[np.ndarray, "n 28 28"]:

@@ -1,12 +1,14 @@
 """Any picture, to ink, to glyphs: what MNIST's makers did to their scans, done to yours.
 
 ```
-bytes ─picture, page─▶ grey ─strokes, shadows─▶ ink ─rules, marks─▶ rows ─cuts, glyphs─▶ 28×28
+bytes ─picture, page─▶ grey ─drawings, strokes, shadows─▶ ink
+  ink ─rules, marks─▶ rows ─cuts, glyphs─▶ 28×28
 ```
 NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
 from digits.ink.cuts import Candidate, Pieces, cut
+from digits.ink.drawings import find_drawing
 from digits.ink.glyphs import Glyph, aspect, deep_part, frame_single, looks
 from digits.ink.marks import Row, find_rows
 from digits.ink.page import only_page
@@ -24,6 +26,7 @@ __all__ = [
     "aspect",
     "cut",
     "deep_part",
+    "find_drawing",
     "find_ink",
     "find_ink_under_shadows",
     "find_rows",

@@ -4,12 +4,14 @@ A seam runs from the top of a row to its bottom, and leans as digits do. Where d
 crosses ink; whether a seam parts two digits or one is for the network to judge.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int, UInt8
+from jaxtyping import Bool, Float32, Int, Int8, UInt8
+from numpy.lib.stride_tricks import sliding_window_view
 
 from digits.ink.glyphs import SIZE, frame, strength
 from digits.ink.marks import Row
@@ -23,6 +25,9 @@ MAX_INK = 16.0
 
 MIN_GAP = 0.12
 """Between two seams that cross ink, in heights of a digit."""
+
+LEANING = 0.006
+"""What a seam pays for each pixel to the side, in full strokes of a pixel."""
 
 SLANTS = (0.0, 0.3)
 """Of straight seams, in pixels to the left for each pixel down."""
@@ -144,7 +149,7 @@ def _seams(
     middle = height // 2
     total = down[middle] + up[middle] - cost[middle]
     ink = np.maximum(total - 0.01 * height, 0)
-    seams = [_trace(down, up, middle, x) for x in _minima(total, ink, round(MIN_GAP * HEIGHT))]
+    seams = _traces(down, up, _minima(total, ink, round(MIN_GAP * HEIGHT)))
     lines = np.arange(height)
     for slant in SLANTS:
         for seam in _at_waists(amounts, slant):
@@ -173,18 +178,19 @@ def _at_waists(amounts: Float32[np.ndarray, "h w"], slant: float) -> list[Int[np
     last = height - 1 - straight[::-1].argmax(axis=0)
     extent = np.where(has_ink, last - first + 1, 0)
     reach = round(WAIST_REACH * HEIGHT)
-    seams = []
-    for x in range(reach, len(extent) - reach):
-        near = extent[x - reach : x + reach + 1]
-        rise = WAIST_RISE * HEIGHT
-        if (
-            has_ink[x]
-            and extent[x] == near.min()
-            and near[:reach].max() > extent[x] + rise
-            and near[reach + 1 :].max() > extent[x] + rise
-            and straight[:, x].sum() <= MAX_INK
-        ):
-            seams.append(x - pad + shift)
+    if len(extent) <= 2 * reach:
+        return []
+    near = sliding_window_view(extent, 2 * reach + 1)
+    middle = slice(reach, len(extent) - reach)
+    low, rise = extent[middle], WAIST_RISE * HEIGHT
+    is_waist = (
+        has_ink[middle]
+        & (low == near.min(axis=1))
+        & (near[:, :reach].max(axis=1) > low + rise)
+        & (near[:, reach + 1 :].max(axis=1) > low + rise)
+        & (straight[:, middle].sum(axis=0) <= MAX_INK)
+    )
+    seams = [x + reach - pad + shift for x in np.flatnonzero(is_waist)]
     # Of neighbours that are equally low, the one in the middle.
     kept: list[list[Int[np.ndarray, " h"]]] = []
     for seam in seams:
@@ -197,12 +203,15 @@ def _at_waists(amounts: Float32[np.ndarray, "h w"], slant: float) -> list[Int[np
 
 def _path_costs(cost: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """Least cost of a path from the first line to each pixel; leaning costs a little more."""
-    sums = cost.copy()
-    for y in range(1, len(cost)):
-        above = np.pad(sums[y - 1], 1, constant_values=np.inf)
-        least = np.minimum(np.minimum(above[:-2], above[2:]) + np.float32(0.006), above[1:-1])
-        sums[y] += least
-    return sums
+    height, width = cost.shape
+    sums = np.full((height, width + 2), np.inf, np.float32)
+    sums[:, 1:-1] = cost
+    leaning = np.empty(width, np.float32)
+    for above, here in itertools.pairwise(sums):
+        np.minimum(above[:-2], above[2:], out=leaning)
+        leaning += np.float32(LEANING)
+        here[1:-1] += np.minimum(leaning, above[1:-1], out=leaning)
+    return sums[:, 1:-1]
 
 
 def _minima(
@@ -213,31 +222,41 @@ def _minima(
     edges = np.flatnonzero(np.diff(np.concatenate([[0], free.astype(np.int8), [0]])))
     gaps = list(zip(edges[::2], edges[1::2], strict=True))
     chosen = [int(a + b - 1) // 2 for a, b in gaps if a > 0 and b < len(total)]
+    if len(total) <= 2 * distance:
+        return chosen
     taken = np.array(free)
-    for x in np.argsort(total, kind="stable"):
-        if ink[x] > MAX_INK:
-            break
-        near = slice(max(0, x - distance), x + distance + 1)
-        if taken[near].any() or x < distance or x >= len(total) - distance:
-            continue
-        if total[x] > total[near].min():
-            continue
-        chosen.append(int(x))
-        taken[x] = True
+    around = sliding_window_view(total, 2 * distance + 1).min(axis=1)
+    middle = slice(distance, len(total) - distance)
+    lowest = distance + np.flatnonzero((total[middle] <= around) & (ink[middle] <= MAX_INK))
+    for x in lowest[np.argsort(total[lowest], kind="stable")]:
+        if not taken[x - distance : x + distance + 1].any():
+            chosen.append(int(x))
+            taken[x] = True
     return chosen
 
 
-def _trace(
-    down: Float32[np.ndarray, "h w"], up: Float32[np.ndarray, "h w"], middle: int, x: int
-) -> Int[np.ndarray, " h"]:
-    """The path of least cost through a pixel of the middle line."""
-    height, width = down.shape
-    path = np.full(height, x)
-    for step, sums in ((-1, down), (1, up)):
-        here = x
-        for y in range(middle + step, -1 if step < 0 else height, step):
-            options = [here, max(0, here - 1), min(width - 1, here + 1)]
-            costs = [sums[y, options[0]], *(sums[y, o] + 0.006 for o in options[1:])]
-            here = options[int(np.argmin(costs))]
-            path[y] = here
-    return path
+def _traces(
+    down: Float32[np.ndarray, "h w"], up: Float32[np.ndarray, "h w"], places: list[int]
+) -> list[Int[np.ndarray, " h"]]:
+    """The paths of least cost through pixels of the middle line."""
+    if not places:
+        return []
+    height = len(down)
+    middle = height // 2
+    paths = np.full((height, len(places)), places)
+    steps = np.concatenate([_steps(down[:middle]), _steps(up[middle:])])
+    for y in range(middle - 1, -1, -1):
+        paths[y] = paths[y + 1] + steps[y, paths[y + 1]]
+    for y in range(middle + 1, height):
+        paths[y] = paths[y - 1] + steps[y, paths[y - 1]]
+    return list(paths.T)
+
+
+def _steps(sums: Float32[np.ndarray, "h w"]) -> Int8[np.ndarray, "h w"]:
+    """Where a path goes on in each line, coming from beside it: -1, 0 or 1 pixels to the right."""
+    height, width = sums.shape
+    leaning = np.full((height, width + 2), np.inf, np.float32)
+    leaning[:, 1:-1] = sums + np.float32(LEANING)
+    left, right = leaning[:, :-2], leaning[:, 2:]
+    sideways = np.where(left <= right, np.int8(-1), np.int8(1))
+    return np.where(sums <= np.minimum(left, right), np.int8(0), sideways)

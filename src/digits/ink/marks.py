@@ -100,6 +100,8 @@ class _Marks:
     def without_shadows(self) -> "_Marks":
         """Without what reaches in from the edge and is much thicker than the other strokes."""
         at_edge = self._at_edge()
+        if not at_edge.any():
+            return self
         usual = stroke_width(np.isin(self.labels, self.numbers))
         is_shadow = np.zeros(len(self.boxes), bool)
         for index in np.flatnonzero(at_edge):

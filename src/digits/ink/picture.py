@@ -223,8 +223,10 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
 
 def _to_grey(image: Image.Image) -> UInt8[np.ndarray, "h w"]:
     """Brightness; or, where ink and paper differ in colour only, by how much of that colour."""
-    small = image.resize((COLOURS, COLOURS), Image.Resampling.BOX)
-    colours = np.asarray(small, np.float64).reshape(-1, 3)
+    small = np.asarray(image.resize((COLOURS, COLOURS), Image.Resampling.BOX))
+    if (small == small[:, :, :1]).all():  # grey on grey, as most
+        return np.asarray(image.convert("L"))
+    colours = small.reshape(-1, 3).astype(np.float64)
     variances, directions = np.linalg.eigh(np.cov(colours.T))
     brightness = float((colours @ LUMINANCE).std())
     most = float(np.sqrt(variances[-1]))
@@ -243,10 +245,9 @@ def _without_padding(grey: UInt8[np.ndarray, "h w"]) -> tuple[int, int, int, int
     """
     bounds = []
     for lines in (grey, grey.T):
-        values = lines.astype(np.int16)
-        is_copy = (np.abs(np.diff(values, axis=0)).max(axis=1, initial=0) <= 1) & (
-            np.ptp(values[1:], axis=1) > 8
-        )
+        above, below = lines[:-1], lines[1:]
+        differences = np.maximum(above, below) - np.minimum(above, below)
+        is_copy = (differences.max(axis=1, initial=0) <= 1) & (np.ptp(below, axis=1) > 8)
         first, last = 0, len(lines)
         if len(is_copy) and is_copy.mean() < 0.85:
             while is_copy[first]:

@@ -196,23 +196,34 @@ def _without_lines(mask: Bool[np.ndarray, "h w"], at_least: float) -> Bool[np.nd
         if length < 12 or not across.any():
             continue
         window = window_around(across, margin=length)
-        across = across.copy()
-        across[window] = _without_level_lines(across[window], length)
-        mask = across if axis == 0 else across.T
+        lines = _level_lines(across[window], length)
+        if lines is not None:
+            across = across.copy()
+            across[window] &= ~lines
+            mask = across if axis == 0 else across.T
     return mask
 
 
-def _without_level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.ndarray, "h w"]:
+def _level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.ndarray, "h w"] | None:
+    """Level lines without the strokes that cross them; none if there are no such lines."""
     pixels = np.ascontiguousarray(mask, np.uint8)
     # A line may rise a little: let runs go on from one row of pixels to the next.
     thick = cv2.dilate(pixels, np.ones((3, 1), np.uint8))
-    opened = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    # At the edges of the picture, half of a run is enough.
+    least = length // 2 if thick[:, [0, -1]].any() else length
+    may_run = np.flatnonzero(np.count_nonzero(thick, axis=1) >= least)
+    if not may_run.size:
+        return None
+    opened = np.zeros_like(thick)
+    opened[may_run] = cv2.morphologyEx(
+        thick[may_run], cv2.MORPH_OPEN, np.ones((1, length), np.uint8)
+    )
     runs = (opened > 0) & (pixels > 0)
     if not runs.any():
-        return mask
+        return None
     width = stroke_width(runs) + 2
     # What is taller than the line, where it runs, is a stroke that crosses it.
     crossing = cv2.morphologyEx(
         pixels, cv2.MORPH_OPEN, np.ones((round(2 * width) + 1, 1), np.uint8)
     )
-    return np.asarray((pixels > 0) & ~(runs & (crossing == 0)))
+    return np.asarray(runs & (crossing == 0))

@@ -54,10 +54,17 @@ class Ink:
 
     @classmethod
     def from_contrast(
-        cls, contrast: Float32[np.ndarray, "h w"], is_dark: bool, certainty: float
+        cls,
+        contrast: Float32[np.ndarray, "h w"],
+        is_dark: bool,
+        certainty: float,
+        *,
+        noise: float | None = None,
     ) -> "Ink":
-        """What stands out enough is ink."""
-        mask, noise, level = _threshold(contrast)
+        """What stands out enough is ink; the paper's noise is measured if not given."""
+        if noise is None:
+            noise = _noise(contrast, contrast > otsu(contrast))
+        mask, level = _threshold(contrast, noise)
         return cls(contrast, mask, noise, level, is_dark, certainty)
 
 
@@ -250,20 +257,19 @@ def _noise(contrast: Float32[np.ndarray, "h w"], ink: Bool[np.ndarray, "h w"]) -
 
 
 def _threshold(
-    contrast: Float32[np.ndarray, "h w"],
-) -> tuple[Bool[np.ndarray, "h w"], float, float]:
-    """Ink by two thresholds, the noise of the paper, and the contrast of a full stroke."""
-    noise = _noise(contrast, contrast > otsu(contrast))
+    contrast: Float32[np.ndarray, "h w"], noise: float
+) -> tuple[Bool[np.ndarray, "h w"], float]:
+    """Ink by two thresholds, and the contrast of a full stroke."""
     level = _level(contrast, noise)
     if level < min(BLANK_LEVEL, 5 * noise):
-        return np.zeros(contrast.shape, bool), noise, level
+        return np.zeros(contrast.shape, bool), level
     weak = max(WEAK * level, min(2.5 * noise, NOISY_WEAK * level))
     strong = max(STRONG * level, min(3 * noise, NOISY_STRONG * level))
     count, labels = cv2.connectedComponents((contrast > weak).astype(np.uint8), connectivity=8)
     keep = np.zeros(count, bool)
     keep[labels[contrast > strong]] = True
     keep[0] = False
-    return keep[labels], noise, level
+    return keep[labels], level
 
 
 def _level(contrast: Float32[np.ndarray, "h w"], noise: float) -> float:
