@@ -32,7 +32,7 @@ FOLDER = Path(__file__).parent
 RESULT, PICTURE = FOLDER / "results" / "page.json", FOLDER.parent / "docs" / "images" / "page.gif"
 WINDOWS = {"desktop": (1280, 860), "phone": (390, 844), "large": (2560, 1440)}
 NUMBERS = {"one digit": 1, "three digits": 3, "six digits": 6}
-ROUNDS = 20
+ROUNDS = 10
 
 WATCH = """() => {
     const [pad, answer] = ["pad", "answer"].map((id) => document.getElementById(id));
@@ -72,7 +72,7 @@ def draw(page: Page, strokes: list[Stroke], frames: list[Image.Image] | None = N
             page.mouse.move(box["x"] + x, box["y"] + y)
             if index == 0:
                 page.mouse.down()
-            if frames is not None and index % 4 == 3:
+            if frames is not None and index % 8 == 7:
                 frames.append(photograph(page))
         page.mouse.up()
     page.locator("#answer[aria-busy=false]").wait_for()
@@ -110,7 +110,7 @@ def record(page: Page) -> None:
     """The page while a number is drawn, and then its layers, as a moving picture."""
     frames = [photograph(page)]
     draw(page, number("3950", left=70, top=150, height=150, hand=4, seed=4), frames)
-    seconds = [0.15] * len(frames)
+    seconds = [0.25] * len(frames)
     for tab in page.locator("#layers [role=tab]").all():
         tab.click()
         page.locator("#inside").scroll_into_view_if_needed()

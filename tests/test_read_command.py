@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from digits.reader import THRESHOLD
 from tests.drawings import draw
 
 Call = Callable[..., tuple[int, str, str]]
@@ -84,3 +85,7 @@ def test_what_goes_wrong_is_one_line(
     assert found == status
     assert message in errors
     assert errors.count("\n") == 1, errors
+
+
+def test_the_help_tells_the_threshold(call: Call) -> None:
+    assert f"(default: {THRESHOLD})" in " ".join(call("read", "--help")[1].split())

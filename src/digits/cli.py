@@ -279,7 +279,7 @@ def read(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Refuse what is read with less confidence, 0 to 1. (default: 0.75)"),
+        typer.Option(help="Refuse what is read with less confidence, 0 to 1. (default: 0.78)"),
     ] = None,
     explain: Annotated[
         Path | None,

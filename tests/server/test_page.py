@@ -200,7 +200,7 @@ def test_each_digit_shows_its_box_its_probabilities_and_what_the_network_saw(
         assert settled(page) == "72"
     paper = page.locator("#pad").bounding_box()
     assert paper is not None
-    half = 14 / 2  # of the pen's width
+    half = float(page.locator("#width").input_value()) / 2
     for index, drawn in enumerate(strokes):
         points = np.array([point for stroke in drawn for point in stroke])
         box = page.locator(".box").nth(index).bounding_box()

@@ -6,6 +6,7 @@ import { bytes } from "./bytes.js";
 const HIGHEST = 380; // of all maps together, in pixels of the page
 const [MAP, UNIT] = [[28, 128], [10, 32]]; // side of a map, and of a unit: at least, at most
 const GAMMA = 0.6; // below 1, so that what is faint is seen too
+const SPAN = 4; // of scores, at least: where all are alike, bars should be
 
 const LEADS = {
   convolution: (layer) =>
@@ -150,6 +151,7 @@ export class Layers {
 
   #drawScores({ maps, low, high }, room) {
     const [width, height, foot] = [Math.min(room, 560), 220, 28];
+    const span = Math.max(high - low, SPAN);
     const context = this.#context(width, height);
     const style = getComputedStyle(this.#canvas);
     context.font = `600 14px ${style.fontFamily}`;
@@ -157,14 +159,15 @@ export class Layers {
     const best = maps.indexOf(Math.max(...maps));
     maps.forEach((value, label) => {
       const column = width / maps.length;
-      const bar = Math.max(2, (value / 255) * (height - foot - 24));
+      const score = low + (value / 255) * (high - low);
+      const bar = 2 + ((score - low) / span) * (height - foot - 26);
       const [middle, top] = [column * (label + 0.5), height - foot - bar];
       context.fillStyle = style.getPropertyValue(label === best ? "--accent" : "--line");
       context.fillRect(middle - column * 0.36, top, column * 0.72, bar);
       context.fillStyle = style.color;
       context.fillText(String(label), middle, height - 8);
       context.fillStyle = style.getPropertyValue("--soft");
-      context.fillText((low + (value / 255) * (high - low)).toFixed(1), middle, top - 6);
+      context.fillText(score.toFixed(1), middle, top - 6);
     });
   }
 }

@@ -196,7 +196,9 @@ function setWidth() {
   pad.width = Number($("width").value);
   $("dot").style.setProperty("--pen", `${pad.width}px`);
 }
-setWidth(); // browsers keep what was set through a reload
+// On small paper digits are small, and want a thinner pen.
+$("width").value = Math.max(8, Math.min(18, Math.round(Math.min($("pad").clientWidth, $("pad").clientHeight) / 36)));
+setWidth();
 
 addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.shiftKey) {
