@@ -202,7 +202,7 @@ def test_each_digit_shows_its_box_its_probabilities_and_what_the_network_saw(
     assert paper is not None
     half = float(page.locator("#width").input_value()) / 2
     for index, drawn in enumerate(strokes):
-        points = np.array([point for stroke in drawn for point in stroke])
+        points = np.array([point for stroke in drawn for point in thinned(stroke)])
         box = page.locator(".box").nth(index).bounding_box()
         assert box is not None
         expected = [*(points.min(axis=0) - half), *(np.ptp(points, axis=0) + 2 * half)]
