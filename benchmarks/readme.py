@@ -1,8 +1,8 @@
-"""Write the README's tables and its plot of recipes from the committed result files.
+"""Write the documents' tables and the plot of recipes from the committed result files.
 
     python benchmarks/readme.py
 
-A test does the same, and fails when the README says anything else.
+A test does the same, and fails when a document says anything else.
 """
 
 import json
@@ -19,12 +19,9 @@ from digits.plots.canvas import BLUE, DOTS_PER_INCH, GREY, INK, ORANGE, SOFT, ne
 from digits.recipe import OWN_RECIPES, load_measurement, load_recipe, parse_recipe, recipe_names
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "serving.md")
 PLOT = ROOT / "docs" / "images" / "recipes.png"
 RESULTS = ROOT / "benchmarks" / "results"
-BEGIN, END = "<!-- recipes: written by benchmarks/readme.py -->", "<!-- end of recipes -->"
-BEGIN_READING = "<!-- reading: written by benchmarks/readme.py -->"
-END_READING = "<!-- end of reading -->"
 
 TIME_TICKS = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min"}
 
@@ -191,20 +188,46 @@ def make_reading_table() -> str:
     return "\n".join(["| on | |", "| --- | ---: |", *(f"| {on} | {is_} |" for on, is_ in lines)])
 
 
-def replace_table(readme: str) -> str:
-    """The README with its tables as they should be."""
-    for begin, end, table in (
-        (BEGIN, END, make_table()),
-        (BEGIN_READING, END_READING, make_reading_table()),
-    ):
-        before, _, rest = readme.partition(begin)
-        _, _, after = rest.partition(end)
-        readme = f"{before}{begin}\n{table}\n{end}{after}"
-    return readme
+def make_serving_table() -> str:
+    """What the server does under load, beside the plain way, in Markdown."""
+    found = json.loads((RESULTS / "serving.json").read_text())
+    lines = [
+        "| one drawn digit, as | connections | requests a second | p50, p95, p99 | the plain way |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, of_connections in found["speed"].items():
+        for connections, figures in of_connections.items():
+            ours, plain = figures["digits"], figures["plain"]
+            lines.append(
+                f"| {name} | {connections} | {ours['per_second']:,.0f} "
+                f"| {ours['p50']:.1f}, {ours['p95']:.1f}, {ours['p99']:.1f} ms "
+                f"| {plain['per_second']:,.0f}, p99 {plain['p99']:.1f} ms |"
+            )
+    for name, figures in found["half_load"].items():
+        lines.append(
+            f"| {name}, at {figures['share_of_top']:.0%} of the best rate | up to "
+            f"{figures['connections']} | {figures['per_second']:,.0f} "
+            f"| {figures['p50']:.1f}, {figures['p95']:.1f}, {figures['p99']:.1f} ms | |"
+        )
+    return "\n".join(lines)
+
+
+TABLES = {"recipes": make_table, "reading": make_reading_table, "serving": make_serving_table}
+
+
+def replace_tables(document: str) -> str:
+    """A document with its tables as they should be."""
+    for name, make in TABLES.items():
+        begin, end = f"<!-- {name}: written by benchmarks/readme.py -->", f"<!-- end of {name} -->"
+        before, found, rest = document.partition(begin)
+        if found:
+            document = f"{before}{begin}\n{make()}\n{end}{rest.partition(end)[2]}"
+    return document
 
 
 def main() -> None:
-    write_atomic(README, replace_table(README.read_text()).encode())
+    for path in DOCUMENTS:
+        write_atomic(path, replace_tables(path.read_text()).encode())
     write_atomic(PLOT, make_plot())
 
 

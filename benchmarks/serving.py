@@ -31,25 +31,21 @@ import random
 import re
 import shutil
 import signal
-import socket
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from functools import cache
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
-import numpy as np
+from drawn_digit import encode, glyph, photograph
+from malformed import MAKERS, send
 
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
@@ -64,9 +60,6 @@ MANY = 4 * limits.MAX_REQUESTS
 START_SECONDS = 60
 WARM_UP_SECONDS = 20
 HALF_LOAD_SECONDS = 30
-SILENCE_SECONDS = 0.3
-"""Of a server that may be waiting for the rest of a request."""
-
 ANSWER_SECONDS = 30
 NUM_MALFORMED = 10_000
 NUM_AT_END = 16
@@ -160,27 +153,6 @@ class Faults(list[str]):
         if not is_so:
             print(f"  FAULT: {otherwise}", flush=True)
             self.append(otherwise)
-
-
-def draw(side: int) -> np.ndarray:
-    """A seven of three points, dark on light."""
-    page = np.full((side, side), 255, np.uint8)
-    points = np.array([(0.28, 0.2), (0.72, 0.2), (0.46, 0.82)]) * side
-    cv2.polylines(page, [points.astype(np.int32)], False, 0, side // 15, cv2.LINE_AA)
-    return page
-
-
-@cache
-def encode(suffix: str, side: int = 280) -> bytes:
-    return cv2.imencode(suffix, draw(side))[1].tobytes()
-
-
-@cache
-def glyph() -> list[list[int]]:
-    pixels: list[list[int]] = cv2.resize(
-        255 - draw(280), (28, 28), interpolation=cv2.INTER_AREA
-    ).tolist()
-    return pixels
 
 
 def write_requests(folder: Path) -> dict[str, Request]:
@@ -398,278 +370,6 @@ def endure(
     return result
 
 
-class Malformed(NamedTuple):
-    """What is sent. If it is not whole, the server may rightly wait for more."""
-
-    content: bytes
-    is_whole: bool = True
-
-
-def http_request(
-    path: str = "/v1/read",
-    body: bytes = b"",
-    kind: str = "image/png",
-    *,
-    method: str = "POST",
-    **headers: str,
-) -> bytes:
-    """A request, byte by byte; headers are named with underscores, and replace those given here."""
-    every = {
-        "Host": "localhost",
-        "Connection": "close",
-        "Content_Type": kind,
-        "Content_Length": str(len(body)),
-        **headers,
-    }
-    lines = [f"{method} {path} HTTP/1.1"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in every.items()]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-
-
-def bad_first_line(chance: random.Random) -> Malformed:
-    lines = [
-        b"GET\r\n\r\n",
-        b"GET /\r\n\r\n",
-        b"get / http/1.1\r\n\r\n",
-        b"POST /v1/read HTTP/9.9\r\n\r\n",
-        b"POST  /v1/read  HTTP/1.1\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS's hello
-        b"\r\n" * 100,
-        b"GET /" + b"a" * chance.randrange(100_000) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        chance.randbytes(chance.randrange(1, 2000)),
-    ]
-    return Malformed(chance.choice(lines), is_whole=False)
-
-
-def bad_header(chance: random.Random) -> Malformed:
-    lines = [
-        b"X: " + b"a" * chance.randrange(1_000_000),
-        b"\r\n".join(b"X%d: a" % index for index in range(chance.randrange(5000))),
-        b"no colon",
-        b": no name",
-        b"X: \x00\x01\x7f\xff",
-        b"X\x00: a",
-        b"X: a\r\n b",
-        b"Content-Length: -1",
-        b"Content-Length: 1e3",
-        b"Content-Length: " + b"9" * 30,
-        b"Content-Length: 5\r\nContent-Length: 6",
-        b"Content-Length: 5\r\nTransfer-Encoding: chunked",
-        b"Transfer-Encoding: rot13",
-        b"Connection: upgrade\r\nUpgrade: websocket",
-        b"Expect: 100-continue\r\nContent-Length: 5",
-        b"Content-Type: " + chance.randbytes(20).hex().encode() * 100,
-        b"Content-Type: multipart/form-data; boundary=\xff\xfe",
-    ]
-    start = chance.choice([b"POST /v1/read", b"POST /v1/glyphs", b"GET /healthz"])
-    content = start + b" HTTP/1.1\r\nHost: localhost\r\n" + chance.choice(lines) + b"\r\n\r\n"
-    return Malformed(content, is_whole=False)
-
-
-def wrong_length(chance: random.Random) -> Malformed:
-    body = encode(".png")
-    told = chance.choice([0, 1, 100, len(body) - 1, len(body) + 1, 10 * len(body), 19_999_999])
-    content = http_request(body=body, Content_Length=str(told), Connection="keep-alive")
-    return Malformed(content, is_whole=told <= len(body))
-
-
-def cut_off(chance: random.Random) -> Malformed:
-    content = http_request(body=encode(".png"))
-    return Malformed(content[: chance.randrange(1, len(content))], is_whole=False)
-
-
-def bad_chunks(chance: random.Random) -> Malformed:
-    start = http_request().replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
-    chunks = [
-        b"zz\r\nabc\r\n",
-        b"-5\r\nabcde\r\n0\r\n\r\n",
-        b"5\r\nabc\r\n0\r\n\r\n",
-        b"5\r\nabcdefgh\r\n0\r\n\r\n",
-        b"f" * 17 + b"\r\nabc",
-        b"5;" + b"a" * 10_000 + b"\r\nabcde\r\n0\r\n\r\n",
-        b"5\r\nabcde\r\n0\r\nX: " + b"a" * 10_000 + b"\r\n\r\n",
-        chance.randbytes(100),
-    ]
-    return Malformed(start + chance.choice(chunks), is_whole=False)
-
-
-def bad_picture(chance: random.Random) -> Malformed:
-    content = bytearray(encode(chance.choice([".png", ".jpg", ".webp", ".bmp", ".tiff"])))
-    way = chance.randrange(5)
-    if way == 0:
-        content = content[: chance.randrange(len(content))]
-    elif way == 1:
-        for _ in range(chance.choice([1, 10, 100])):
-            content[chance.randrange(len(content))] = chance.randrange(256)
-    elif way == 2:
-        content = bytearray(chance.randbytes(chance.randrange(5000)))
-    elif way == 3:
-        content[: chance.randrange(1, 100)] = encode(".png")[: chance.randrange(100)]
-    else:
-        content = bytearray(png_that_claims(chance.choice([0, 1, 20_000, 2**31 - 1])))
-    kind = chance.choice(["image/png", "image/jpeg", "text/html", "application/octet-stream", ""])
-    return Malformed(http_request(body=bytes(content), kind=kind))
-
-
-def png_that_claims(side: int) -> bytes:
-    """A PNG of little content that says it is of this size, with the checksum for it."""
-    header = b"IHDR" + struct.pack(">II", side, side) + b"\x08\x00\x00\x00\x00"
-    content = encode(".png")
-    return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
-
-
-def bad_json(chance: random.Random) -> Malformed:
-    rows = glyph()
-    values = ["NaN", "Infinity", "-1", "256", "1e999", "1.5", '"0"', "null", "true", "9" * 5000]
-    pixel = json.dumps({"glyphs": [rows]}).replace("0", chance.choice(values), 1)
-    deep = chance.choice([100, 10_000, 1_000_000])
-    bodies = [
-        pixel,
-        json.dumps({"glyphs": rows}),
-        json.dumps({"glyphs": [rows[:27]]}),
-        json.dumps({"glyphs": [[row[:27] for row in rows]]}),
-        json.dumps({"glyphs": [[*rows, rows[0]]]}),
-        json.dumps({"glyphs": [[]]}),
-        json.dumps({"glyphs": []}),
-        json.dumps({"glyphs": [[[0] * 28] * 28] * (limits.MAX_GLYPHS + 1)}),
-        json.dumps({"glyphs": {"0": rows}}),
-        json.dumps({"glyphs": [rows], "more": 1}),
-        json.dumps([rows]),
-        "[" * deep,
-        '{"glyphs":' * deep,
-        '{"glyphs": ' + "[" * deep + "]" * deep + "}",
-        '{"glyphs": [[[0, 0',
-        '"\ud800"',
-        "\x00",
-        "",
-        "null",
-    ]
-    body = chance.choice(bodies).encode("utf-8", "surrogatepass")
-    if chance.random() < 0.1:
-        body = body.decode("utf-8", "replace").encode("utf-16")
-    path = chance.choice(["/v1/glyphs", "/v1/layers"])
-    kind = chance.choice(["application/json"] * 8 + ["application/octet-stream", "text/plain"])
-    return Malformed(http_request(path, body, kind))
-
-
-def bad_form(chance: random.Random) -> Malformed:
-    part = b'--b\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n'
-    file = part % (b"picture", b'; filename="a.png"', encode(".png"))
-    bodies = [
-        b"",
-        b"--b--\r\n",
-        file,  # no end
-        file[: chance.randrange(len(file))],
-        part % (b"picture", b"", b"7") + b"--b--\r\n",
-        part % (b"other", b'; filename="a.png"', b"7") + b"--b--\r\n",
-        part % (b"picture", b'; filename="../../a\x00.png"', b"7") + b"--b--\r\n",
-        file + file + b"--b--\r\n",
-        (part % (b"x", b"", b"7")) * 1000 + b"--b--\r\n",
-        b"--b\r\n\r\n\r\n--b--\r\n",
-        b"--b\r\n" + b"X: " + b"a" * 100_000 + b"\r\n\r\n--b--\r\n",
-        chance.randbytes(1000),
-    ]
-    kinds = ["; boundary=b"] * 6 + ["", "; boundary=", "; boundary=c", "; boundary=" + "b" * 1000]
-    kind = "multipart/form-data" + chance.choice(kinds)
-    return Malformed(http_request(body=chance.choice(bodies), kind=kind))
-
-
-def too_large(chance: random.Random) -> Malformed:
-    path = chance.choice(["/v1/read", "/v1/glyphs", "/v1/layers"])
-    size = limits.MAX_BODY_BYTES + 1
-    if chance.random() < 0.05:
-        return Malformed(http_request(path, bytes(size)))
-    if chance.random() < 0.05:
-        start = http_request(path).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
-        return Malformed(start + (b"100000\r\n" + bytes(1 << 20) + b"\r\n") * 20 + b"0\r\n\r\n")
-    told = chance.choice([size, 10 * size, 2**63, 10**25])
-    return Malformed(http_request(path, bytes(1000), Content_Length=str(told)), is_whole=False)
-
-
-def wrong_method(chance: random.Random) -> Malformed:
-    methods = ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "CONNECT", "BREW", "%"]
-    paths = ["/v1/read", "/v1/glyphs", "/v1/layers", "/metrics", "/healthz", "/", "*", "a:1"]
-    return Malformed(http_request(chance.choice(paths), method=chance.choice(methods)))
-
-
-def bad_path(chance: random.Random) -> Malformed:
-    pieces = [
-        "..",
-        "%2e%2e",
-        "%00",
-        "\x00",
-        "etc",
-        "passwd",
-        "%ff",
-        "\xff",
-        "\\",
-        "//",
-        "?a=%",
-        "#",
-    ]
-    pieces += [" ", "a" * 300, "C:", "app.py", "~", "%2f", "v1", "read", "static", "page", ";"]
-    path = "/" + "/".join(chance.choices(pieces, k=chance.randrange(1, 8)))
-    return Malformed(http_request(path, method=chance.choice(["GET", "HEAD", "POST"])))
-
-
-def stranger(chance: random.Random) -> Malformed:
-    body = encode(".png")
-    hosts = ["example.org", "localhost.example.org", "", "[::1", "127.0.0.1@example.org", "\xff"]
-    origins = ["https://example.org", "null", "", "http://localhost:1", "file://", "[", "\xff"]
-    path = chance.choice(["/v1/read", "/healthz", "/metrics", "/"])
-    if chance.random() < 0.5:
-        return Malformed(http_request(path, body, Host=chance.choice(hosts)))
-    return Malformed(http_request(path, body, Origin=chance.choice(origins)))
-
-
-MAKERS: tuple[Callable[[random.Random], Malformed], ...] = (
-    bad_first_line,
-    bad_header,
-    wrong_length,
-    cut_off,
-    bad_chunks,
-    bad_picture,
-    bad_json,
-    bad_form,
-    too_large,
-    wrong_method,
-    bad_path,
-    stranger,
-)
-
-
-def send(address: tuple[str, int], request: Malformed) -> str:
-    """Send bytes, and give the answer's status or what came in place of one."""
-    try:
-        connection = socket.create_connection(address, timeout=ANSWER_SECONDS)
-    except OSError:
-        return "unreachable"
-    with connection:
-        with suppress(OSError):  # it had enough before the end, and may have said why
-            connection.sendall(request.content)
-        try:
-            line = receive(connection, hang_up=not request.is_whole)
-        except TimeoutError:
-            return "silent"
-        except OSError:
-            return "closed"
-    found = re.match(rb"HTTP/1\.1 (\d{3})", line)
-    return found[1].decode() if found else "closed"
-
-
-def receive(connection: socket.socket, *, hang_up: bool) -> bytes:
-    """The start of an answer; where none comes for a while, also after nothing more can come."""
-    if hang_up:
-        connection.settimeout(SILENCE_SECONDS)
-        try:
-            return connection.recv(20)
-        except TimeoutError:
-            connection.settimeout(ANSWER_SECONDS)
-            connection.shutdown(socket.SHUT_WR)
-    return connection.recv(20)
-
-
 def send_malformed(server: Server, count: int, faults: Faults) -> dict[str, Any]:
     """Many malformed requests, eight at a time; what they were answered with."""
     result: dict[str, Counter[str]] = {maker.__name__: Counter() for maker in MAKERS}
@@ -703,10 +403,10 @@ def send_malformed(server: Server, count: int, faults: Faults) -> dict[str, Any]
 
 def end(server: Server, faults: Faults) -> dict[str, Any]:
     """Tell the server to end while it reads; what it still answers, and how it exits."""
-    slow = encode(".png", 1500)
+    slow = photograph(1500)
     with ThreadPoolExecutor(NUM_AT_END) as threads:
         asked = [
-            threads.submit(server.ask, "POST", "/v1/read", slow, "image/png")
+            threads.submit(server.ask, "POST", "/v1/read", slow, "image/jpeg")
             for _ in range(NUM_AT_END)
         ]
         wait_for_running(server, NUM_AT_END)

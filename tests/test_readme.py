@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 from PIL import Image
-from readme import PLOT, describe, load_points, replace_table
+from readme import DOCUMENTS, PLOT, describe, load_points, replace_tables
 
 from digits.recipe import recipe_names
 
@@ -44,11 +45,30 @@ def run(command: list[str], cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
+def serve(command: list[str], cwd: Path) -> None:
+    """Start the server as the README does, but at a free port, see its page, and end it."""
+    python = [sys.executable, "-c", "from digits.cli import main; main()"]
+    with subprocess.Popen(
+        [*python, *command[1:], "--port", "0"], cwd=cwd, stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            address = re.search(r"http://\S+", server.stdout.readline())
+            assert address is not None
+            assert "<title>digits" in requests.get(address[0], timeout=60).text
+        finally:
+            server.terminate()
+    assert server.returncode == 0
+
+
 @pytest.mark.mnist
 def test_the_digits_commands_do_what_they_say_one_after_the_other(tmp_path: Path) -> None:
     ours = [c for c in commands("sh") if c[0] == "digits" and "--install-completion" not in c]
     assert len(ours) > 5
     for command in ours:
+        if command[1] == "serve":
+            serve(command, tmp_path)
+            continue
         assert run(command, tmp_path), command
         if "--out" in command:
             out = tmp_path / command[command.index("--out") + 1]
@@ -92,7 +112,7 @@ def test_make_train_ends_with_accuracy_time_and_report(tmp_path: Path) -> None:
 
 def test_the_make_commands_are_there_and_help_lists_them() -> None:
     makes = [command for command in commands("sh") if command[0] == "make"]
-    assert makes == [["make", "train"], ["make", "tutorial"], ["make", "test"]]
+    assert makes == [["make", name] for name in ("train", "serve", "tutorial", "test")]
     makefile = (ROOT / "Makefile").read_text()
     for _, target in makes:
         assert re.search(rf"^{target}:.*## ", makefile, flags=re.MULTILINE)
@@ -107,9 +127,12 @@ def test_the_steps_without_make_are_those_of_make() -> None:
     assert train in makefile
 
 
-def test_table_and_plot_show_the_committed_results() -> None:
+def test_tables_and_plot_show_the_committed_results() -> None:
     written = "; write it with: python benchmarks/readme.py"
-    assert replace_table(README) == README, "the table is another" + written
+    for path in DOCUMENTS:
+        document = path.read_text()
+        assert "written by benchmarks/readme.py" in document
+        assert replace_tables(document) == document, f"a table of {path.name} is another{written}"
     with Image.open(PLOT) as plot:
         shown = json.loads(plot.text["Description"])  # type: ignore[attr-defined]
     assert shown == json.loads(describe(load_points())), "the plot is another" + written
