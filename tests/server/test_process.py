@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -118,6 +119,21 @@ def test_broken_requests_neither_end_it_nor_fill_its_log(tmp_path: Path) -> None
         running.send_signal(signal.SIGTERM)
         _, errors = running.communicate(timeout=60)
     assert {b"400", b"404", b"422"} < statuses <= {b"400", b"404", b"422", b"431", b""}
+    assert errors == ""
+
+
+def test_what_decoders_say_of_damaged_files_does_not_fill_its_log(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
+    Image.fromarray(noise).save(file, "TIFF", compression="tiff_lzw")
+    whole = file.getvalue()
+    with started(tmp_path) as (running, client):
+        for place in range(1000, 20_000, 500):
+            damaged = whole[:place] + bytes(100) + whole[place + 100 :]
+            client.post("/v1/read", data=damaged)
+        assert client.post("/v1/read", data=b"none").status_code == 422
+        running.send_signal(signal.SIGTERM)
+        _, errors = running.communicate(timeout=60)
     assert errors == ""
 
 

@@ -1,10 +1,13 @@
 """The process that serves: its address, its end."""
 
+import faulthandler
 import os
 import signal
 import socket
 import sys
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 
 import uvicorn
 from fastapi import FastAPI
@@ -51,7 +54,8 @@ def serve(
         signal.signal(signal.SIGINT, lambda *_: None)
         if open_browser:
             webbrowser.open(url)  # it may ask at once: who comes early waits
-        uvicorn.Server(configure(app)).run(sockets=[listening])
+        with _decoders_kept_quiet():
+            uvicorn.Server(configure(app)).run(sockets=[listening])
 
 
 def configure(app: FastAPI) -> uvicorn.Config:
@@ -65,6 +69,25 @@ def configure(app: FastAPI) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=round(limits.READING_SECONDS),
     )
+
+
+@contextmanager
+def _decoders_kept_quiet() -> Iterator[None]:
+    """Keep standard error to Python: what libraries in C write there of each damaged file is lost.
+
+    Anyone could fill the log with it.
+    """
+    kept = os.dup(2)
+    with open(kept, "w", buffering=1) as log, redirect_stderr(log):  # noqa: PTH123
+        faulthandler.enable(log)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            faulthandler.disable()
 
 
 def _listen(host: str, port: int) -> socket.socket:
