@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from digits.reader import Reader
+from digits.server import limits
 from digits.server.app import PAGE
 from tests.server.conftest import Client, serving
 
@@ -104,3 +105,7 @@ def test_the_page_loads_nothing_from_elsewhere(file: Path) -> None:
 
 def test_the_page_is_small() -> None:
     assert sum(file.stat().st_size for file in FILES) < 60_000
+
+
+def test_the_page_knows_what_the_server_takes() -> None:
+    assert f"MAX_BODY_BYTES = {limits.MAX_BODY_BYTES:_};" in (PAGE / "main.js").read_text()

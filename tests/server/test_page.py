@@ -443,6 +443,23 @@ def test_a_file_that_is_no_picture_is_told_in_a_line(open_page: Open) -> None:
     expect(page.locator("#state")).to_have_text("")
 
 
+def test_a_picture_that_is_too_large_is_not_even_sent(open_page: Open) -> None:
+    page = open_page()
+    draw_on(page, written(2, 0, left=60, top=100, height=160))
+    assert settled(page) == "2"
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(21e6)], "large.png", {type: "image/png"}));
+            document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true}));
+        }"""
+    )
+    expect(page.locator("#state")).to_have_text(
+        "Expected a picture of at most 20 MB, found 21 MB."
+    )
+    expect(page.locator("#text")).to_have_text("2")  # nothing is lost
+
+
 def test_the_reading_can_be_copied(open_page: Open) -> None:
     page = open_page()
     draw_on(page, number("35", left=60, top=100, height=160, hand=0))

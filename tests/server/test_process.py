@@ -169,6 +169,16 @@ def test_a_model_that_is_not_there_is_said_in_a_line(
     assert errors == f"digits: {tmp_path / model}: there is no such file.\n"
 
 
+@pytest.mark.parametrize("origin", ["*", "example.org", "https://example.org/", "https://a b"])
+def test_a_site_that_is_none_is_said_in_a_line(call: Call, origin: str) -> None:
+    status, _, errors = call("serve", "--allow-origin", origin)
+    assert status == 2
+    assert errors == (
+        "digits: --allow-origin: expected a site such as https://example.org, "
+        f"found {origin!r}.\n"
+    )
+
+
 def test_a_run_is_served_as_it_would_be_exported(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -337,6 +337,19 @@ def test_glyphs_that_arrive_together_are_read_together(reader: Reader) -> None:
     assert len(slow.batches) <= 3  # the running ones may not all have been taken in yet
 
 
+def test_no_batch_is_larger_than_the_largest_request(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_GLYPHS", 4)
+    slow = SlowReader(reader)
+    with serving(slow) as client:
+        asked = [Asked(client, "/v1/glyphs", json={"glyphs": [GLYPH] * 3}) for _ in range(5)]
+        assert slow.is_reading.acquire(timeout=30)
+        slow.may_read.set()
+        assert [len(request.wait().json()["digits"]) for request in asked] == [3] * 5
+    assert slow.batches == [3] * 5
+
+
 def test_a_failure_in_a_batch_is_told_to_all_in_it_and_ends_nothing(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,11 +1,12 @@
 """Reading beside the event loop: pictures in threads, glyphs that arrive together as one batch."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,6 +17,13 @@ from digits.server import limits
 from digits.server.problems import Refusal
 
 Result = TypeVar("Result")
+
+
+class _Waiting(NamedTuple):
+    """Glyphs to be read."""
+
+    glyphs: UInt8[np.ndarray, "n 28 28"]
+    answer: asyncio.Future[list[Digit]]
 
 
 class Desk:
@@ -33,7 +41,7 @@ class Desk:
         self._pictures = ThreadPoolExecutor(limits.NUM_READERS, "pictures")
         # One thread, as a batch uses what there is to use; while it reads, the next one gathers.
         self._glyphs = ThreadPoolExecutor(1, "glyphs")
-        self._waiting: list[tuple[UInt8[np.ndarray, "n 28 28"], asyncio.Future[list[Digit]]]] = []
+        self._waiting: deque[_Waiting] = deque()
         self._is_reading = False
         self._num_requests = 0
         self._num_bytes = 0
@@ -88,7 +96,7 @@ class Desk:
             Refusal: 503, if it takes too long.
         """
         answer: asyncio.Future[list[Digit]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((glyphs, answer))
+        self._waiting.append(_Waiting(glyphs, answer))
         if not self._is_reading:
             self._is_reading = True
             self._reading = asyncio.create_task(self._read_batches())
@@ -100,11 +108,7 @@ class Desk:
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def _read_batches(self) -> None:
-        while self._waiting:
-            batch = [(g, answer) for g, answer in self._waiting if not answer.done()]
-            self._waiting.clear()
-            if not batch:
-                break
+        while batch := self._next_batch():
             stack = np.concatenate([glyphs for glyphs, _ in batch])
             self._on_batch(len(stack))
             try:
@@ -120,6 +124,17 @@ class Desk:
                     answer.set_result(digits[first : first + len(glyphs)])
                 first += len(glyphs)
         self._is_reading = False
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Those that have waited longest; of all together, more might come than memory has room for."""
+        batch: list[_Waiting] = []
+        num_glyphs = 0
+        while self._waiting and num_glyphs + len(self._waiting[0].glyphs) <= limits.MAX_GLYPHS:
+            first = self._waiting.popleft()
+            if not first.answer.done():  # else it was given up
+                batch.append(first)
+                num_glyphs += len(first.glyphs)
+        return batch
 
     @staticmethod
     def _in(threads: ThreadPoolExecutor, work: Callable[[], Result]) -> asyncio.Future[Result]:

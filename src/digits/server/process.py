@@ -2,9 +2,11 @@
 
 import faulthandler
 import os
+import re
 import signal
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -12,7 +14,7 @@ from contextlib import contextmanager, redirect_stderr
 import uvicorn
 from fastapi import FastAPI
 
-from digits.errors import DigitsError
+from digits.errors import DigitsError, InvalidInput
 from digits.reader import Reader
 from digits.server import limits
 from digits.server.app import create_app
@@ -42,7 +44,13 @@ def serve(
 
     Raises:
         DigitsError: If there is no listening at that address.
+        InvalidInput: If a site is none.
     """
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/*\s]+", origin):
+            raise InvalidInput(
+                f"--allow-origin: expected a site such as https://example.org, found {origin!r}."
+            )
     # Threads that read take turns with the one that answers, and it has little to do each time.
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(reader, origins=origins, loopback_only=host in LOOPBACK)
@@ -53,7 +61,8 @@ def serve(
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, lambda *_: None)
         if open_browser:
-            webbrowser.open(url)  # it may ask at once: who comes early waits
+            # It may ask at once: who comes early waits. A browser in a terminal stays until it ends.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         with _decoders_kept_quiet():
             uvicorn.Server(configure(app)).run(sockets=[listening])
 

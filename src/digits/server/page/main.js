@@ -6,6 +6,7 @@ import { Layers } from "./layers.js";
 import { Pad } from "./pad.js";
 
 const EVERY = 120; // milliseconds between readings while a stroke goes on
+const MAX_BODY_BYTES = 20_000_000; // that the server takes
 const SETTLED = 700; // milliseconds after which an answer is announced
 
 const $ = (id) => document.getElementById(id);
@@ -65,6 +66,10 @@ function forget() {
 
 function readPhoto(file) {
   if (!file) return;
+  if (file.size > MAX_BODY_BYTES) {
+    showWords(true, `Expected a picture of at most ${MAX_BODY_BYTES / 1e6} MB, found ${(file.size / 1e6).toFixed(0)} MB.`);
+    return;
+  }
   photo = file;
   forget();
   const image = $("photo");
@@ -154,13 +159,17 @@ function announce(words) {
 
 function showState(state, reason = "") {
   $("answer").ariaBusy = String(!["idle", "refused"].includes(state));
-  if (state === "asked") return; // most answers come at once
-  const line = $("state");
-  const words = { idle: "", slow: line.textContent || "reading …" }[state] ?? reason;
-  if (line.textContent !== words) line.textContent = words;
-  const isTrouble = state === "away" || state === "refused";
-  if (state !== "slow") line.classList.toggle("trouble", isTrouble);
   if (state === "refused") answer.clear("Not read");
+  if (state === "away" || state === "refused") showWords(true, reason);
+  else if (state === "idle") showWords(false, "");
+  else if (state === "slow" && !$("state").textContent) showWords(false, "reading …");
+}
+
+function showWords(isTrouble, words) {
+  const line = $("state");
+  if (line.textContent === words) return;
+  line.textContent = words;
+  line.classList.toggle("trouble", isTrouble);
   if (isTrouble) announce(words);
 }
 

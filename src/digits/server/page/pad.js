@@ -15,6 +15,7 @@ export class Pad extends EventTarget {
   #strokes = [];
   #stroke = null; // being drawn
   #pointer = null;
+  #isTouch = false; // the pointer is a finger, or a palm
   #cursor = null; // of the keyboard
   width = 14;
 
@@ -113,8 +114,14 @@ export class Pad extends EventTarget {
   }
 
   #down(event) {
-    if (event.button !== 0 || this.#stroke) return; // a palm beside the pen, a second finger
+    if (event.button !== 0) return;
+    if (this.#stroke) {
+      if (event.pointerType !== "pen" || !this.#isTouch) return; // a palm beside the pen, a second finger
+      this.#stroke = null; // a palm that was there before the pen
+      this.#redraw();
+    }
     event.preventDefault();
+    this.#isTouch = event.pointerType === "touch";
     this.#canvas.focus({ preventScroll: true, focusVisible: false });
     this.#cursor = null;
     this.#pointer = event.pointerId;
