@@ -12,7 +12,7 @@ READY_DEV := $(VENV)/.ready-dev
 
 .PHONY: help
 help: ## List what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: train
 train: $(READY) ## Set up, fetch MNIST, train, evaluate, write the report (ARGS="--recipe deep")
