@@ -1,10 +1,10 @@
 """A trained network in ONNX: what it says, and what it does inside. No torch."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -101,13 +101,18 @@ class Network:
 
     def open_layers(self) -> "Layers":
         """The same network, that tells what each of its layers makes of a glyph."""
-        return Layers(self._content, self._open)
+        try:
+            return Layers(self._content, self._open)
+        except Exception as error:  # the runtime's errors have no common class
+            raise InvalidInput("The layers of this network can't be looked at.") from error
 
 
 class Layers:
     """A network opened up, by `Network.open_layers`."""
 
-    def __init__(self, content: bytes, open_network: Any) -> None:
+    def __init__(
+        self, content: bytes, open_network: Callable[[bytes], onnxruntime.InferenceSession]
+    ) -> None:
         import onnx  # a third of a second to load, which reading does without
 
         document = onnx.load_from_string(content)

@@ -28,7 +28,7 @@ from digits.ink import (
     only_page,
     open_picture,
 )
-from digits.network import Network
+from digits.network import MAX_BATCH, Network
 
 THRESHOLD = 0.78
 """Marks read with less confidence than this are refused: 97 % of pictures of clothes are, and few
@@ -237,8 +237,11 @@ class Reader:
 
     def _look(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
         """Mean probabilities over several looks of each glyph."""
-        seen = looks(glyphs)
-        return np.asarray(np.mean([self.network.probabilities(look) for look in seen], axis=0))
+        means = [
+            np.mean([self.network.probabilities(look) for look in looks(some)], axis=0)
+            for some in np.array_split(glyphs, max(1, -(-len(glyphs) // MAX_BATCH)))
+        ]
+        return np.concatenate(means)
 
     def _read_singles(self, pictures: Iterable[Picture]) -> list[Digit]:
         """The one digit of each picture: of the ways to see it, the one that is read surest."""

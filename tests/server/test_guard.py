@@ -23,6 +23,7 @@ def test_each_answer_has_strict_headers(client: Client, address: str) -> None:
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "Server" not in headers
 
 
@@ -70,6 +71,7 @@ def test_pages_of_allowed_sites_may_ask(reader: Reader) -> None:
         before = client.options("/v1/read", headers=asking)
         assert before.status_code == 200
         assert before.headers["Access-Control-Allow-Origin"] == origin
+        assert "Content-Security-Policy" in before.headers
         answer = client.get("/healthz", headers={"Origin": origin})
         assert answer.status_code == 200
         assert answer.headers["Access-Control-Allow-Origin"] == origin

@@ -308,6 +308,12 @@ def test_a_digit_can_be_drawn_with_the_keyboard(open_page: Open) -> None:
     for key in [*["ArrowUp"] * 5, "Space", *["ArrowDown"] * 12, "Space"]:
         page.keyboard.press(key)
     assert settled(page) == "1"
+    # The mouse goes on where the keys were.
+    page.keyboard.press("Space")
+    draw_on(page, written(7, 0, left=600, top=150, height=150))
+    assert settled(page).endswith("7")
+    page.locator("#clear").click()
+    expect(page.locator("#pad")).to_be_focused()  # not on a button that is off
     page.keyboard.press("Tab")
     expect(page.locator("#undo")).to_be_focused()
 
@@ -429,8 +435,26 @@ def test_a_drawing_waits_behind_a_photo(open_page: Open) -> None:
     assert settled(page) == "9"
     drop(page, "photo.jpg", "image/jpeg", photo("27"))
     expect(page.locator("#text")).to_have_text("27")
+    # Neither another window nor a touch of the paper makes it go.
+    page.set_viewport_size({"width": 900, "height": 700})
+    page.locator("#paper").click()
+    page.keyboard.press("Space")
+    expect(page.locator("#photo")).to_be_visible()
+    assert settled(page) == "27"
     page.locator("#undo").click()
     assert settled(page) == "9"
+
+
+def test_a_drawing_survives_a_page_that_is_loaded_again(open_page: Open) -> None:
+    page = open_page()
+    draw_on(page, written(6, 1, left=60, top=100, height=160))
+    assert settled(page) == "6"
+    page.reload()
+    assert settled(page) == "6"
+    clear(page)
+    page.reload()
+    expect(page.locator("#hint")).to_be_visible()
+    expect(page.locator("#text")).to_have_text("")
 
 
 def test_a_file_that_is_no_picture_is_told_in_a_line(open_page: Open) -> None:
@@ -438,6 +462,8 @@ def test_a_file_that_is_no_picture_is_told_in_a_line(open_page: Open) -> None:
     drop(page, "notes.txt", "text/plain", b"no picture")
     expect(page.locator("#state")).to_contain_text("Expected a picture")
     expect(page.locator("#text")).to_have_text("Not read")
+    expect(page.locator("#copy")).to_be_disabled()
+    page.locator("#clear").click()
     draw_on(page, written(2, 0, left=60, top=100, height=160))
     assert settled(page) == "2"
     expect(page.locator("#state")).to_have_text("")
@@ -454,9 +480,7 @@ def test_a_picture_that_is_too_large_is_not_even_sent(open_page: Open) -> None:
             document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true}));
         }"""
     )
-    expect(page.locator("#state")).to_have_text(
-        "Expected a picture of at most 20 MB, found 21 MB."
-    )
+    expect(page.locator("#state")).to_have_text("Expected a picture of at most 20 MB, found 21 MB.")
     expect(page.locator("#text")).to_have_text("2")  # nothing is lost
 
 
@@ -497,6 +521,24 @@ def test_an_answer_to_what_is_gone_is_not_shown(open_page: Open) -> None:
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
     draw_on(page, written(5, 0, left=60, top=100, height=160))
     assert settled(page) == "5"
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_an_answer_that_is_lost_on_its_way_is_asked_for_again(open_page: Open, status: int) -> None:
+    page = open_page(away=True)
+    lost: list[Route] = []
+
+    def lose_first(route: Route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route)
+            route.fulfill(status=status, body='{"text": "4')
+
+    page.route("**/v1/read", lose_first)
+    drop(page, "photo.jpg", "image/jpeg", photo("47"))
+    expect(page.locator("#text")).to_have_text("47")
+    expect(page.locator("#state")).to_have_text("")
 
 
 def test_a_full_server_is_asked_again_when_it_says(open_page: Open) -> None:
@@ -550,8 +592,12 @@ def test_the_drawing_survives_a_turned_phone(open_page: Open) -> None:
     Fingers(page).draw(number("38", left=20, top=180, height=170, hand=0))
     assert settled(page) == "38"
     page.set_viewport_size({"width": 844, "height": 390})
-    expect(page.locator("#pad")).to_have_css("height", "254px")  # of 256, with a line around
+    page.wait_for_selector("#pad >> visible=true")
+    expect(page.locator("#pad")).not_to_have_css("height", "386px")
     assert settled(page) == "38"
+    text = page.locator("#text").bounding_box()
+    assert text is not None
+    assert text["y"] + text["height"] < 390  # the answer is in sight
     paper = page.locator("#pad").bounding_box()
     assert paper is not None
     for box in (page.locator(".box").nth(index).bounding_box() for index in range(2)):

@@ -5,7 +5,7 @@ was made.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -97,7 +97,7 @@ def looks(glyphs: UInt8[np.ndarray, "n 28 28"]) -> UInt8[np.ndarray, "looks n 28
     return np.concatenate([glyphs[None], changed])
 
 
-@lru_cache(maxsize=1)
+@cache
 def _look_maps() -> Float32[np.ndarray, "looks y x x2"]:
     """What each pixel of a row gives to each of the same row in a look; bicubic.
 

@@ -120,9 +120,8 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
             raise InvalidInput(f"Expected a picture ({', '.join(FORMATS)}), found none.") from error
         _check_size(*image.size)
         # A JPEG with more pictures in it is one photo and what the phone made besides.
-        frames = 1 if image.format == "MPO" else _num_frames(image)
-        if frames > 1:
-            raise InvalidInput(f"Expected a still picture of one page, found {frames:,} frames.")
+        if image.format != "MPO" and _has_more_frames(image):
+            raise InvalidInput("Expected a still picture of one page, found more.")
         # A JPEG can be decoded at a half or a quarter of its size, in that part of the time.
         full_size = max(image.size)
         shrink = max(1.0, full_size / MAX_SIDE)
@@ -136,9 +135,13 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
     return _from_image(upright, scale)
 
 
-def _num_frames(image: Image.Image) -> int:
+def _has_more_frames(image: Image.Image) -> bool:
+    """Whether there is a second one; to count them all may take minutes."""
     try:
-        return int(getattr(image, "n_frames", 1))
+        image.seek(1)
+        return True
+    except EOFError:
+        return False
     except Exception as error:
         raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
 
@@ -196,6 +199,10 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
 def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
     _check_size(*image.size)
     try:
+        if image.has_transparency_data and max(image.size) >= 2 * MAX_SIDE:
+            # To find its ground takes a dozen times its memory, for details that are not kept.
+            reduction = max(image.size) // MAX_SIDE
+            image, scale = image.convert("RGBA").reduce(reduction), scale * reduction
         image = _to_rgb(image)
     except (OSError, ValueError, SyntaxError) as error:
         raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from fastapi import FastAPI, Request, Response
 from jaxtyping import UInt8
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.middleware.cors import CORSMiddleware
@@ -39,6 +40,7 @@ POSSIBLE = (
     HTTPStatus.FORBIDDEN,
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     HTTPStatus.MISDIRECTED_REQUEST,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -79,7 +81,6 @@ def create_app(
     _add_state(app, desk, reader, telemetry)
     _add_page(app)
     app.add_middleware(problems.Failures)
-    app.add_middleware(Guard, origins=origins, loopback_only=loopback_only)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -87,6 +88,7 @@ def create_app(
             allow_methods=["GET", "POST"],
             allow_headers=["Content-Type"],
         )
+    app.add_middleware(Guard, origins=origins, loopback_only=loopback_only)
     app.add_middleware(Counting, telemetry=telemetry)
     return app
 
@@ -125,8 +127,8 @@ def _add_reading(app: FastAPI, desk: Desk) -> None:
     async def read(request: Request) -> Response:
         """PNG, JPEG, WebP, BMP, TIFF or GIF, as the body or as the file of a form."""
         with desk.place() as hold:
-            content = await _receive(request, hold)
-            if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            content = await _receive(request, hold, limits.MAX_BODY_BYTES)
+            if _kind(request) == "multipart/form-data":
                 content = await _file_of_form(request, content)
             try:
                 reading = await desk.read(content)
@@ -202,7 +204,7 @@ def _add_state(app: FastAPI, desk: Desk, reader: Reader, telemetry: Telemetry) -
         },
     )
     async def metrics() -> Response:
-        return Response(telemetry.to_text(), media_type="text/plain; version=1.0.0")
+        return Response(telemetry.to_text(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _glyphs_body(most: int) -> dict[str, Any]:
@@ -230,19 +232,24 @@ def _answer(content: bytes) -> Response:
     return Response(content, media_type="application/json")
 
 
-async def _receive(request: Request, hold: Callable[[int], None]) -> bytes:
+def _kind(request: Request) -> str:
+    """The media type of a request's body."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _receive(request: Request, hold: Callable[[int], None], most: int) -> bytes:
     """The body of a request, if it is small enough and comes in time."""
     told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > limits.MAX_BODY_BYTES:
-        raise _too_large()
+    if told.isdecimal() and int(told) > most:
+        raise _too_large(most)
     chunks: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(limits.UPLOAD_SECONDS):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > limits.MAX_BODY_BYTES:
-                    raise _too_large()
+                if size > most:
+                    raise _too_large(most)
                 hold(len(chunk))
                 chunks.append(chunk)
     except ClientDisconnect as error:  # nobody hears it, but it is no failure of ours
@@ -253,8 +260,8 @@ async def _receive(request: Request, hold: Callable[[int], None]) -> bytes:
     return b"".join(chunks)
 
 
-def _too_large() -> Refusal:
-    detail = f"Expected at most {limits.MAX_BODY_BYTES:,} bytes, found more."
+def _too_large(most: int) -> Refusal:
+    detail = f"Expected at most {most:,} bytes, found more."
     return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
@@ -291,8 +298,8 @@ async def _file_of_form(request: Request, content: bytes) -> bytes:
 async def _receive_glyphs(
     request: Request, hold: Callable[[int], None]
 ) -> UInt8[np.ndarray, "n 28 28"]:
-    content = await _receive(request, hold)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content = await _receive(request, hold, limits.MAX_GLYPHS_BYTES)
+    kind = _kind(request)
     if kind not in ("application/json", "application/octet-stream"):
         detail = f"Expected application/json or application/octet-stream, found {kind or 'none'}."
         raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)

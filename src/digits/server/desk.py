@@ -42,7 +42,7 @@ class Desk:
         # One thread, as a batch uses what there is to use; while it reads, the next one gathers.
         self._glyphs = ThreadPoolExecutor(1, "glyphs")
         self._waiting: deque[_Waiting] = deque()
-        self._is_reading = False
+        self._reading: asyncio.Task[None] | None = None
         self._num_requests = 0
         self._num_bytes = 0
 
@@ -97,8 +97,7 @@ class Desk:
         """
         answer: asyncio.Future[list[Digit]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(glyphs, answer))
-        if not self._is_reading:
-            self._is_reading = True
+        if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_batches())
         return await self._in_time(answer)
 
@@ -109,9 +108,9 @@ class Desk:
 
     async def _read_batches(self) -> None:
         while batch := self._next_batch():
-            stack = np.concatenate([glyphs for glyphs, _ in batch])
-            self._on_batch(len(stack))
             try:
+                stack = np.concatenate([glyphs for glyphs, _ in batch])
+                self._on_batch(len(stack))
                 digits = await self._in(self._glyphs, lambda: self._reader.classify(stack))  # noqa: B023
             except Exception as error:
                 for _, answer in batch:
@@ -123,10 +122,9 @@ class Desk:
                 if not answer.done():
                     answer.set_result(digits[first : first + len(glyphs)])
                 first += len(glyphs)
-        self._is_reading = False
 
     def _next_batch(self) -> list[_Waiting]:
-        """Those that have waited longest; of all together, more might come than memory has room for."""
+        """Those that have waited longest: all together might be too many for the memory."""
         batch: list[_Waiting] = []
         num_glyphs = 0
         while self._waiting and num_glyphs + len(self._waiting[0].glyphs) <= limits.MAX_GLYPHS:

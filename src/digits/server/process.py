@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import warnings
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -47,24 +48,26 @@ def serve(
         InvalidInput: If a site is none.
     """
     for origin in origins:
-        if not re.fullmatch(r"https?://[^/*\s]+", origin):
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
             raise InvalidInput(
                 f"--allow-origin: expected a site such as https://example.org, found {origin!r}."
             )
     # Threads that read take turns with the one that answers, and it has little to do each time.
     sys.setswitchinterval(SWITCH_SECONDS)
+    warnings.simplefilter("ignore")  # of decoders; threads can't do so for themselves
     app = create_app(reader, origins=origins, loopback_only=host in LOOPBACK)
+    server = uvicorn.Server(configure(app))
     with _listen(host, port) as listening:
         url = _url(host, listening.getsockname()[1])
+        # From here on: the server itself sees to them only while it runs, then hands them on.
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, server.handle_exit)
         print(f"Draw and read at {url}  (Ctrl-C ends it)", flush=True)
-        # The server hands signals on when it has ended; being told to end is no failure.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        signal.signal(signal.SIGINT, lambda *_: None)
         if open_browser:
-            # It may ask at once: who comes early waits. A browser in a terminal stays until it ends.
+            # It may ask at once: who comes early waits. One in a terminal returns when it is left.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         with _decoders_kept_quiet():
-            uvicorn.Server(configure(app)).run(sockets=[listening])
+            server.run(sockets=[listening])
 
 
 def configure(app: FastAPI) -> uvicorn.Config:
@@ -76,7 +79,7 @@ def configure(app: FastAPI) -> uvicorn.Config:
         log_level="error",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=round(limits.READING_SECONDS),
+        timeout_graceful_shutdown=round(limits.UPLOAD_SECONDS + limits.READING_SECONDS) + 5,
     )
 
 

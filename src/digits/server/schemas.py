@@ -14,8 +14,9 @@ from digits.reader import Digit, Reading
 from digits.server.limits import MAX_GLYPHS
 
 Pixel = Annotated[float, Field(ge=0, le=255, multiple_of=1)]  # JSON knows no integers: 7.0 is one
-Row = Annotated[list[Pixel], Field(min_length=28, max_length=28)]
-Glyph = Annotated[list[Row], Field(min_length=28, max_length=28)]
+# The first fault is told, and no other looked for: of a hostile request, there may be a million.
+Row = Annotated[list[Pixel], Field(min_length=28, max_length=28, fail_fast=True)]
+Glyph = Annotated[list[Row], Field(min_length=28, max_length=28, fail_fast=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Label = Annotated[int, Field(ge=0, le=9)]
 NUM_PIXELS = 28 * 28
@@ -24,9 +25,9 @@ NUM_PIXELS = 28 * 28
 class GlyphBatch(BaseModel):
     """Digits of 28×28 pixels, white on black, framed as MNIST's."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
-    glyphs: Annotated[list[Glyph], Field(min_length=1, max_length=MAX_GLYPHS)]
+    glyphs: Annotated[list[Glyph], Field(min_length=1, max_length=MAX_GLYPHS, fail_fast=True)]
 
 
 class Alternative(BaseModel):

@@ -27,7 +27,7 @@ class Telemetry:
         )
         self.seconds = Histogram(
             "digits_request_seconds",
-            "From a request's first bytes to its answer's last.",
+            "From a request's head to the end of its answer.",
             ["route"],
             buckets=SECONDS,
             registry=self._registry,

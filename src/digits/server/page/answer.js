@@ -67,9 +67,9 @@ function element(name, className, ...children) {
 function newCard() {
   const glyph = element("canvas", "");
   glyph.width = glyph.height = 28;
-  glyph.ariaHidden = "true";
+  glyph.setAttribute("aria-hidden", "true");
   const bars = element("span", "bars", ...Array.from({ length: 10 }, (_, label) => element("i", "", String(label))));
-  bars.ariaHidden = "true";
+  bars.setAttribute("aria-hidden", "true");
   const button = element("button", "digit", glyph, element("span", "head", element("b", ""), element("span", "")), bars);
   button.type = "button";
   return element("li", "", button);
@@ -83,9 +83,9 @@ function fillCard(card, digit) {
   if (head.children[0].textContent !== label) head.children[0].textContent = label;
   if (head.children[1].textContent !== words) head.children[1].textContent = words;
   card.classList.toggle("refused", refused);
-  card.ariaLabel = refused
-    ? `Refused: ${words}. Best guess ${digit.label}, ${percent(digit.confidence)}`
-    : `${label}, ${words} sure. Next ${digit.alternatives.map((other) => `${other.label}, ${percent(other.confidence)}`).join("; ")}`;
+  const others = digit.alternatives.map((other) => `${other.label}, ${percent(other.confidence)}`).join("; ");
+  const spoken = refused ? `Refused: ${words}. Best guess ${digit.label}, ${percent(digit.confidence)}` : `${label}, ${words} sure`;
+  card.setAttribute("aria-label", `${spoken}. Next ${others}`);
   digit.probabilities.forEach((probability, i) => {
     bars.children[i].style.setProperty("--p", probability);
     bars.children[i].classList.toggle("best", i === digit.label);
@@ -110,6 +110,7 @@ function fillBox(box, digit, [left, top, width, height]) {
   box.classList.toggle("refused", refused);
   box.classList.toggle("high", top < 28); // then the label has no room above
   box.firstElementChild.textContent = refused ? "?" : digit.label;
+  box.hidden = !width; // a picture that is read, but can't be shown
   box.style.width = `${width}px`;
   box.style.height = `${height}px`;
   box.style.transform = `translate(${left}px, ${top}px)`;

@@ -1,23 +1,25 @@
 // Asking the server: the newest question only, again when it is away, and never two at once.
 
 const SLOW = 400; // milliseconds after which a question is said to take long
-const LONGEST = 30_000; // milliseconds after which an answer is no longer waited for
+const LONGEST = 60_000; // milliseconds: longer than the server takes to receive and read
 const AWAY = [500, 1000, 2000]; // milliseconds before asking again, the last one for good
+const LONGEST_REST = 5000; // milliseconds, whatever the server says
+const BUSY = 5; // times that a server may say it is too busy for one question
 
 export class Asking {
   #next = null;
   #isRunning = false;
   #generation = 0;
-  #running = new AbortController();
+  #controller = new AbortController();
 
   // `onState` is told "asked", "slow", "away", "refused" or "idle", and why.
-  constructor(onState) {
+  constructor(onState = () => {}) {
     this.onState = onState;
   }
 
-  // Have `question` asked, instead of what waits: {request: async () => fetch's arguments, done}.
+  // Have `question` asked, instead of what waits: {request: async () => [path, body, type], done}.
   ask(question) {
-    this.#next = { ...question, generation: this.#generation };
+    this.#next = { ...question, generation: this.#generation, failures: 0 };
     this.onState("asked");
     if (!this.#isRunning) this.#run();
   }
@@ -26,59 +28,68 @@ export class Asking {
   forget() {
     this.#generation++;
     this.#next = null;
-    this.#running.abort();
+    this.#controller.abort();
     this.onState("idle");
   }
 
   async #run() {
     this.#isRunning = true;
-    let failures = 0;
     while (this.#next) {
       const question = this.#next;
       this.#next = null;
       const isOld = () => question.generation !== this.#generation;
-      if (isOld()) continue;
-      this.#running = new AbortController();
+      this.#controller = new AbortController();
       const slow = setTimeout(() => isOld() || this.onState("slow"), SLOW);
       try {
-        const answer = await post(...(await question.request()), this.#running.signal);
-        failures = 0;
+        const answer = await post(await question.request(), this.#controller);
         if (isOld()) continue;
         question.done(answer);
         if (!this.#next) this.onState("idle");
       } catch (error) {
         if (isOld()) continue;
-        if (!error.again) {
-          this.onState("refused", error.message);
-          continue;
-        }
-        this.onState("away", error.message);
-        const wait = error.after ?? AWAY[Math.min(failures++, AWAY.length - 1)];
+        const again = error.again && !(error.isBusy && question.failures >= BUSY);
+        this.onState(again ? "away" : "refused", error.message);
+        if (!again) continue;
+        const wait = error.after || AWAY[Math.min(question.failures, AWAY.length - 1)];
+        question.failures++;
         this.#next ??= question;
-        await new Promise((done) => setTimeout(done, wait));
+        await this.#rest(Math.min(wait, LONGEST_REST));
       } finally {
         clearTimeout(slow);
       }
     }
     this.#isRunning = false;
   }
+
+  // For a while, or until all is forgotten.
+  #rest(milliseconds) {
+    return new Promise((done) => {
+      const timer = setTimeout(done, milliseconds);
+      this.#controller.signal.addEventListener("abort", () => {
+        clearTimeout(timer);
+        done();
+      });
+    });
+  }
 }
 
-export async function post(path, body, type, signal = new AbortController().signal) {
+async function post([path, body, type], controller) {
+  const late = setTimeout(() => controller.abort(), LONGEST);
   let response;
+  let answer = {};
   try {
-    response = await fetch(path, {
-      method: "POST",
-      body,
-      headers: { "Content-Type": type },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(LONGEST)]),
-    });
+    response = await fetch(path, { method: "POST", body, headers: { "Content-Type": type }, signal: controller.signal });
+    answer = await response.json();
   } catch {
-    throw Object.assign(new Error("No answer from the server; trying again."), { again: true });
+    if (!response || response.ok) {
+      throw Object.assign(new Error("No answer from the server; trying again."), { again: true });
+    }
+  } finally {
+    clearTimeout(late);
   }
-  const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
-  const after = Number(response.headers.get("Retry-After")) * 1000;
-  const again = response.status === 503;
-  throw Object.assign(new Error(answer.detail ?? `The server said ${response.status}.`), { again, after: after || undefined });
+  const again = [502, 503, 504].includes(response.status);
+  const after = 1000 * Number(response.headers.get("Retry-After"));
+  const words = answer.detail ?? `The server said ${response.status}.`;
+  throw Object.assign(new Error(words), { again, after, isBusy: response.status === 503 });
 }

@@ -1,6 +1,6 @@
 // What each layer of the network makes of a glyph, to be looked at one by one.
 
-import { post } from "./asking.js";
+import { Asking } from "./asking.js";
 import { bytes } from "./bytes.js";
 
 const HIGHEST = 380; // of all maps together, in pixels of the page
@@ -24,6 +24,8 @@ export class Layers {
   #layers = [];
   #chosen = 0;
   #glyph = null;
+  #room = 0;
+  #asking = new Asking();
 
   constructor({ lead, tabs, panel, canvas, caption }) {
     [this.#lead, this.#tabs, this.#panel, this.#canvas, this.#caption] = [lead, tabs, panel, canvas, caption];
@@ -32,31 +34,30 @@ export class Layers {
       if (tab) this.#choose([...tabs.children].indexOf(tab));
     });
     tabs.addEventListener("keydown", (event) => this.#key(event));
-    new ResizeObserver(() => this.#draw()).observe(panel);
+    new ResizeObserver(() => panel.clientWidth === this.#room || this.#draw()).observe(panel);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
   // Of a glyph, as base64; none clears.
-  async show(glyph, label) {
+  show(glyph, label) {
     this.#lead.textContent = glyph
       ? `This is how the ${label} above goes through the network, from its 28 × 28 pixels to ten scores.`
       : "Draw a digit to see what each layer makes of it.";
     if (glyph === this.#glyph) return;
     this.#glyph = glyph;
     if (!glyph) {
+      this.#asking.forget();
       this.#layers = [];
       this.#tabs.hidden = this.#panel.hidden = true;
       return;
     }
-    try {
-      const { layers } = await post("v1/layers", bytes(glyph), "application/octet-stream");
-      if (glyph !== this.#glyph) return;
-      this.#layers = layers.map((layer) => ({ ...layer, maps: bytes(layer.maps) }));
-      this.#name();
-      this.#draw();
-    } catch {
-      if (glyph === this.#glyph) this.#glyph = null; // asked again with the next reading
-    }
+    this.#asking.ask({
+      request: async () => ["v1/layers", bytes(glyph), "application/octet-stream"],
+      done: ({ layers }) => {
+        this.#layers = layers.map((layer) => ({ ...layer, maps: bytes(layer.maps) }));
+        this.#name();
+      },
+    });
   }
 
   #name() {
@@ -67,7 +68,7 @@ export class Layers {
         const tab = document.createElement("button");
         tab.type = "button";
         tab.id = `layer-${i + 1}`;
-        tab.role = "tab";
+        tab.setAttribute("role", "tab");
         tab.setAttribute("aria-controls", "layer");
         tab.append(document.createElement("span"), document.createElement("small"));
         tabs.append(tab);
@@ -93,7 +94,7 @@ export class Layers {
   #key(event) {
     const last = this.#layers.length - 1;
     const to = { ArrowRight: this.#chosen + 1, ArrowLeft: this.#chosen - 1, Home: 0, End: last }[event.key];
-    if (to === undefined) return;
+    if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     this.#choose((to + last + 1) % (last + 1));
     this.#tabs.children[this.#chosen].focus();
@@ -103,10 +104,12 @@ export class Layers {
     const layer = this.#layers[this.#chosen];
     const room = this.#panel.clientWidth;
     if (!layer || !room) return;
+    this.#room = room;
     const isLast = this.#chosen === this.#layers.length - 1;
     const kind = layer.height > 1 ? "convolution" : isLast ? "logits" : "units";
     this.#caption.textContent = LEADS[kind](layer);
-    this.#canvas.ariaLabel = `${layer.name}: ${layer.channels} ${layer.height > 1 ? `maps of ${layer.height} by ${layer.width}` : "values"}`;
+    const what = layer.height > 1 ? `maps of ${layer.height} by ${layer.width}` : "values";
+    this.#canvas.setAttribute("aria-label", `${layer.name}: ${layer.channels} ${what}`);
     if (kind === "logits") this.#drawScores(layer, room);
     else this.#drawMaps(layer, room);
   }
@@ -134,7 +137,8 @@ export class Layers {
     const cell = Math.min(most, Math.floor((room + gap) / columns) - gap);
     const context = this.#context(columns * (cell + gap) - gap, rows * (cell + gap) - gap);
     const [low, high] = [colour("--low"), colour("--high")];
-    const tile = new OffscreenCanvas(width, height);
+    const tile = document.createElement("canvas");
+    [tile.width, tile.height] = [width, height];
     const brush = tile.getContext("2d");
     for (let channel = 0; channel < channels; channel++) {
       const image = brush.createImageData(width, height);
@@ -154,12 +158,14 @@ export class Layers {
     const span = Math.max(high - low, SPAN);
     const context = this.#context(width, height);
     const style = getComputedStyle(this.#canvas);
-    context.font = `600 14px ${style.fontFamily}`;
+    context.font = `600 ${Math.min(14, width / 27)}px ${style.fontFamily}`;
     context.textAlign = "center";
     const best = maps.indexOf(Math.max(...maps));
-    maps.forEach((value, label) => {
+    const scores = [...maps].map((value) => low + (value / 255) * (high - low));
+    const words = scores.map((score, label) => `${label}: ${score.toFixed(1)}`).join(", ");
+    this.#canvas.setAttribute("aria-label", `Ten scores. ${words}`);
+    scores.forEach((score, label) => {
       const column = width / maps.length;
-      const score = low + (value / 255) * (high - low);
       const bar = 2 + ((score - low) / span) * (height - foot - 26);
       const [middle, top] = [column * (label + 0.5), height - foot - bar];
       context.fillStyle = style.getPropertyValue(label === best ? "--accent" : "--line");

@@ -27,10 +27,10 @@ let settled = 0;
 // Drawing
 
 pad.addEventListener("change", ({ detail }) => {
-  if (photo && !pad.isEmpty) leavePhoto();
   showTools();
+  if (photo) return; // the paper behind it became larger or smaller
   clearTimeout(later);
-  if (photo) return;
+  if (detail.isDrawing) chosen = null;
   if (pad.isEmpty) {
     forget();
   } else if (!detail.isDrawing) {
@@ -39,21 +39,23 @@ pad.addEventListener("change", ({ detail }) => {
     later = setTimeout(askAboutDrawing, Math.max(0, lastAsked + EVERY - performance.now()));
   }
 });
+pad.addEventListener("pen", ({ detail }) => announce(detail.isDown ? "Pen down" : "Pen up"));
 
 function askAboutDrawing() {
   lastAsked = performance.now();
   let toPage;
   asking.ask({
     async request() {
-      const { blob, left, top, scale } = await pad.picture();
-      toPage = ([x, y, w, h]) => [x / scale + left, y / scale + top, w / scale, h / scale];
-      return ["v1/read", blob, "image/png"];
+      const picture = await pad.picture();
+      ({ toPage } = picture);
+      return ["v1/read", picture.blob, "image/png"];
     },
     done: (found) => show(found, toPage),
   });
 }
 
 function forget() {
+  clearTimeout(later);
   reading = chosen = null;
   asking.forget();
   answer.clear();
@@ -81,7 +83,10 @@ function readPhoto(file) {
   asking.ask({
     async request() {
       await image.decode().catch(() => {}); // what can't be shown may still be read
-      return ["v1/read", file, "application/octet-stream"];
+      const content = await file.arrayBuffer().catch(() => {
+        throw new Error("The file can’t be read.");
+      });
+      return ["v1/read", content, "application/octet-stream"];
     },
     done: (found) => show(found, placeOnPhoto),
   });
@@ -105,7 +110,7 @@ function leavePhoto() {
   forget();
 }
 
-new ResizeObserver(() => photo && reading && show(reading, placeOnPhoto)).observe($("paper"));
+new ResizeObserver(() => photo && reading && answer.show(reading, placeOnPhoto)).observe($("paper"));
 
 // Answers
 
@@ -136,7 +141,7 @@ function showChosen() {
 
 // The digit nearest to where the pen was last.
 function justDrawn(digits) {
-  const [px, py] = (!photo && pad.lastPoint) || [0, 0];
+  const [px, py] = photo ? [0, 0] : pad.lastPoint;
   const distances = digits.map(({ box }) => {
     const [x, y, w, h] = place(box);
     return Math.hypot(Math.max(x - px, 0, px - x - w), Math.max(y - py, 0, py - y - h));
@@ -158,8 +163,13 @@ function announce(words) {
 }
 
 function showState(state, reason = "") {
-  $("answer").ariaBusy = String(!["idle", "refused"].includes(state));
-  if (state === "refused") answer.clear("Not read");
+  $("answer").setAttribute("aria-busy", String(!["idle", "refused"].includes(state)));
+  if (state === "refused") {
+    reading = chosen = null;
+    answer.clear("Not read");
+    layers.show(null);
+    showTools();
+  }
   if (state === "away" || state === "refused") showWords(true, reason);
   else if (state === "idle") showWords(false, "");
   else if (state === "slow" && !$("state").textContent) showWords(false, "reading …");
@@ -175,9 +185,16 @@ function showWords(isTrouble, words) {
 
 function showTools() {
   $("hint").hidden = !pad.isEmpty || photo !== null;
-  $("undo").disabled = !photo && !pad.canUndo;
-  $("clear").disabled = !photo && pad.isEmpty;
-  $("copy").disabled = !reading?.text;
+  $("pad").inert = photo !== null; // what is shown in its place is no paper
+  able("undo", photo || pad.canUndo);
+  able("clear", photo || !pad.isEmpty);
+  able("copy", reading?.text);
+}
+
+function able(id, isAble) {
+  // A button that is switched off would keep the keyboard, and in some browsers to itself.
+  if (!isAble && document.activeElement === $(id)) $("pad").focus({ preventScroll: true });
+  $(id).disabled = !isAble;
 }
 
 // Tools
@@ -188,8 +205,12 @@ function undo() {
 }
 
 function clear() {
-  if (photo) backToDrawing();
-  else pad.clear();
+  if (photo) {
+    backToDrawing();
+  } else {
+    pad.clear();
+    announce("Cleared");
+  }
 }
 
 function backToDrawing() {
@@ -213,7 +234,7 @@ addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.shiftKey) {
     event.preventDefault();
     undo();
-  } else if (event.key === "Escape") {
+  } else if (event.key === "Escape" && [$("pad"), document.body].includes(event.target)) {
     clear();
   }
 });
@@ -265,10 +286,12 @@ async function copy(text) {
     const field = document.createElement("textarea");
     field.value = text;
     field.className = "unseen";
+    field.readOnly = true; // no keyboard on the screen
     document.body.append(field);
     field.select();
     const done = document.execCommand("copy");
     field.remove();
+    $("copy").focus({ preventScroll: true });
     return done;
   }
 }

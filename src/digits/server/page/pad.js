@@ -4,8 +4,12 @@ const MARGIN = 0.3; // around the ink, in heights of it
 const LONGEST = 900; // side of the picture, in pixels
 const LOWEST = 96; // height of its ink, in pixels: what is small is drawn larger, not blurred
 const STEP = 12; // of an arrow key, in pixels
+const PALM = 1500; // milliseconds after the pen in which touches are of the hand that holds it
+const KEPT = "strokes"; // in the tab's memory, as phones drop pages for a while
 
-// A stroke is {width, points}; a point [x, y, pressure], in pixels of the page.
+// A stroke is {width, points, right, bottom}: points [x, y, pressure], and how far it goes on the
+// paper. Its pixels are those of the page, unless the paper became too small for it: then `scale`
+// of them.
 
 export class Pad extends EventTarget {
   #canvas;
@@ -16,8 +20,10 @@ export class Pad extends EventTarget {
   #stroke = null; // being drawn
   #pointer = null;
   #isTouch = false; // the pointer is a finger, or a palm
+  #penAt = -Infinity; // when the pen was last seen
   #cursor = null; // of the keyboard
   width = 14;
+  scale = 1;
 
   constructor(canvas) {
     super();
@@ -35,6 +41,7 @@ export class Pad extends EventTarget {
     canvas.addEventListener("blur", () => this.#leave());
     new ResizeObserver(() => this.#fit()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#redraw());
+    this.#strokes = remembered();
   }
 
   get isEmpty() {
@@ -46,7 +53,8 @@ export class Pad extends EventTarget {
   }
 
   get lastPoint() {
-    return (this.#stroke ?? this.#strokes.at(-1))?.points.at(-1);
+    const [x, y] = (this.#stroke ?? this.#strokes.at(-1)).points.at(-1);
+    return [x * this.scale, y * this.scale];
   }
 
   undo() {
@@ -56,31 +64,32 @@ export class Pad extends EventTarget {
   }
 
   clear() {
-    this.#stroke = null;
-    this.#pointer = null;
+    if (this.#stroke) this.#end();
     if (this.#strokes.length) this.#keep([]);
     this.#changed();
   }
 
-  // Black on white, with some paper around: {blob, left, top, scale}; where its left and top
-  // are on the page, and how many of its pixels are one of the page.
+  // Black on white, with some paper around: {blob, toPage}; the latter takes a box in its pixels to
+  // one in those of the page.
   async picture() {
     const strokes = this.#stroke ? [...this.#strokes, this.#stroke] : this.#strokes;
     const [left, top, right, bottom] = bounds(strokes);
     const [width, height] = [right - left, bottom - top];
     const margin = MARGIN * Math.max(height, width / 4) + 8;
     const longest = Math.max(width, height) + 2 * margin;
-    const scale = Math.min(LONGEST / longest, Math.max(1, LOWEST / height));
+    const factor = Math.min(LONGEST / longest, Math.max(1, LOWEST / height));
     const canvas = document.createElement("canvas");
-    canvas.width = Math.ceil((width + 2 * margin) * scale);
-    canvas.height = Math.ceil((height + 2 * margin) * scale);
+    canvas.width = Math.ceil((width + 2 * margin) * factor);
+    canvas.height = Math.ceil((height + 2 * margin) * factor);
     const context = canvas.getContext("2d");
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
-    context.setTransform(scale, 0, 0, scale, (margin - left) * scale, (margin - top) * scale);
+    context.setTransform(factor, 0, 0, factor, (margin - left) * factor, (margin - top) * factor);
     for (const stroke of strokes) draw(context, stroke, "#000");
     const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-    return { blob, left: left - margin, top: top - margin, scale };
+    const toPage = ([x, y, w, h]) =>
+      [x / factor + left - margin, y / factor + top - margin, w / factor, h / factor].map((value) => value * this.scale);
+    return { blob, toPage };
   }
 
   #keep(strokes) {
@@ -89,12 +98,15 @@ export class Pad extends EventTarget {
   }
 
   #changed(isDrawing = false) {
-    if (!isDrawing) this.#redraw();
+    if (!isDrawing) {
+      this.#redraw();
+      remember(this.#strokes);
+    }
     this.dispatchEvent(new CustomEvent("change", { detail: { isDrawing } }));
   }
 
   #begin(point) {
-    this.#stroke = { width: this.width, points: [point] };
+    this.#stroke = { width: this.width / this.scale, points: [point] };
     draw(this.#context, this.#stroke, this.#colour);
     this.#changed(true);
   }
@@ -108,57 +120,77 @@ export class Pad extends EventTarget {
 
   #end() {
     const stroke = this.#stroke;
-    this.#stroke = null;
+    const [, , right, bottom] = bounds([stroke]);
+    const [width, height] = this.#size;
+    stroke.right = Math.min(right, width / this.scale);
+    stroke.bottom = Math.min(bottom, height / this.scale);
+    this.#stroke = this.#pointer = null;
     this.#keep([...this.#strokes, stroke]);
+    this.#changed();
+  }
+
+  #drop() {
+    this.#stroke = this.#pointer = null;
     this.#changed();
   }
 
   #down(event) {
     if (event.button !== 0) return;
-    if (this.#stroke) {
-      if (event.pointerType !== "pen" || !this.#isTouch) return; // a palm beside the pen, a second finger
-      this.#stroke = null; // a palm that was there before the pen
-      this.#redraw();
-    }
+    const isPen = event.pointerType === "pen";
+    const isTouch = event.pointerType === "touch";
+    if (isPen) this.#penAt = event.timeStamp;
+    if (isTouch && event.timeStamp - this.#penAt < PALM) return;
+    if (this.#stroke && this.#pointer === null) this.#end(); // of the keyboard
+    if (this.#stroke && isPen && this.#isTouch) this.#drop(); // a palm that came before its pen
+    if (this.#stroke) return; // a second finger
     event.preventDefault();
-    this.#isTouch = event.pointerType === "touch";
     this.#canvas.focus({ preventScroll: true, focusVisible: false });
     this.#cursor = null;
+    this.#isTouch = isTouch;
     this.#pointer = event.pointerId;
     this.#canvas.setPointerCapture(event.pointerId);
     this.#begin(this.#at(event));
   }
 
   #move(event) {
+    if (event.pointerType === "pen") this.#penAt = event.timeStamp;
     if (event.pointerId !== this.#pointer) return;
+    if (!event.buttons) {
+      this.#end(); // it was lifted where nobody told
+      return;
+    }
     const events = event.getCoalescedEvents?.() ?? [];
     this.#add((events.length ? events : [event]).map((each) => this.#at(each)));
   }
 
   #up(event) {
     if (event.pointerId !== this.#pointer) return;
-    this.#pointer = null;
-    this.#end();
+    if (event.type === "pointercancel" && this.#isTouch) this.#drop(); // it was a palm, or a gesture
+    else this.#end();
   }
 
   #at(event) {
     const box = this.#canvas.getBoundingClientRect();
     // Only pens tell how hard they are pressed; others always say a half, or nothing.
     const pressure = event.pointerType === "pen" && event.pressure ? event.pressure : 0.5;
-    return [event.clientX - box.left, event.clientY - box.top, pressure];
+    return [(event.clientX - box.left) / this.scale, (event.clientY - box.top) / this.scale, pressure];
   }
 
   #key(event) {
     const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [0, 0];
-    if ((!dx && !dy && event.key !== " ") || event.ctrlKey || event.metaKey || this.#pointer !== null) return;
+    const isSpace = event.key === " ";
+    if (!dx && !dy && !isSpace) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || this.#pointer !== null) return;
     event.preventDefault();
-    const [width, height] = this.#size;
+    if (isSpace && event.repeat) return;
+    const [width, height] = this.#size.map((side) => side / this.scale);
     this.#cursor ??= [width / 2, height / 2, 0.5];
-    if (event.key === " ") {
+    if (isSpace) {
       if (this.#stroke) this.#end();
       else this.#begin([...this.#cursor]);
+      this.dispatchEvent(new CustomEvent("pen", { detail: { isDown: this.#stroke !== null } }));
     } else {
-      const step = event.shiftKey ? STEP / 4 : STEP;
+      const step = (event.shiftKey ? STEP / 4 : STEP) / this.scale;
       const [x, y] = this.#cursor;
       this.#cursor = [clamp(x + dx * step, width), clamp(y + dy * step, height), 0.5];
       if (this.#stroke) this.#add([[...this.#cursor]]);
@@ -172,7 +204,6 @@ export class Pad extends EventTarget {
     this.#redraw();
   }
 
-  // Strokes keep their size when the paper changes its own, as long as it has room for them.
   #fit() {
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     if (!width || !height) return;
@@ -180,17 +211,8 @@ export class Pad extends EventTarget {
     const ratio = devicePixelRatio || 1;
     this.#canvas.width = Math.round(width * ratio);
     this.#canvas.height = Math.round(height * ratio);
-    this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const strokes = new Set([...this.#past, this.#strokes].flat());
-    const [, , right, bottom] = bounds(strokes);
-    const factor = Math.min(1, width / right, height / bottom);
-    if (factor < 1) {
-      for (const stroke of strokes) {
-        stroke.width *= factor;
-        stroke.points = stroke.points.map(([x, y, pressure]) => [x * factor, y * factor, pressure]);
-      }
-    }
-    this.#changed();
+    if (this.#stroke) this.#redraw();
+    else this.#changed();
   }
 
   get #colour() {
@@ -198,16 +220,40 @@ export class Pad extends EventTarget {
   }
 
   #redraw() {
-    this.#context.clearRect(0, 0, ...this.#size);
-    for (const stroke of this.#strokes) draw(this.#context, stroke, this.#colour);
-    if (this.#stroke) draw(this.#context, this.#stroke, this.#colour);
+    const [width, height] = this.#size;
+    if (!this.#stroke) {
+      const reach = (side) => Math.max(1, ...this.#strokes.map((stroke) => stroke[side]));
+      this.scale = Math.min(1, width / reach("right"), height / reach("bottom")) || 1;
+    }
+    const context = this.#context;
+    const scale = this.scale * (this.#canvas.width / width || 1);
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, width / this.scale, height / this.scale);
+    for (const stroke of this.#strokes) draw(context, stroke, this.#colour);
+    if (this.#stroke) draw(context, this.#stroke, this.#colour);
     if (!this.#cursor) return;
     const [x, y] = this.#cursor;
-    this.#context.strokeStyle = this.#colour;
-    this.#context.lineWidth = 2;
-    this.#context.beginPath();
-    this.#context.arc(x, y, this.width / 2 + 6, 0, 2 * Math.PI);
-    this.#context.stroke();
+    context.strokeStyle = this.#colour;
+    context.lineWidth = (this.#stroke ? 5 : 2) / this.scale;
+    context.beginPath();
+    context.arc(x, y, (this.width / 2 + 6) / this.scale, 0, 2 * Math.PI);
+    context.stroke();
+  }
+}
+
+function remember(strokes) {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(strokes));
+  } catch {
+    // Without such a memory, or with a full one, a drawing ends with its page.
+  }
+}
+
+function remembered() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+  } catch {
+    return [];
   }
 }
 
@@ -220,19 +266,20 @@ function thickness(stroke, pressure) {
 }
 
 // From a point on, so that while a stroke grows only what is new is drawn.
-function draw(context, { width, points }, colour, from = 0) {
+function draw(context, stroke, colour, from = 0) {
+  const { points } = stroke;
   context.strokeStyle = context.fillStyle = colour;
   context.lineCap = context.lineJoin = "round";
   if (from === 0) {
     const [x, y, pressure] = points[0];
     context.beginPath();
-    context.arc(x, y, thickness({ width }, pressure) / 2, 0, 2 * Math.PI);
+    context.arc(x, y, thickness(stroke, pressure) / 2, 0, 2 * Math.PI);
     context.fill();
   }
   for (let i = Math.max(1, from); i < points.length; i++) {
     const [x0, y0] = points[i - 1];
     const [x1, y1, pressure] = points[i];
-    context.lineWidth = thickness({ width }, pressure);
+    context.lineWidth = thickness(stroke, pressure);
     context.beginPath();
     context.moveTo(x0, y0);
     context.lineTo(x1, y1);
@@ -243,9 +290,9 @@ function draw(context, { width, points }, colour, from = 0) {
 // Left, top, right and bottom of strokes.
 function bounds(strokes) {
   let [left, top, right, bottom] = [Infinity, Infinity, 0, 0];
-  for (const { width, points } of strokes) {
-    for (const [x, y, pressure] of points) {
-      const half = thickness({ width }, pressure) / 2;
+  for (const stroke of strokes) {
+    for (const [x, y, pressure] of stroke.points) {
+      const half = thickness(stroke, pressure) / 2;
       left = Math.min(left, x - half);
       top = Math.min(top, y - half);
       right = Math.max(right, x + half);
