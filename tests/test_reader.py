@@ -571,3 +571,18 @@ def test_a_pipe_is_not_waited_for(reader: Reader, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(InvalidInput, match="no file"):
         reader.read(tmp_path / "pipe.png")
+
+
+def test_a_large_drawing_on_clear_ground_is_read_and_its_boxes_are_in_its_own_pixels(
+    reader: Reader,
+) -> None:
+    drawing = draw("70", height=400, thickness=40, margin=100)
+    black = np.zeros_like(drawing)
+    picture = Image.new("RGBA", (6400, 5000))
+    picture.paste(Image.fromarray(np.dstack([black, black, black, 255 - drawing])), (3000, 2000))
+    reading = reader.read(picture)
+    assert reading.text == "70"
+    left, top, _, height = reading.digits[0].box
+    assert 3100 <= left <= 3250
+    assert 2050 <= top <= 2300
+    assert 250 <= height <= 500
