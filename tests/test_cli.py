@@ -189,8 +189,8 @@ def test_evaluating_shows_a_table_and_several_runs_are_a_committee(
     assert together["confusion_matrix"] == alone["confusion_matrix"], "twice the same opinion"
 
 
-# A process's peak begins with that of the one it was started from: with this one's, it would be that
-# of all tests before.
+# A process's peak begins with that of the one it was started from: with this one's, it would be
+# that of all tests before.
 PEAK = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, timeout=240)
