@@ -134,6 +134,7 @@ function showChosen() {
   if (chosen !== null && !digits[chosen]) chosen = null;
   const index = chosen ?? justDrawn(digits);
   answer.choose(index);
+  if (pad.isDrawing) return; // the layers take a while to draw, which the pen and the answer need
   const digit = digits[index];
   if (digit) layers.show(digit.glyph, digit.reason ? "mark" : digit.label);
   else layers.show(null);

@@ -1,7 +1,7 @@
 // Paper: strokes of a mouse, finger, pen or the keyboard, and a picture of them.
 
 const MARGIN = 0.3; // around the ink, in heights of it
-const LONGEST = 900; // side of the picture, in pixels
+const LONGEST = 700; // side of the picture, in pixels
 const LOWEST = 96; // height of its ink, in pixels: what is small is drawn larger, not blurred
 const STEP = 12; // of an arrow key, in pixels
 const PALM = 1500; // milliseconds after the pen in which touches are of the hand that holds it
@@ -48,6 +48,10 @@ export class Pad extends EventTarget {
     return this.#strokes.length === 0 && !this.#stroke;
   }
 
+  get isDrawing() {
+    return this.#stroke !== null;
+  }
+
   get canUndo() {
     return this.#past.length > 0;
   }
@@ -81,7 +85,7 @@ export class Pad extends EventTarget {
     const canvas = document.createElement("canvas");
     canvas.width = Math.ceil((width + 2 * margin) * factor);
     canvas.height = Math.ceil((height + 2 * margin) * factor);
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d", { willReadFrequently: true }); // near to what encodes it
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.setTransform(factor, 0, 0, factor, (margin - left) * factor, (margin - top) * factor);
