@@ -105,6 +105,12 @@ def test_the_page_loads_nothing_from_elsewhere(file: Path) -> None:
     assert set(addresses) <= {"http://www.w3.org"}  # the name of SVG, which nobody fetches
 
 
+def test_the_page_can_be_asked_for_without_its_content(client: Client) -> None:
+    answer = client.head("/")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["Content-Length"]) == len(client.get("/").content)
+
+
 def test_the_page_is_small() -> None:
     assert sum(file.stat().st_size for file in FILES) < 60_000
 
