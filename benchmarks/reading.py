@@ -29,11 +29,12 @@ from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
 import digits
+from digits.evaluation.metrics import expected_calibration_error
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
-from digits.metrics import expected_calibration_error
-from digits.network import Network
-from digits.reader import Digit, Reader
+from digits.reading.network import Network
+from digits.reading.reader import Reader
+from digits.reading.results import Digit
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "reading.json"

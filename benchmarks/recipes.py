@@ -26,11 +26,11 @@ from rich.console import Console
 
 import digits
 from digits.evaluation import predict
+from digits.evaluation.metrics import committee
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions
-from digits.metrics import committee
-from digits.progress import TrainingProgress
 from digits.recipe import Recipe
+from digits.training.progress import TrainingProgress
 
 ROOT = Path(__file__).parents[1]
 PACKAGED = ROOT / "src" / "digits" / "recipes"

@@ -451,7 +451,7 @@ for pixels in range(5):
 # its 95 % interval (chapter 12 explains it), the confusion matrix and more.
 
 # %%
-from digits.metrics import compute_metrics
+from digits.evaluation.metrics import compute_metrics
 
 metrics = compute_metrics(predict(linear, valid_images).cpu(), valid_labels.cpu())
 low, high = metrics.interval
@@ -1281,7 +1281,7 @@ plots.filters(best.conv1.weight.detach().cpu())
 # looks like a 7; in the second each map says where one particular piece of a digit is.
 
 # %%
-from digits.inspection import FeatureMaps
+from digits.evaluation.inspection import FeatureMaps
 
 best.eval()
 x = pixels[:1]
@@ -1412,7 +1412,7 @@ print(f"{'their mean':<20} {int((votes.argmax(dim=1) != test_labels).sum()):>4} 
 # tell much.
 
 # %%
-from digits.metrics import reliability
+from digits.evaluation.metrics import reliability
 
 bins = reliability(probabilities, test_labels)
 error = ((bins.confidence - bins.accuracy).abs() * bins.counts).sum() / bins.counts.sum()

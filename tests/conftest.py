@@ -79,5 +79,5 @@ def blob_set() -> DigitSet:
 @pytest.fixture
 def with_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> DigitSet:
     """Training takes the small set for MNIST."""
-    monkeypatch.setattr("digits.training.load", lambda name: blob_set)
+    monkeypatch.setattr("digits.training.loop.load", lambda name: blob_set)
     return blob_set

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import TypeCheckError
 
 import digits
-from digits.metrics import confusion_matrix
+from digits.evaluation.metrics import confusion_matrix
 
 SOURCE = Path(__file__).parents[1] / "src" / "digits"
 
@@ -58,7 +58,7 @@ def test_modules_import_only_from_rows_above(path: Path) -> None:
 
 
 def test_the_document_shows_every_room_and_no_other() -> None:
-    assert {room_of(path) for path in MODULES} | {"templates", "weights"} == ROW_OF.keys()
+    assert {room_of(path) for path in MODULES} | {"templates"} == ROW_OF.keys()
 
 
 def run_python(code: str) -> str:
@@ -77,7 +77,7 @@ def test_light_modules_do_not_load_heavy_libraries(module: str) -> None:
 
 def test_the_reader_answers_without_torch() -> None:
     """Loading torch takes longer than reading; a shape checker may have it loaded already."""
-    code = "import sys, digits.reader, digits.cli; digits.reader.Reader(); print(*sys.modules)"
+    code = "import sys, digits.reading, digits.cli; digits.reading.Reader(); print(*sys.modules)"
     assert not {"torch", "matplotlib", "onnx"} & set(run_python(code).split())
 
 

@@ -11,18 +11,18 @@ from digits import export as exporting
 from digits.data import DigitSet
 from digits.errors import DigitsError
 from digits.evaluation import predict
+from digits.evaluation.metrics import fit_temperature
 from digits.export import Export, calibrate, export
-from digits.ink import looks
-from digits.metrics import fit_temperature
 from digits.models import NETWORKS, build_model
-from digits.network import Network
+from digits.reading.ink import looks
+from digits.reading.network import Network
 from digits.recipe import Recipe
 from digits.run import Run
 from digits.training import train
 
 RECIPE = Recipe(name="small", network="fast", epochs=2, batch_size=50, validation_size=100)
 
-PACKAGED = Path(exporting.__file__).parent / "weights" / "reader.onnx"
+PACKAGED = Path(exporting.__file__).parent / "reading" / "weights" / "reader.onnx"
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def small_set(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DigitSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.training.load", lambda name: blob_set)
+        patch.setattr("digits.training.loop.load", lambda name: blob_set)
         return train(RECIPE, out=tmp_path_factory.mktemp("export") / "run")
 
 

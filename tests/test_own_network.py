@@ -16,7 +16,7 @@ from digits.report import write_report
 from digits.run import Run
 from digits.training import Interrupted, resume, train
 from tests.test_models import TwoInTraining
-from tests.test_training import Silent, train_until_stopped
+from tests.training.test_training import Silent, train_until_stopped
 
 RECIPE = Recipe(
     name="own", network="own", epochs=2, batch_size=50, validation_size=100, learning_rate=0.01
@@ -70,7 +70,7 @@ class ThreeChannels(nn.Module):
 def registered(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
     """`own` is known, and gone after each test."""
     monkeypatch.setattr("digits.models.NETWORKS", dict(NETWORKS))
-    monkeypatch.setattr("digits.training.load", lambda name: blob_set)
+    monkeypatch.setattr("digits.training.loop.load", lambda name: blob_set)
     monkeypatch.setattr("digits.report.load", lambda name: blob_set)
     monkeypatch.setattr("digits.report.plots.to_png", lambda figure: b"rendered")
     register_network("own")(Own)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.reader import THRESHOLD
-from tests.drawings import draw
+from digits.reading.reader import THRESHOLD
+from tests.reading.drawings import draw
 
 Call = Callable[..., tuple[int, str, str]]
 

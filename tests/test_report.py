@@ -13,8 +13,8 @@ from torch import Tensor
 from digits import report
 from digits.data import DigitSet
 from digits.errors import DigitsError
+from digits.evaluation.metrics import compute_metrics
 from digits.files import write_atomic
-from digits.metrics import compute_metrics
 from digits.models import build_model, count_parameters
 from digits.recipe import Augmentation, Recipe
 from digits.report import write_report

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from digits.data import DigitSet, Split, load
     from digits.errors import DigitsError, InvalidInput
     from digits.evaluation import compare, evaluate, summarize
-    from digits.metrics import Estimate, Metrics
+    from digits.evaluation.metrics import Estimate, Metrics
     from digits.models import build_model, register_network
-    from digits.reader import Digit, Reader, Reading
+    from digits.reading import Digit, Reader, Reading
     from digits.recipe import Augmentation, Recipe, load_recipe
     from digits.report import write_report
     from digits.run import Run
@@ -52,14 +52,14 @@ __all__ = [
 # Heavy libraries are loaded when a name is first used, so that `import digits` is quick.
 _HOMES = {
     "Augmentation": "recipe",
-    "Digit": "reader",
+    "Digit": "reading",
     "DigitSet": "data",
     "DigitsError": "errors",
-    "Estimate": "metrics",
+    "Estimate": "evaluation.metrics",
     "InvalidInput": "errors",
-    "Metrics": "metrics",
-    "Reader": "reader",
-    "Reading": "reader",
+    "Metrics": "evaluation.metrics",
+    "Reader": "reading",
+    "Reading": "reading",
     "Recipe": "recipe",
     "Run": "run",
     "Split": "data",

@@ -207,7 +207,7 @@ def train(
     chosen: Recipe = load_recipe(recipe or DEFAULT_RECIPE).override(**overrides)
 
     from digits import training
-    from digits.progress import TrainingProgress
+    from digits.training.progress import TrainingProgress
 
     progress = TrainingProgress(Console(stderr=as_json))
     try:
@@ -293,7 +293,8 @@ def read(
     ] = False,
 ) -> int:
     """Read the digits in people's own pictures: photos, scans, drawings."""
-    from digits.reader import THRESHOLD, Reader, find_pictures
+    from digits.reading.folder import find_pictures
+    from digits.reading.reader import THRESHOLD, Reader
 
     is_single = len(pictures) == 1 and not pictures[0].is_dir()
     if explain is not None and not is_single:
@@ -372,8 +373,8 @@ def serve(
     ] = None,
 ) -> None:
     """Show a page to draw digits on, and read pictures for other programs."""
-    from digits.network import Network
-    from digits.reader import Reader
+    from digits.reading.network import Network
+    from digits.reading.reader import Reader
 
     content: Path | bytes | None = model
     if model is not None and model.is_dir():

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from digits.data import DigitSet, load
 from digits.errors import DigitsError
 from digits.evaluation import predict
+from digits.evaluation.metrics import fit_temperature
 from digits.files import write_atomic
 from digits.hardware import describe_versions
-from digits.ink import looks
-from digits.metrics import fit_temperature
-from digits.network import Network
+from digits.reading.ink import looks
+from digits.reading.network import Network
 from digits.run import Run
 
 OPSET = 18

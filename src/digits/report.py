@@ -14,15 +14,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from torch import Tensor
 
 from digits import plots
-from digits.augment import augment
 from digits.data import DigitSet, load
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import predict
+from digits.evaluation.inspection import feature_maps, first_filters, saliency
+from digits.evaluation.metrics import reliability, risk_coverage
 from digits.files import write_atomic
-from digits.inspection import feature_maps, first_filters, saliency
-from digits.metrics import reliability, risk_coverage
 from digits.recipe import Augmentation
 from digits.run import Run
+from digits.training.augmentation import augment
 
 NUM_COPIES = 21
 """Of the augmented digit."""

@@ -10,7 +10,7 @@ from rich.table import Table
 from digits.recipe import Recipe
 
 if TYPE_CHECKING:
-    from digits.metrics import Metrics
+    from digits.evaluation.metrics import Metrics
     from digits.run import Run
 
 

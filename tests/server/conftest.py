@@ -10,8 +10,8 @@ import pytest
 import requests
 import uvicorn
 
-from digits.network import Network
-from digits.reader import Reader
+from digits.reading.network import Network
+from digits.reading.reader import Reader
 from digits.server.app import create_app
 from digits.server.process import configure
 

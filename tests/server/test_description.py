@@ -7,7 +7,7 @@ import schemathesis
 from hypothesis import HealthCheck
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from digits.reader import Reader
+from digits.reading.reader import Reader
 from digits.server.app import create_app
 from tests.server.conftest import Client
 

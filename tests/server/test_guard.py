@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.reader import Reader
+from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.app import PAGE
 from tests.server.conftest import Client, serving

@@ -18,8 +18,8 @@ from pen_paths import HANDS, Stroke, number, scribble, written
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from digits.reader import Reader
-from tests.drawings import draw, enlarged
+from digits.reading.reader import Reader
+from tests.reading.drawings import draw, enlarged
 from tests.server.conftest import Client
 
 CHROMIUM = next(

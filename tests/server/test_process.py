@@ -17,7 +17,7 @@ from PIL import Image
 
 from digits import export
 from digits.server import process
-from tests.drawings import draw
+from tests.reading.drawings import draw
 from tests.server.conftest import Client
 
 Call = Callable[..., tuple[int, str, str]]
@@ -183,7 +183,7 @@ def test_a_site_that_is_none_is_said_in_a_line(call: Call, origin: str) -> None:
 def test_a_run_is_served_as_it_would_be_exported(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packaged = (Path(export.__file__).parent / "weights" / "reader.onnx").read_bytes()
+    packaged = (Path(export.__file__).parent / "reading" / "weights" / "reader.onnx").read_bytes()
     converted, served = [], []
     monkeypatch.setattr("digits.run.Run", lambda folder: folder)
 

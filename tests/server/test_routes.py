@@ -14,10 +14,10 @@ import requests
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
-from digits.reader import Reader
+from digits.reading.reader import Reader
 from digits.server import limits, schemas
 from digits.server.desk import Desk
-from tests.drawings import draw
+from tests.reading.drawings import draw
 from tests.server.conftest import Client, serving
 
 SERVER = Path(schemas.__file__).parent

@@ -12,7 +12,7 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from digits.metrics import Reliability, RiskCoverage, wilson_interval
+from digits.evaluation.metrics import Reliability, RiskCoverage, wilson_interval
 from digits.plots.canvas import BLUE, GREY, INK, ORANGE, SOFT, expect_some, new_figure, styled
 from digits.run import EpochRecord
 

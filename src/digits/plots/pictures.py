@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from digits.inspection import FeatureMaps
+from digits.evaluation.inspection import FeatureMaps
 from digits.plots.canvas import (
     BLUE,
     GAP,
@@ -193,7 +193,7 @@ def feature_maps(
 
     Args:
         image: Raw pixels, 0 to 255. (h, w)
-        stages: As `digits.inspection.feature_maps` gives them.
+        stages: As `digits.evaluation.inspection.feature_maps` gives them.
         num_shown: Maps of each stage, at most: those that vary most over the picture.
     """
     expect_some(len(stages))
@@ -232,7 +232,7 @@ def saliency_maps(
 
     Args:
         images: Raw pixels, 0 to 255; at least one. (n, h, w)
-        gradients: Of the winning logit, as `digits.inspection.saliency` gives them. (n, h, w)
+        gradients: Of the winning logit, as `inspection.saliency` gives them. (n, h, w)
         predicted: What the digits were read as. (n,)
         confidence: In that, 0 to 1. (n,)
         num_columns: Digits in a row.

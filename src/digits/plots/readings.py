@@ -19,7 +19,7 @@ from digits.plots.canvas import (
     show_digits,
     styled,
 )
-from digits.reader import Digit, Reading
+from digits.reading.results import Digit, Reading
 
 MAX_GLYPHS = 40
 """More than these are not drawn."""

@@ -21,7 +21,7 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from digits.errors import InvalidInput
-from digits.reader import Reader
+from digits.reading.reader import Reader
 from digits.server import limits, problems, schemas
 from digits.server.desk import Desk
 from digits.server.guard import Guard

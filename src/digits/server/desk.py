@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import UInt8
 
-from digits.network import Layer
-from digits.reader import Digit, Reader, Reading
+from digits.reading.network import Layer
+from digits.reading.reader import Reader
+from digits.reading.results import Digit, Reading
 from digits.server import limits
 from digits.server.problems import Refusal
 

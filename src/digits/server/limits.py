@@ -2,7 +2,7 @@
 
 import os
 
-from digits.ink.picture import MAX_PIXELS
+from digits.reading.ink.picture import MAX_PIXELS
 
 MAX_HEAD_BYTES = 64_000
 """Of a request before its body. Past it: 431."""

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from digits.errors import DigitsError, InvalidInput
-from digits.reader import Reader
+from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.app import create_app
 from digits.server.connection import Connection

@@ -9,8 +9,8 @@ from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from digits.errors import InvalidInput
-from digits.network import Layer
-from digits.reader import Digit, Reading
+from digits.reading.network import Layer
+from digits.reading.results import Digit, Reading
 from digits.server.limits import MAX_GLYPHS
 
 Pixel = Annotated[float, Field(ge=0, le=255, multiple_of=1)]  # JSON knows no integers: 7.0 is one

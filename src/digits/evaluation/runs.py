@@ -1,0 +1,110 @@
+"""Evaluation of runs: metrics on a split, and claims about a recipe over several seeds."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from digits.data import Split
+from digits.errors import InvalidInput
+from digits.evaluation.metrics import (
+    Estimate,
+    Metrics,
+    committee,
+    compute_metrics,
+    estimate_difference,
+    estimate_mean,
+)
+from digits.evaluation.prediction import predict
+from digits.run import Run
+
+
+def evaluate(
+    runs: Run | str | Path | Sequence[Run | str | Path], split: Split, *, device: str = "auto"
+) -> Metrics:
+    """How well a run's network reads a split; several runs are a committee.
+
+    Args:
+        runs: A run or its folder, or several.
+        split: Images with their labels, as `digits.load` gives them.
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        InvalidInput: If there is no run, or `split` is none.
+        DigitsError: If a run is unfinished or damaged, or its network is not registered here.
+
+    Example:
+        >>> import digits
+        >>> mnist = digits.load("mnist")  # doctest: +SKIP
+        >>> digits.evaluate("runs/classic", mnist.test).accuracy  # doctest: +SKIP
+        0.991
+    """
+    if not isinstance(split, Split):
+        raise InvalidInput(f"Expected a Split such as mnist.test, found {type(split).__name__}.")
+    members = _opened(runs)
+    if not members:
+        raise InvalidInput("Expected at least one run, found none.")
+    logits = [
+        predict(run.model, split.images, device=device, precision=run.recipe.precision)
+        for run in members
+    ]
+    return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), split.labels)
+
+
+def summarize(runs: Sequence[Run | str | Path]) -> Estimate:
+    """The test accuracy of a recipe: the mean over its runs, with a 95 % interval.
+
+    The interval is about the luck of the seed, on this test set. What the luck of the images adds,
+    the interval in each run's summary tells.
+
+    Args:
+        runs: At least two finished runs, or their folders, of one recipe with different seeds.
+
+    Raises:
+        InvalidInput: If there are fewer, or they differ in more than the seed, or not in it.
+        DigitsError: If a run is unfinished or damaged.
+
+    Example:
+        >>> runs = [digits.train("compact", seed=seed) for seed in range(5)]  # doctest: +SKIP
+        >>> digits.summarize(runs).interval  # doctest: +SKIP
+        (0.9924, 0.9937)
+    """
+    return estimate_mean(_accuracies(runs))
+
+
+def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]) -> Estimate:
+    """By how much the runs of one recipe are more accurate than those of another.
+
+    Args:
+        runs: Runs of the one recipe, as `summarize` takes them.
+        others: Runs of the other.
+
+    Returns:
+        The difference of the mean test accuracies, `runs` minus `others`. Where its interval
+        holds 0, these runs do not show which recipe is better.
+
+    Raises:
+        InvalidInput: As for `summarize`.
+        DigitsError: As for `summarize`.
+    """
+    return estimate_difference(_accuracies(runs), _accuracies(others))
+
+
+def _accuracies(runs: Sequence[Run | str | Path]) -> list[float]:
+    opened = _opened(runs)
+    facts = [asdict(run.recipe) | {"parameters": run.summary.get("parameters")} for run in opened]
+    seeds = [fact.pop("seed") for fact in facts]
+    for fact in facts[1:]:
+        for name, value in fact.items():
+            if value != facts[0][name]:
+                raise InvalidInput(
+                    "Expected runs of one recipe that differ in their seed only, found "
+                    f"{name} {facts[0][name]!r} and {value!r}."
+                )
+    if len(set(seeds)) < len(seeds):
+        raise InvalidInput(f"Expected a different seed for each run, found {seeds}.")
+    return [float(run.summary["test"]["accuracy"]) for run in opened]
+
+
+def _opened(runs: Run | str | Path | Sequence[Run | str | Path]) -> list[Run]:
+    several = [runs] if isinstance(runs, Run | str | Path) else runs
+    return [run if isinstance(run, Run) else Run(run) for run in several]

@@ -1,0 +1,161 @@
+"""A trained network in ONNX: what it says, and what it does inside. No torch."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from digits.errors import DigitsError, InvalidInput
+
+# From 1.31 on, the runtime writes into the home folder and tells its makers of each process, unless
+# told not to before it is loaded. So this is the one module that loads it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
+
+MAX_BATCH = 1024
+"""Glyphs given to the network at a time."""
+
+BEGINS_LAYER = {"Conv": "convolution", "Gemm": "fully connected", "MatMul": "fully connected"}
+"""Operations that a layer begins with: those with weights."""
+
+FOLLOWS = {
+    "Relu": "ReLU",
+    "MaxPool": "max pooling",
+    "AveragePool": "mean pooling",
+    "GlobalAveragePool": "mean",
+    "ReduceMean": "mean",
+    "BatchNormalization": "batch normalisation",
+    "Add": "sum",
+}
+"""Operations that belong to the layer before them."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one layer of the network makes of a glyph."""
+
+    name: str
+    """What is done in it: "convolution, ReLU, max pooling"."""
+    maps: Float[np.ndarray, "channels h w"]
+    """What comes out; of a fully connected layer, a value a unit, as h = w = 1."""
+
+
+class Network:
+    """A network made by `digits export`.
+
+    Args:
+        model: The file, or its content; the network that comes with the package if not given.
+        num_threads: That it computes with; all cores if not given.
+
+    Raises:
+        InvalidInput: If it is no such network.
+        DigitsError: If the file can't be read.
+    """
+
+    def __init__(
+        self, model: str | Path | bytes | None = None, *, num_threads: int | None = None
+    ) -> None:
+        self._content = _content(model)
+        self._threads = num_threads or 0
+        name = "The network" if isinstance(model, bytes) else str(model)
+        try:
+            self._session = self._open(self._content)
+        except Exception as error:  # the runtime's errors have no common class
+            raise InvalidInput(
+                f"{name}: expected a network in ONNX, made by digits export."
+            ) from error
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        shapes = [item.shape[1:] for item in (*inputs, *outputs)]
+        if shapes != [[1, 28, 28], [10]] or inputs[0].name != "images":
+            raise InvalidInput(
+                f"{name}: expected a network made by digits export, which takes images "
+                f"(n, 1, 28, 28) and gives (n, 10), found {shapes}."
+            )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What it says of itself: recipe, commit, temperature, figures."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
+        """What the network makes of glyphs: white on black, framed as MNIST's.
+
+        Returns:
+            Calibrated probabilities of the ten digits; rows sum to 1.
+        """
+        batches = [
+            self._session.run(None, {"images": glyphs[i : i + MAX_BATCH, None].astype(np.float32)})
+            for i in range(0, len(glyphs), MAX_BATCH)
+        ]
+        return np.concatenate([batch[0] for batch in batches] or [np.zeros((0, 10), np.float32)])
+
+    def _open(self, content: bytes) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what fails is told by the exception
+        options.intra_op_num_threads = self._threads
+        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+
+    def open_layers(self) -> "Layers":
+        """The same network, that tells what each of its layers makes of a glyph."""
+        try:
+            return Layers(self._content, self._open)
+        except Exception as error:  # the runtime's errors have no common class
+            raise InvalidInput("The layers of this network can't be looked at.") from error
+
+
+class Layers:
+    """A network opened up, by `Network.open_layers`."""
+
+    def __init__(
+        self, content: bytes, open_network: Callable[[bytes], onnxruntime.InferenceSession]
+    ) -> None:
+        import onnx  # a third of a second to load, which reading does without
+
+        document = onnx.load_from_string(content)
+        self._names: dict[str, str] = {}
+        """What is done in a layer, by what the graph calls its output."""
+        output = ""
+        for node in document.graph.node:
+            if node.op_type in BEGINS_LAYER:
+                name = BEGINS_LAYER[node.op_type]
+            elif node.op_type in FOLLOWS and output:
+                name = f"{self._names.pop(output)}, {FOLLOWS[node.op_type]}"
+            else:
+                continue
+            output = node.output[0]
+            self._names[output] = name
+        del document.graph.output[:]
+        document.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self._names)
+        self._session = open_network(document.SerializeToString())
+
+    def of(self, glyph: UInt8[np.ndarray, "28 28"]) -> list[Layer]:
+        """What each layer makes of a glyph, from the first to the ten logits."""
+        found = self._session.run(None, {"images": glyph[None, None].astype(np.float32)})
+        return [
+            Layer(name, np.asarray(values[0], np.float32).reshape(len(values[0]), *_size(values)))
+            for name, values in zip(self._names.values(), found, strict=True)
+        ]
+
+
+def _size(values: np.ndarray) -> tuple[int, int]:
+    return (values.shape[2], values.shape[3]) if values.ndim == 4 else (1, 1)
+
+
+def _content(model: str | Path | bytes | None) -> bytes:
+    if model is None:
+        return (files("digits.reading") / "weights" / "reader.onnx").read_bytes()
+    if isinstance(model, bytes):
+        return model
+    path = Path(model)
+    if path.is_dir():
+        raise InvalidInput(f"{path}: expected an ONNX file; make one with digits export {path}.")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InvalidInput(f"{path}: there is no such file.") from error
+    except OSError as error:
+        raise DigitsError(f"{path} can't be read: {error.strerror}.") from error

@@ -1,0 +1,5 @@
+"""Training: the loop from a recipe to a run folder, the step that it repeats, and augmentation."""
+
+from digits.training.loop import Interrupted, resume, train
+
+__all__ = ["Interrupted", "resume", "train"]

@@ -1,0 +1,258 @@
+"""Training as a whole: a recipe and a data set to a run folder, through any interruption."""
+
+import itertools
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from digits.data import DigitSet, load
+from digits.errors import DigitsError, InvalidInput
+from digits.evaluation import evaluate
+from digits.hardware import (
+    describe_machine,
+    describe_versions,
+    find_commit,
+    keep_freed_memory,
+    seeded,
+    select_device,
+    select_precision,
+)
+from digits.models import BUILT_IN, count_parameters
+from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
+from digits.run import Run, expect_absent
+from digits.training.progress import TrainingProgress
+from digits.training.trainer import Trainer
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was stopped from outside, and saved; `run` can be resumed."""
+
+    def __init__(self, run: Run) -> None:
+        # The command knows no network that a user registered.
+        known = run.recipe.network in BUILT_IN
+        how = f"digits train --resume {run.folder}" if known else f"digits.resume('{run.folder}')"
+        super().__init__(f"Stopped and saved. Go on with: {how}")
+        self.run = run
+
+
+def train(
+    recipe: str | Path | Recipe = DEFAULT_RECIPE,
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    progress: TrainingProgress | None = None,
+    **overrides: Any,
+) -> Run:
+    """Train a network and evaluate it on the test set.
+
+    Args:
+        recipe: A name such as "classic", a TOML file, or a `Recipe`.
+        out: The run folder to make; `runs/<recipe>-<time>` if not given.
+        device: auto, cpu, cuda or mps.
+        progress: Where to say how it goes; standard output if not given.
+        **overrides: Fields of the recipe to change, such as `epochs=1`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InvalidInput: If recipe, fields or device can't be, or `out` exists.
+        DigitsError: If data can't be had, the disk refuses, or the loss is no longer finite.
+        Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
+
+    Example:
+        >>> import digits
+        >>> run = digits.train("classic", epochs=1)  # doctest: +SKIP
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    chosen = chosen.override(**overrides)
+    place = select_device(device)
+    if out is not None:
+        expect_absent(Path(out))  # at once, before anything is fetched
+    data = load(chosen.dataset)
+    chosen = _complete(chosen, data, place)
+    with seeded(chosen.seed, place):
+        trainer = Trainer(chosen, data, place)
+        run = _create_run(out, chosen, trainer)
+        with run.locked():
+            _train_to_end(run, trainer, data, progress or TrainingProgress())
+    return run
+
+
+def resume(
+    folder: str | Path, *, device: str | None = None, progress: TrainingProgress | None = None
+) -> Run:
+    """Go on with a run that was stopped, to the bits that it would have reached.
+
+    Args:
+        folder: The run folder. A finished run is returned as it is.
+        device: The one it ran on, if not given; another one may give other bits.
+        progress: Where to say how it goes; standard output if not given.
+
+    Raises:
+        InvalidInput: If there is no run at `folder`, or its network is not registered here.
+        DigitsError: If it is damaged, of another format, or being trained by another process.
+        Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
+    """
+    run = Run(folder)
+    if run.is_finished:  # also where nothing can be written
+        return run
+    with run.locked():
+        if not run.is_finished:  # another process may have come to the end of it
+            _resume_locked(run, device, progress or TrainingProgress())
+    return run
+
+
+def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> None:
+    checkpoint, recipe = run.load_checkpoint(), run.recipe
+    if checkpoint.get("recipe") != recipe.to_toml():
+        raise DigitsError(
+            f"{run.recipe_path} is not what the run began with; put it back as it was, or train "
+            f"anew with: digits train --recipe {run.recipe_path}"
+        )
+    place = select_device(device or str(checkpoint.get("device", "auto")))
+    data = load(recipe.dataset)
+    with seeded(recipe.seed, place):
+        trainer = Trainer(recipe, data, place)
+        try:
+            trainer.load_state_dict(checkpoint)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:120]
+            raise DigitsError(
+                f"{run.checkpoint_path} does not fit its recipe ({reason}); train anew."
+            ) from error
+        _train_to_end(run, trainer, data, progress)
+
+
+def _complete(recipe: Recipe, data: DigitSet, device: torch.device) -> Recipe:
+    """Put what the data and the machine decide into the recipe, which then says all."""
+    changes: dict[str, Any] = {"precision": select_precision(recipe.precision, device)}
+    if recipe.mean is None or recipe.std is None:
+        split, _ = data.split(recipe.validation_size)
+        mean, std = pixel_statistics(split.images)
+        # Four digits are as much as one reads; they lose nothing.
+        changes["mean"] = round(mean, 4) if recipe.mean is None else recipe.mean
+        changes["std"] = round(std, 4) if recipe.std is None else recipe.std
+    return recipe.override(**changes)
+
+
+def pixel_statistics(images: UInt8[Tensor, "n h w"]) -> tuple[float, float]:
+    """Mean and standard deviation of all pixels, on the scale where white is 1."""
+    # A histogram has 256 numbers where a float copy of the set would take 188 MB.
+    counts = torch.bincount(images.flatten(), minlength=256).double()
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    mean = (counts * levels).sum() / counts.sum()
+    variance = (counts * (levels - mean) ** 2).sum() / counts.sum()
+    return float(mean), float(variance.sqrt())
+
+
+def _create_run(out: str | Path | None, recipe: Recipe, trainer: Trainer) -> Run:
+    checkpoint = trainer.state_dict()
+    if out is not None:
+        return Run.create(Path(out), recipe, checkpoint)
+    stem = f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    for name in itertools.chain([stem], (f"{stem}-{n}" for n in itertools.count(2))):
+        with suppress(InvalidInput):  # another run began in the same second
+            return Run.create(Path("runs", name), recipe, checkpoint)
+    raise AssertionError("there are always more numbers")
+
+
+def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: TrainingProgress) -> None:
+    """Train until the recipe is fulfilled, then evaluate on the test set and sum up."""
+    recipe = trainer.recipe
+    num_parameters = count_parameters(trainer.model)
+    keep_freed_memory()
+    commit = find_commit()  # of the code that was loaded; it may change while this runs
+    progress.start(
+        f"{recipe.name}: {num_parameters:,} parameters, {len(trainer.split):,} images, "
+        f"{trainer.device.type}, {recipe.precision}, seed {recipe.seed} → {run.folder}",
+        num_epochs=recipe.epochs,
+        num_steps=trainer.num_steps,
+        num_steps_done=trainer.num_steps_done,
+    )
+    try:
+        with _stop_signals() as stopped:
+            while not trainer.is_done:
+                _train_epoch(run, trainer, progress, stopped)
+    finally:
+        progress.stop()
+    run.save_model(trainer.model)
+    test = evaluate(run, data.test, device=trainer.device.type)
+    run.save_summary(
+        {
+            "recipe": recipe.name,
+            "seed": recipe.seed,
+            "test": test.to_dict(),
+            "training_seconds": sum(record.seconds for record in trainer.history),
+            "training_images": len(trainer.split),
+            "parameters": num_parameters,
+            "device": trainer.device.type,
+            "precision": recipe.precision,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": commit,
+            "versions": describe_versions(),
+            "machine": describe_machine(),
+        }
+    )
+
+
+def _train_epoch(
+    run: Run, trainer: Trainer, progress: TrainingProgress, stopped: threading.Event
+) -> None:
+    """Train through the rest of the running epoch and save; or save and stop when told to."""
+    while not trainer.is_epoch_over:
+        trainer.advance()
+        if trainer.is_time_to_look or stopped.is_set():
+            trainer.check_finite()
+            progress.step(
+                epoch=trainer.epoch,
+                num_steps_done=trainer.num_steps_done,
+                loss=trainer.mean_loss,
+                images_per_second=trainer.images_per_second,
+            )
+        if stopped.is_set() and not trainer.is_epoch_over:
+            run.save_checkpoint(trainer.state_dict(), trainer.history)
+            raise Interrupted(run)
+    record = trainer.end_epoch()
+    run.save_checkpoint(trainer.state_dict(), trainer.history)
+    progress.epoch(record)
+    if stopped.is_set():
+        raise Interrupted(run)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Turn Ctrl-C and SIGTERM into an event, so that a step is never cut in two.
+
+    A second one acts at once, as without this.
+    """
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped  # only the main thread may handle signals
+        return
+    previous = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    # A shell has its background jobs ignore Ctrl-C; so it stays.
+    previous = {s: handler for s, handler in previous.items() if handler != signal.SIG_IGN}
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    def stop(number: int, frame: object) -> None:
+        stopped.set()
+        restore()
+
+    for number in previous:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        restore()

@@ -1,0 +1,356 @@
+"""The state of a training run, and the step that moves it.
+
+The set lies on the device as uint8; a batch is taken by index, changed and normalised there. All
+that decides what comes next is in `Trainer.state_dict`: a run that was stopped at any step goes on
+to the same bits as one that was not.
+"""
+
+import time
+from dataclasses import asdict
+from math import ceil, inf, isfinite
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int, Num
+from torch import Tensor, nn
+from torch.optim import lr_scheduler
+
+from digits.data import DigitSet
+from digits.errors import DigitsError, InvalidInput
+from digits.evaluation.metrics import compute_metrics
+from digits.evaluation.prediction import predict
+from digits.hardware import (
+    autocast,
+    derive_seed,
+    memory_format,
+    random_state,
+    set_random_state,
+    synchronize,
+)
+from digits.models import build_model
+from digits.recipe import Recipe
+from digits.run import EpochRecord
+from digits.training.augmentation import NO_DIGIT, augment
+
+LOOK_EVERY = 25
+"""Steps between looks at the loss. Each look waits for the device."""
+
+WARMUP = 0.12
+"""Part of a one-cycle run in which the learning rate rises. With 1/n, torch fails on n steps."""
+
+MOMENTUM_SWING = 0.05
+"""How far a one-cycle run moves the momentum, up and down, against the learning rate; less where
+that would leave 0 to 1."""
+
+ORDER, AUGMENT = 1, 2
+"""Purposes of random numbers, apart from the global generator's (first weights, dropout)."""
+
+
+class Trainer:
+    """The state of a run: the network, its optimizer, and how far it is.
+
+    Args:
+        recipe: Complete: mean, std and precision are given.
+        data: The set; its training images are moved to the device.
+        device: Where to train.
+    """
+
+    def __init__(self, recipe: Recipe, data: DigitSet, device: torch.device) -> None:
+        assert recipe.mean is not None
+        assert recipe.std is not None
+        self.recipe, self.device = recipe, device
+        split, self.validation = data.split(recipe.validation_size)
+        if recipe.batch_size > len(split):
+            raise InvalidInput(
+                f"batch_size: expected at most the {len(split):,} training images, "
+                f"found {recipe.batch_size:,}."
+            )
+        self.split = split.to(device)
+        model = build_model(recipe.network, mean=recipe.mean, std=recipe.std)
+        self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
+        self._expect_no_batch_of_one()
+        self.optimizer = _build_optimizer(recipe, self.model, device)
+        self.schedule = build_schedule(recipe, self.optimizer, self.num_steps)
+        self.augment_generator = torch.Generator().manual_seed(derive_seed(recipe.seed, AUGMENT))
+        self.history: list[EpochRecord] = []
+        # Of each training image, when it was last trained on.
+        self.losses = torch.full((len(split),), inf, device=device)
+        self.right = torch.zeros(len(split), dtype=torch.bool, device=device)
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        started = time.perf_counter()
+        self.model.train()
+        self.step = 0
+        # The sum stays on the device: asking for it at each step would make it wait.
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.order = self._choose_images()
+        self.seconds = time.perf_counter() - started
+
+    def _choose_images(self) -> Int[Tensor, " n"]:
+        """Indices of the images of the running epoch, in the order in which they come.
+
+        Source: for training on the hardest, Jiang et al. 2019, arXiv:1910.00762. The losses are
+        those of the last time that an image was trained on, so choosing costs nothing.
+        """
+        hardest = self.losses.topk(self._num_images(self.epoch)).indices.sort().values
+        seed = derive_seed(self.recipe.seed, ORDER, self.epoch)
+        shuffled = torch.randperm(len(hardest), generator=torch.Generator().manual_seed(seed))
+        return hardest[shuffled.to(self.device)]
+
+    def _num_images(self, epoch: int) -> int:
+        fraction = 1.0 if epoch == 1 else self.recipe.hard_fraction
+        return ceil(fraction * len(self.split))
+
+    def _expect_no_batch_of_one(self) -> None:
+        """One number alone has no variance, by which batch normalisation would divide."""
+        if not any(isinstance(module, nn.BatchNorm1d) for module in self.model.modules()):
+            return
+        size = self.recipe.batch_size
+        for num_images in (self._num_images(epoch) for epoch in range(1, self.recipe.epochs + 1)):
+            if size == 1 or num_images % size == 1:
+                raise InvalidInput(
+                    f"batch_size: expected one that leaves no batch of a single image, as network "
+                    f"{self.recipe.network!r} normalises over batches, found {size:,} for "
+                    f"{num_images:,} images."
+                )
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is running, or next, from 1."""
+        return len(self.history) + 1
+
+    @property
+    def num_steps(self) -> int:
+        """Of the whole run. The last batch of an epoch may be smaller."""
+        return sum(
+            ceil(self._num_images(epoch) / self.recipe.batch_size)
+            for epoch in range(1, self.recipe.epochs + 1)
+        )
+
+    @property
+    def num_steps_done(self) -> int:
+        """Of the whole run."""
+        return self.schedule.last_epoch
+
+    @property
+    def is_epoch_over(self) -> bool:
+        """Whether every image of the epoch was seen once."""
+        return self._num_seen == len(self.order)
+
+    @property
+    def is_time_to_look(self) -> bool:
+        """Whether the loss is to be looked at after this step."""
+        return self.step % LOOK_EVERY == 0 or self.is_epoch_over
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all epochs are in the history."""
+        return len(self.history) == self.recipe.epochs
+
+    @property
+    def mean_loss(self) -> float:
+        """Of the running epoch so far, in nats an image. Waits for the device."""
+        return float(self.loss_sum) / self._num_seen
+
+    @property
+    def images_per_second(self) -> float:
+        """Of the running epoch so far."""
+        return self._num_seen / self.seconds
+
+    @property
+    def _num_seen(self) -> int:
+        return min(self.step * self.recipe.batch_size, len(self.order))
+
+    def advance(self) -> None:
+        """Train on the next batch."""
+        started = time.perf_counter()
+        begin = self.step * self.recipe.batch_size
+        indices = self.order[begin : begin + self.recipe.batch_size]
+        images, labels = self.split.images[indices][:, None], self.split.labels[indices]
+        if self.recipe.augmentation:
+            images, labels = augment(
+                images, labels, self.recipe.augmentation, self.augment_generator
+            )
+        images = images.contiguous(memory_format=memory_format(self.device))
+        self.learning_rate = self.optimizer.param_groups[0]["lr"]
+        losses, right = train_step(
+            self.model,
+            self.optimizer,
+            images,
+            labels,
+            precision=self.recipe.precision,
+            label_smoothing=self.recipe.label_smoothing,
+            may_have_no_digit=self.recipe.augmentation.nonsense > 0,
+        )
+        self.schedule.step()
+        self.losses[indices], self.right[indices] = losses, right
+        self.loss_sum += losses.sum()
+        self.step += 1
+        if self.is_time_to_look:
+            synchronize(self.device)  # or the clock would count what was asked for, not done
+        self.seconds += time.perf_counter() - started
+
+    def end_epoch(self) -> EpochRecord:
+        """Look at the validation images, and put the epoch into the history."""
+        validation_loss = validation_accuracy = None
+        if self.validation is not None:
+            logits = predict(
+                self.model,
+                self.validation.images,
+                device=self.device.type,
+                precision=self.recipe.precision,
+            )
+            if not bool(logits.isfinite().all()):
+                raise self._not_finite()
+            metrics = compute_metrics(logits, self.validation.labels)
+            validation_loss = metrics.negative_log_likelihood
+            validation_accuracy = metrics.accuracy
+        record = EpochRecord(
+            epoch=self.epoch,
+            images=len(self.order),
+            train_loss=float(self.losses.mean()),
+            train_accuracy=float(self.right.double().mean()),
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            learning_rate=self.learning_rate,
+            seconds=self.seconds,
+        )
+        self.history.append(record)
+        self._begin_epoch()
+        return record
+
+    def check_finite(self) -> None:
+        """Stop a run that has gone wrong, before it is saved over the last good checkpoint.
+
+        Raises:
+            DigitsError: If the loss, or a weight, is infinite or not a number.
+        """
+        weights_finite = all(bool(p.isfinite().all()) for p in self.model.parameters())
+        if not isfinite(float(self.loss_sum)) or not weights_finite:
+            raise self._not_finite()
+
+    def _not_finite(self) -> DigitsError:
+        return DigitsError(
+            f"The loss is no longer finite in epoch {self.epoch}, step {self.step}: the steps "
+            f"are too large. Try --learning-rate {self.recipe.learning_rate / 10:g}"
+            f"{' or --precision float32' if self.recipe.precision != 'float32' else ''}. "
+            f"The last good checkpoint ({len(self.history)} epochs) is kept."
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain data from which `load_state_dict` goes on to the same bits."""
+        return {
+            "recipe": self.recipe.to_toml(),
+            "device": self.device.type,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": random_state(self.device),
+            "augment_generator": self.augment_generator.get_state(),
+            "history": [asdict(record) for record in self.history],
+            "losses": self.losses,
+            "right": self.right,
+            "order": self.order,
+            "step": self.step,
+            "seconds": self.seconds,
+            "loss_sum": self.loss_sum,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where `state_dict` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.augment_generator.set_state(state["augment_generator"])
+        self.history = [EpochRecord(**record) for record in state["history"]]
+        self._begin_epoch()
+        self.losses = state["losses"].to(self.device)
+        self.right = state["right"].to(self.device)
+        self.order = state["order"].to(self.device)
+        self.step = int(state["step"])
+        self.seconds = float(state["seconds"])
+        self.loss_sum = state["loss_sum"].to(self.device)
+        set_random_state(state["random"])
+
+
+def train_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: Num[Tensor, "batch 1 28 28"],
+    labels: Int[Tensor, " batch"],
+    *,
+    precision: str = "float32",
+    label_smoothing: float = 0.0,
+    may_have_no_digit: bool = False,
+) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
+    """Move the weights once, down the gradient of the mean cross-entropy of a batch.
+
+    Args:
+        model: In training mode.
+        optimizer: Of the model's parameters.
+        images: Raw pixels, 0 to 255, on the model's device. (batch, 1, 28, 28)
+        labels: True digits, 0 to 9, there too. (batch,)
+        precision: float32 or bfloat16.
+        label_smoothing: How much of the right answer's probability is spread over all ten.
+        may_have_no_digit: Whether labels may be `NO_DIGIT`: the network is to find all ten digits
+            equally likely then, and is never counted as wrong.
+
+    Returns:
+        Each image's loss in nats, and whether it was read right, both before the move.
+    """
+    with autocast(images.device, precision):
+        logits = model(images)
+    logits = logits.float()
+    is_right = logits.detach().argmax(dim=1) == labels
+    losses = F.cross_entropy(
+        logits,
+        labels,
+        reduction="none",
+        label_smoothing=label_smoothing,
+        ignore_index=NO_DIGIT,
+    )
+    if may_have_no_digit:
+        is_digit = labels != NO_DIGIT
+        undecided = -logits.log_softmax(dim=1).mean(dim=1)
+        losses, is_right = torch.where(is_digit, losses, undecided), is_right | ~is_digit
+    optimizer.zero_grad()
+    losses.mean().backward()
+    optimizer.step()
+    return losses.detach(), is_right
+
+
+def _build_optimizer(
+    recipe: Recipe, model: nn.Module, device: torch.device
+) -> torch.optim.Optimizer:
+    # Fused: one pass over the weights instead of ten.
+    fused = device.type in ("cpu", "cuda")
+    weights, rate, momentum = model.parameters(), recipe.learning_rate, recipe.momentum
+    if recipe.optimizer == "sgd":
+        nesterov = momentum > 0
+        return torch.optim.SGD(weights, rate, momentum=momentum, nesterov=nesterov, fused=fused)
+    return torch.optim.Adam(weights, rate, betas=(momentum, recipe.beta2), fused=fused)
+
+
+def build_schedule(
+    recipe: Recipe, optimizer: torch.optim.Optimizer, num_steps: int
+) -> lr_scheduler.LRScheduler:
+    """The learning rate at each of a run's steps, as the recipe's `schedule` names it.
+
+    Source: for one_cycle, Smith and Topin 2017, arXiv:1708.07120.
+    """
+    if recipe.schedule == "one_cycle":
+        momentum = recipe.momentum
+        swing = min(MOMENTUM_SWING, momentum, (1 - momentum) / 2)
+        return lr_scheduler.OneCycleLR(
+            optimizer,
+            recipe.learning_rate,
+            total_steps=num_steps,
+            pct_start=WARMUP,
+            base_momentum=momentum - swing,
+            max_momentum=momentum + swing,
+        )
+    if recipe.schedule == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)
+    return lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)

@@ -1,0 +1,227 @@
+from math import log
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize, special, stats
+from sklearn import metrics as sk
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from digits.errors import InvalidInput
+from digits.evaluation.metrics import (
+    STUDENT_T,
+    compute_metrics,
+    confusion_matrix,
+    estimate_difference,
+    estimate_mean,
+    expected_calibration_error,
+    fit_temperature,
+    negative_log_likelihood,
+    reliability,
+    risk_coverage,
+    wilson_interval,
+)
+
+
+@pytest.fixture
+def sample() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 10, (2000,), generator=generator)
+    logits = torch.randn(2000, 10, generator=generator)
+    logits[torch.arange(2000), labels] += 2
+    return logits, labels
+
+
+def test_metrics_agree_with_scikit_learn(sample: tuple[torch.Tensor, torch.Tensor]) -> None:
+    logits, labels = sample
+    found = compute_metrics(logits, labels)
+    predictions = logits.argmax(dim=1)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(labels, predictions)
+    assert found.accuracy == pytest.approx(sk.accuracy_score(labels, predictions))
+    assert found.num_errors == int((predictions != labels).sum())
+    np.testing.assert_allclose([d.precision for d in found.digits], precision)
+    np.testing.assert_allclose([d.recall for d in found.digits], recall)
+    np.testing.assert_allclose([d.f1 for d in found.digits], f1)
+    np.testing.assert_array_equal([d.support for d in found.digits], support)
+    np.testing.assert_array_equal(found.confusion_matrix, sk.confusion_matrix(labels, predictions))
+    assert found.negative_log_likelihood == pytest.approx(
+        sk.log_loss(labels, logits.double().softmax(dim=1))
+    )
+
+
+def test_calibration_error_agrees_with_torchmetrics(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    probabilities = logits.softmax(dim=1)
+    expected = multiclass_calibration_error(probabilities, labels, num_classes=10, n_bins=15)
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(
+        float(expected), abs=1e-5
+    )
+
+
+def test_certain_and_right_is_perfectly_calibrated() -> None:
+    labels = torch.arange(10)
+    assert expected_calibration_error(torch.eye(10), labels) == 0
+    assert compute_metrics(1000 * torch.eye(10), labels).negative_log_likelihood == 0
+
+
+def test_knowing_nothing_costs_the_logarithm_of_ten() -> None:
+    found = compute_metrics(torch.zeros(50, 10), torch.arange(50) % 10)
+    assert found.negative_log_likelihood == pytest.approx(log(10))
+    assert found.expected_calibration_error == pytest.approx(0, abs=1e-12)
+
+
+def test_a_digit_that_never_occurs_has_zeros_and_no_division_by_zero() -> None:
+    found = compute_metrics(torch.eye(10)[[1, 1]], torch.tensor([1, 1]))
+    assert (found.digits[7].precision, found.digits[7].recall, found.digits[7].f1) == (0, 0, 0)
+    assert found.digits[1].f1 == 1
+
+
+def test_reliability_counts_every_image_once(sample: tuple[torch.Tensor, torch.Tensor]) -> None:
+    logits, labels = sample
+    bins = reliability(logits.softmax(dim=1), labels, num_bins=10)
+    assert int(bins.counts.sum()) == 2000
+    filled = bins.counts > 0
+    assert (bins.confidence[filled] > bins.edges[:-1][filled]).all()
+    assert (bins.confidence[filled] <= bins.edges[1:][filled]).all()
+
+
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_holds_the_accuracy_and_stays_inside_0_to_1(
+    counts: tuple[int, int],
+) -> None:
+    right, n = counts
+    low, high = wilson_interval(right, n)
+    assert 0 <= low <= right / n <= high <= 1
+    # By definition: at its ends, the accuracy seen is 1.96 standard errors away.
+    for end in (low, high):
+        if 0 < end < 1:
+            assert abs(right / n - end) == pytest.approx(
+                1.959964 * (end * (1 - end) / n) ** 0.5, rel=1e-5, abs=1e-12
+            )
+
+
+def test_confusion_matrix_rows_are_the_truth() -> None:
+    matrix = confusion_matrix(torch.tensor([3, 3, 5]), torch.tensor([3, 5, 5]))
+    assert matrix[[3, 5, 5, 3], [3, 3, 5, 5]].tolist() == [1, 1, 1, 0]
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("scores", "labels"),
+    [
+        (torch.zeros(0, 10), torch.zeros(0, dtype=torch.int64)),
+        (torch.zeros(2, 10), torch.zeros(3, dtype=torch.int64)),
+        (torch.zeros(2, 10), torch.tensor([0, 10])),
+        (torch.zeros(2, 10), torch.tensor([0, -1])),
+    ],
+)
+def test_impossible_input_is_refused(scores: torch.Tensor, labels: torch.Tensor) -> None:
+    with pytest.raises(InvalidInput, match="Expected"):
+        compute_metrics(scores, labels)
+    with pytest.raises(InvalidInput, match="Expected"):
+        reliability(scores, labels)
+
+
+def test_impossible_counts_and_bins_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="found 3 of 2"):
+        wilson_interval(3, 2)
+    with pytest.raises(InvalidInput, match="at least 1 bin"):
+        reliability(torch.eye(10), torch.arange(10), num_bins=0)
+
+
+def test_student_s_table_agrees_with_scipy() -> None:
+    expected = stats.t.ppf(0.975, np.arange(1, len(STUDENT_T) + 1))
+    np.testing.assert_allclose(STUDENT_T, expected, atol=5e-5)
+
+
+VALUES = st.lists(st.floats(0.9, 1), min_size=2, max_size=12)
+
+
+@given(values=VALUES)
+def test_the_interval_of_a_mean_agrees_with_scipy(values: list[float]) -> None:
+    found = estimate_mean(values)
+    assert found.mean == pytest.approx(np.mean(values))
+    assert found.standard_error == pytest.approx(stats.sem(values), abs=1e-12)
+    if found.standard_error > 1e-9:
+        expected = stats.t.interval(0.95, len(values) - 1, found.mean, found.standard_error)
+        assert found.interval == pytest.approx(expected, abs=1e-5)
+
+
+@given(first=VALUES, second=VALUES)
+def test_the_interval_of_a_difference_is_never_narrower_than_welch_s(
+    first: list[float], second: list[float]
+) -> None:
+    found = estimate_difference(first, second)
+    assert found.mean == pytest.approx(np.mean(first) - np.mean(second))
+    if stats.sem(first) > 1e-6 and stats.sem(second) > 1e-6:
+        welch = stats.ttest_ind(first, second, equal_var=False).confidence_interval()
+        assert found.interval[0] <= welch.low + 1e-5
+        assert found.interval[1] >= welch.high - 1e-5
+
+
+def test_an_interval_of_many_values_is_a_little_wide_and_not_narrow() -> None:
+    values = list(np.linspace(0.98, 0.99, 200))
+    found = estimate_mean(values)
+    half = (found.interval[1] - found.interval[0]) / 2
+    expected = stats.t.ppf(0.975, 199) * stats.sem(values)
+    assert expected <= half < 1.05 * expected
+
+
+@pytest.mark.parametrize("values", [[], [0.99]])
+def test_a_mean_of_less_than_two_values_has_no_interval(values: list[float]) -> None:
+    with pytest.raises(InvalidInput, match=f"at least 2 values.*found {len(values)}"):
+        estimate_mean(values)
+    with pytest.raises(InvalidInput, match="at least 2 values"):
+        estimate_difference([0.9, 0.91], values)
+
+
+def test_the_temperature_is_that_of_scipy_s_minimum(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    for factor in (0.3, 1.0, 4.0):
+        scaled = factor * logits
+        best = optimize.minimize_scalar(
+            lambda t, scaled=scaled: negative_log_likelihood(scaled.double() / t, labels),
+            bounds=(0.05, 20),
+            method="bounded",
+        )
+        assert fit_temperature(scaled, labels) == pytest.approx(best.x, rel=1e-2)
+
+
+def test_the_temperature_of_several_views_is_that_of_their_mean_probabilities(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    views = torch.stack([3 * logits, 3 * logits + torch.randn_like(logits) * 4])
+    rows = np.arange(len(labels))
+
+    def loss(temperature: float) -> float:
+        means = special.softmax(views.double().numpy() / temperature, axis=2).mean(axis=0)
+        return float(-np.log(means[rows, labels.numpy()]).mean())
+
+    best = optimize.minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x
+    assert fit_temperature(views, labels) == pytest.approx(best, rel=1e-2)
+    # What is best for each view alone, or for the mean of their logits, is another.
+    assert abs(fit_temperature(views.mean(dim=0), labels) / best - 1) > 0.05
+
+
+def test_risk_is_the_share_of_errors_among_the_surest(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    probabilities = logits.double().softmax(dim=1)
+    curve = risk_coverage(probabilities, labels)
+    confidence, answers = probabilities.max(dim=1)
+    for share in (0.1, 0.5, 0.95, 1.0):
+        surest = confidence.topk(round(share * len(labels))).indices
+        wrong = (answers != labels)[surest].double().mean()
+        assert curve.risk_at(share) == pytest.approx(float(wrong))
+    assert curve.coverage[-1] == 1
+    assert bool((curve.confidence.diff() <= 0).all())
+    found = compute_metrics(logits, labels).risk_at_coverage
+    assert dict(found)[1.0] == pytest.approx(1 - compute_metrics(logits, labels).accuracy)

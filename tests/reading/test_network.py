@@ -1,0 +1,46 @@
+"""A network in ONNX, opened up."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from digits.evaluation.inspection import feature_maps
+from digits.export import _to_onnx
+from digits.models import build_model
+from digits.reading.network import Network
+
+
+@pytest.fixture(scope="module")
+def glyph() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["compact", "balanced", "tiny"])
+def test_layers_are_what_torch_makes_of_a_glyph(name: str, glyph: np.ndarray) -> None:
+    torch.manual_seed(0)
+    model = build_model(name, mean=33.0, std=78.0).eval()
+    layers = Network(_to_onnx_with_probabilities(model)).open_layers().of(glyph)
+    expected = feature_maps(model, torch.from_numpy(glyph))
+    for layer, stage in zip(layers, expected, strict=False):  # which has convolutions only
+        np.testing.assert_allclose(layer.maps, stage.maps.numpy(), atol=1e-4)
+        assert layer.name.startswith("convolution")
+    with torch.no_grad():
+        logits = model(torch.from_numpy(glyph)[None, None].float())[0]
+    np.testing.assert_allclose(layers[-1].maps.ravel(), logits.numpy(), atol=1e-4)
+
+
+def test_nothing_is_written_or_told_about_who_uses_it(tmp_path: Path) -> None:
+    code = "from digits import Reader; Reader()"
+    environment = {**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _to_onnx_with_probabilities(model: torch.nn.Module) -> bytes:
+    return _to_onnx(torch.nn.Sequential(model, torch.nn.Softmax(dim=1)))

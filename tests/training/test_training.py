@@ -1,0 +1,384 @@
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from digits.data import DigitSet
+from digits.errors import DigitsError, InvalidInput
+from digits.evaluation import evaluate, predict
+from digits.hardware import derive_seed
+from digits.models import NETWORKS, Normalize, build_model
+from digits.recipe import Augmentation, Recipe, load_recipe, recipe_names
+from digits.run import Run
+from digits.training import Interrupted, resume, train
+from digits.training.augmentation import NO_DIGIT, augment
+from digits.training.progress import TrainingProgress
+from digits.training.trainer import AUGMENT, ORDER, Trainer, build_schedule, train_step
+
+SMALL = Recipe(
+    name="small",
+    network="compact",
+    epochs=2,
+    batch_size=64,
+    validation_size=100,
+    precision="float32",
+    augmentation=Augmentation(shift_pixels=1),
+)
+
+
+class Silent(TrainingProgress):
+    """Hears everything, says nothing; may act after a number of looks."""
+
+    def __init__(self, act_after: int = -1, act: Any = None) -> None:
+        super().__init__()
+        self.console.quiet = True
+        self.looks, self.act_after, self.act = 0, act_after, act
+
+    def step(self, **kwargs: Any) -> None:
+        self.looks += 1
+        if self.looks == self.act_after:
+            self.act()
+
+
+def train_until_stopped(folder: Path, recipe: Recipe = SMALL) -> Run:
+    """A run that got a SIGTERM in its first epoch, and saved itself."""
+    stop = Silent(1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted):
+        train(recipe, out=folder, progress=stop)
+    return Run(folder)
+
+
+def weights(run: Run) -> bytes:
+    return run.model_path.read_bytes()
+
+
+@pytest.mark.usefixtures("with_blobs")
+def test_training_learns_and_keeps_everything_in_its_folder(tmp_path: Path) -> None:
+    run = train(SMALL, out=tmp_path / "run", progress=Silent())
+    assert run.summary["test"]["accuracy"] == 1.0
+    assert [record.epoch for record in run.history] == [1, 2]
+    assert run.history[1].train_loss < run.history[0].train_loss
+    assert run.history[1].validation_accuracy == 1.0
+    needed = {"test", "training_seconds", "parameters", "recipe", "seed", "device", "precision"}
+    assert needed | {"versions", "machine", "commit"} <= run.summary.keys()
+    assert run.recipe.mean is not None, "the recipe of a run says exactly what ran"
+
+
+def test_the_loop_equals_the_plain_one(with_blobs: DigitSet, tmp_path: Path) -> None:
+    """The same arithmetic written the way that textbooks do, from the same random numbers."""
+    run = train(SMALL, out=tmp_path / "run", device="cpu", progress=Silent(), epochs=1)
+    recipe = run.recipe
+    split, _ = with_blobs.split(100)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_model("compact", mean=recipe.mean or 0, std=recipe.std or 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    order = torch.randperm(500, generator=torch.Generator().manual_seed(derive_seed(0, ORDER, 1)))
+    generator = torch.Generator().manual_seed(derive_seed(0, AUGMENT))
+    for batch in range(0, 500, 64):
+        chosen = order[batch : batch + 64]
+        images, _ = augment(
+            split.images[chosen][:, None], split.labels[chosen], recipe.augmentation, generator
+        )
+        loss = F.cross_entropy(model(images), split.labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for name, value in run.model.state_dict().items():
+        torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 3, 8, 9, 10, 25, 100])
+def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nearly_nothing(num_steps: int) -> None:
+    optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(1))])
+    recipe = SMALL.override(schedule="one_cycle", learning_rate=2e-3)
+    schedule = build_schedule(recipe, optimizer, num_steps)
+    rates = []
+    for _ in range(num_steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert max(rates) <= 2e-3
+    assert rates[-1] < 1e-7
+    if num_steps == 100:
+        assert max(rates) == pytest.approx(2e-3, rel=1e-3)
+        assert rates.index(max(rates)) == 11
+        assert sum(rates) / num_steps == pytest.approx(1e-3, rel=0.05)
+
+
+def test_a_step_follows_the_gradient_of_the_mean_cross_entropy() -> None:
+    linear = nn.Linear(784, 10)
+    model = nn.Sequential(nn.Flatten(), linear)
+    images, labels = torch.rand(8, 1, 28, 28), torch.arange(8)
+    loss = F.cross_entropy(model(images), labels)
+    expected = linear.weight - 0.1 * torch.autograd.grad(loss, linear.weight)[0]
+    before = model(images).argmax(dim=1)
+    losses, right = train_step(model, torch.optim.SGD(model.parameters(), 0.1), images, labels)
+    torch.testing.assert_close(linear.weight, expected)
+    torch.testing.assert_close(losses.mean(), loss.detach())
+    assert torch.equal(right, before == labels)
+
+
+def test_label_smoothing_asks_for_a_little_of_every_digit() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    images, labels = torch.rand(8, 1, 28, 28), torch.arange(8)
+    wanted = 0.8 * F.one_hot(labels, 10) + 0.2 / 10
+    expected = -(wanted * model(images).log_softmax(dim=1)).sum(dim=1)
+    losses, _ = train_step(
+        model, torch.optim.SGD(model.parameters(), 0.1), images, labels, label_smoothing=0.2
+    )
+    torch.testing.assert_close(losses, expected.detach())
+
+
+def test_epochs_after_the_first_train_on_the_images_whose_loss_was_highest(
+    blob_set: DigitSet,
+) -> None:
+    recipe = SMALL.override(mean=0.1, std=0.3, hard_fraction=0.3, epochs=3)
+    trainer = Trainer(recipe, blob_set, torch.device("cpu"))
+    chosen, records = [], []
+    for _ in range(3):
+        losses = trainer.losses.clone()
+        chosen.append(trainer.order.clone())
+        while not trainer.is_epoch_over:
+            trainer.advance()
+        seen = torch.zeros(500, dtype=torch.bool)
+        seen[chosen[-1]] = True
+        assert (losses[seen].min() >= losses[~seen]).all()
+        assert torch.equal(trainer.losses[~seen], losses[~seen]), "what is not seen stays as it was"
+        assert (trainer.losses[seen] != losses[seen]).all()
+        records.append(trainer.end_epoch())
+        assert records[-1].train_loss == pytest.approx(float(trainer.losses.mean()))
+    assert [len(order.unique()) for order in chosen] == [500, 150, 150]
+    assert [record.images for record in records] == [500, 150, 150]
+    assert not torch.equal(chosen[1].sort().values, chosen[1]), "they come in random order"
+    assert trainer.num_steps_done == trainer.num_steps == 8 + 3 + 3
+
+
+@pytest.mark.usefixtures("with_blobs")
+@pytest.mark.parametrize("overrides", [{}, {"network": "classic", "precision": "bfloat16"}])
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
+    tmp_path: Path, overrides: dict[str, Any]
+) -> None:
+    first, again, other = (
+        train(SMALL, out=tmp_path / name, progress=Silent(), seed=seed, epochs=1, **overrides)
+        for name, seed in (("first", 7), ("again", 7), ("other", 8))
+    )
+    assert weights(first) == weights(again)
+    assert weights(first) != weights(other)
+
+
+@pytest.mark.usefixtures("with_blobs")
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    tmp_path: Path, schedule: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the second epoch, with dropout, augmentation, choice of images, each schedule."""
+    monkeypatch.setattr("digits.training.trainer.LOOK_EVERY", 3)
+    recipe = SMALL.override(
+        network="classic", schedule=schedule, optimizer=optimizer, hard_fraction=0.9
+    )
+    whole = train(recipe, out=tmp_path / "whole", progress=Silent())
+
+    def press_ctrl_c() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="digits train --resume"):
+        train(recipe, out=tmp_path / "cut", progress=Silent(5, press_ctrl_c))
+    cut = Run(tmp_path / "cut")
+    assert not cut.is_finished
+    assert 0 < cut.load_checkpoint()["step"] < 8
+    resumed = resume(cut.folder, progress=Silent())
+    assert weights(resumed) == weights(whole)
+    assert [r.train_loss for r in resumed.history] == [r.train_loss for r in whole.history]
+    assert resumed.summary["test"] == whole.summary["test"]
+
+
+@pytest.mark.usefixtures("with_blobs")
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_resumed_to_the_same_bits(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digits.training.trainer.LOOK_EVERY", 1)
+    recipe = load_recipe(name).override(epochs=2, batch_size=50, validation_size=100)
+    whole = train(recipe, out=tmp_path / "whole", progress=Silent())
+    stop = Silent(11, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted):
+        train(recipe, out=tmp_path / "cut", progress=stop)
+    cut = Run(tmp_path / "cut")
+    assert (len(cut.history), cut.load_checkpoint()["step"]) == (1, 1)
+    assert weights(resume(cut.folder, progress=Silent())) == weights(whole)
+
+
+@pytest.mark.usefixtures("with_blobs")
+def test_a_finished_run_is_resumed_to_itself(tmp_path: Path) -> None:
+    run = train(SMALL, out=tmp_path / "run", progress=Silent(), epochs=1)
+    before = {path: path.stat().st_mtime_ns for path in run.folder.iterdir()}
+    resume(run.folder, progress=Silent())
+    assert {path: path.stat().st_mtime_ns for path in run.folder.iterdir()} == before
+
+
+@pytest.mark.usefixtures("with_blobs")
+def test_a_loss_that_explodes_stops_the_run_and_leaves_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build_linear(mean: float, std: float) -> nn.Module:
+        """Without ReLU nothing saturates: steps that are too large grow without end."""
+        return nn.Sequential(
+            Normalize(mean, std), nn.Flatten(), nn.Linear(784, 50), nn.Linear(50, 10)
+        )
+
+    monkeypatch.setitem(NETWORKS, "linear", build_linear)
+    with pytest.raises(DigitsError, match=r"no longer finite in epoch.*--learning-rate 1") as e:
+        train(
+            SMALL, out=tmp_path / "run", progress=Silent(),
+            network="linear", optimizer="sgd", learning_rate=10, epochs=40, mean=0.0, std=0.01,
+        )  # fmt: skip
+    assert "\n" not in str(e.value)
+    saved = Run(tmp_path / "run").load_checkpoint()
+    assert all(bool(weight.isfinite().all()) for weight in saved["model"].values())
+
+
+@pytest.mark.usefixtures("with_blobs")
+def test_impossible_requests_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"batch_size": 501}, "expected at most the 500 training images, found 501"),
+        ({"batch_size": 0}, "batch_size: expected 1 to"),
+        ({"batch_size": 1, "network": "balanced"}, "found 1 for 500 images"),
+        ({"batch_size": 499, "network": "balanced"}, "no batch of a single image"),
+        ({"hard_fraction": 0.13, "network": "balanced"}, "found 64 for 65 images"),
+        ({"epochs": -1}, "epochs: expected 1 to"),
+        ({"network": "nonsense"}, "No network is called 'nonsense'"),
+        ({"device": "tpu"}, "device: expected auto or cpu"),
+        ({"validation_size": 600}, "validation"),
+    ]
+    for overrides, message in cases:
+        with pytest.raises(InvalidInput, match=message):
+            train(SMALL, out=out, progress=Silent(), **overrides)
+        assert not out.exists()
+    out.mkdir()
+    with pytest.raises(InvalidInput, match="exists already"):
+        train(SMALL, out=out, progress=Silent())
+
+
+@pytest.mark.usefixtures("with_blobs")
+def test_training_on_all_images_has_no_validation(tmp_path: Path) -> None:
+    run = train(SMALL, out=tmp_path / "run", progress=Silent(), epochs=1, validation_size=0)
+    assert run.summary["training_images"] == 600
+    assert run.history[0].validation_accuracy is None
+
+
+@pytest.mark.usefixtures("with_blobs")
+def test_training_leaves_the_callers_random_numbers_and_signals_alone(tmp_path: Path) -> None:
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    torch.manual_seed(123)
+    expected = torch.rand(1)
+    torch.manual_seed(123)
+    train(SMALL, out=tmp_path / "run", progress=Silent(), epochs=1)
+    assert torch.equal(torch.rand(1), expected)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+
+
+@pytest.mark.usefixtures("with_blobs")
+def test_default_folders_of_runs_that_start_together_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [train(SMALL, progress=Silent(), epochs=1) for _ in range(2)]
+    assert runs[0].folder != runs[1].folder
+    assert all(run.folder.parent == Path("runs") and run.is_finished for run in runs)
+
+
+@pytest.mark.usefixtures("with_blobs")
+@pytest.mark.parametrize(
+    ("line", "changed"),
+    [
+        ('network = "compact"', 'network = "deep"'),
+        ("epochs = 2", "epochs = 1"),
+        ("batch_size = 64", "batch_size = 500"),
+        ("mean = ", "# mean = "),
+        ("[augmentation]", "[augmentation]\nscale = 0.5\n#"),
+    ],
+)
+def test_a_recipe_that_was_changed_meanwhile_is_refused(
+    tmp_path: Path, line: str, changed: str
+) -> None:
+    run = train_until_stopped(tmp_path / "a")
+    text = run.recipe_path.read_text()
+    assert line in text
+    run.recipe_path.write_text(text.replace(line, changed).replace("scale = 0.0\n", ""))
+    with pytest.raises(DigitsError, match="is not what the run began with") as caught:
+        resume(run.folder, progress=Silent())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("with_blobs")
+def test_a_checkpoint_that_lacks_something_is_refused(tmp_path: Path) -> None:
+    run = train_until_stopped(tmp_path / "a")
+    checkpoint = run.load_checkpoint()
+    del checkpoint["model"]["conv1.weight"]
+    run.save_checkpoint(checkpoint, [])
+    with pytest.raises(DigitsError, match="does not fit its recipe") as caught:
+        resume(run.folder, progress=Silent())
+    assert "\n" not in str(caught.value)
+
+
+def test_evaluation_is_the_same_twice_and_a_committee_is_the_mean_of_probabilities(
+    with_blobs: DigitSet, tmp_path: Path
+) -> None:
+    runs = [
+        train(SMALL, out=tmp_path / str(seed), progress=Silent(), epochs=1, seed=seed)
+        for seed in (0, 1)
+    ]
+    once, twice = (evaluate(runs[0], with_blobs.test) for _ in range(2))
+    assert once == twice
+    assert once.to_dict() == runs[0].summary["test"]  # JSON gives floats back to the bit
+    together = evaluate([run.folder for run in runs], with_blobs.test)
+    pixels = with_blobs.test.images[:, None]
+    with torch.inference_mode():
+        mean = sum(run.model(pixels).double().softmax(dim=1) for run in runs) / 2
+    assert isinstance(mean, torch.Tensor)
+    labels = with_blobs.test.labels
+    assert together.num_errors == int((mean.argmax(dim=1) != labels).sum())
+    assert together.negative_log_likelihood == pytest.approx(
+        float(-mean[torch.arange(100), labels].log().mean()), rel=1e-4
+    )
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_evaluate_says_what_it_expected(with_blobs: DigitSet, tmp_path: Path) -> None:
+    junk: Any = [[0, 1], [2, 3]]
+    model = build_model("compact", mean=0.5, std=0.5)
+    with pytest.raises(InvalidInput, match=r"Expected a Split.*found list"):
+        evaluate([], junk)
+    with pytest.raises(InvalidInput, match=r"Expected images as a torch\.Tensor, found list"):
+        predict(model, junk)
+    with pytest.raises(InvalidInput, match=r"Expected images \(n, 28, 28\).*found \(3, 32, 32\)"):
+        predict(model, torch.zeros(3, 32, 32))
+    with pytest.raises(InvalidInput, match="No run folder"):
+        evaluate(tmp_path / "nowhere", with_blobs.test)
+    with pytest.raises(InvalidInput, match="at least one run"):
+        evaluate([], with_blobs.test)
+
+
+def test_what_is_no_digit_teaches_that_all_ten_are_equally_likely() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    images, labels = torch.rand(6, 1, 28, 28), torch.tensor([3, NO_DIGIT, 0, NO_DIGIT, 9, 1])
+    losses, is_right = train_step(model, optimizer, images, labels, may_have_no_digit=True)
+    logits = model(images)
+    even = torch.full((6, 10), 0.1)
+    expected = torch.where(
+        labels == NO_DIGIT,
+        F.cross_entropy(logits, even, reduction="none"),
+        F.cross_entropy(logits, labels.clamp_min(0), reduction="none"),
+    )
+    torch.testing.assert_close(losses, expected.detach())
+    assert bool(is_right[labels == NO_DIGIT].all())
