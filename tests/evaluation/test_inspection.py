@@ -25,7 +25,7 @@ def linear_model(seed: int = 0) -> nn.Sequential:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_feature_maps_have_the_sizes_that_the_network_s_layers_give(name: str) -> None:
+def test_feature_maps_have_the_sizes_of_the_network_s_layers(name: str) -> None:
     stages = feature_maps(build_model(name, mean=0.5, std=0.5), random_images(1)[0])
     assert [tuple(stage.maps.shape) for stage in stages] == SHAPES[name]
     assert stages[0].layers[0] == "conv1"
@@ -121,7 +121,7 @@ def test_saliency_needs_a_sample() -> None:
         saliency(linear_model(), random_images(1), num_samples=0)
 
 
-def test_looking_inside_leaves_the_network_as_it_was() -> None:
+def test_inspection_leaves_the_network_unchanged() -> None:
     model = build_model("classic", mean=0.5, std=0.5).train()
     model.get_submodule("dropout1").eval()
     modes = [layer.training for layer in model.modules()]

@@ -62,13 +62,13 @@ def test_calibration_error_agrees_with_torchmetrics(
     )
 
 
-def test_certain_and_right_is_perfectly_calibrated() -> None:
+def test_certain_and_correct_is_perfectly_calibrated() -> None:
     labels = torch.arange(10)
     assert expected_calibration_error(torch.eye(10), labels) == 0
     assert compute_metrics(1000 * torch.eye(10), labels).negative_log_likelihood == 0
 
 
-def test_knowing_nothing_costs_the_logarithm_of_ten() -> None:
+def test_uniform_predictions_cost_the_logarithm_of_ten() -> None:
     found = compute_metrics(torch.zeros(50, 10), torch.arange(50) % 10)
     assert found.negative_log_likelihood == pytest.approx(log(10))
     assert found.expected_calibration_error == pytest.approx(0, abs=1e-12)
@@ -90,16 +90,16 @@ def test_reliability_counts_every_image_once(sample: tuple[torch.Tensor, torch.T
 
 
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_interval_holds_the_accuracy_and_stays_inside_0_to_1(
+def test_wilson_interval_contains_the_accuracy_and_stays_within_0_to_1(
     counts: tuple[int, int],
 ) -> None:
-    right, n = counts
-    low, high = wilson_interval(right, n)
-    assert 0 <= low <= right / n <= high <= 1
-    # By definition: at its ends, the accuracy seen is 1.96 standard errors away.
+    correct, n = counts
+    low, high = wilson_interval(correct, n)
+    assert 0 <= low <= correct / n <= high <= 1
+    # By definition, the observed accuracy is 1.96 standard errors away from either end.
     for end in (low, high):
         if 0 < end < 1:
-            assert abs(right / n - end) == pytest.approx(
+            assert abs(correct / n - end) == pytest.approx(
                 1.959964 * (end * (1 - end) / n) ** 0.5, rel=1e-5, abs=1e-12
             )
 
@@ -206,21 +206,21 @@ def test_the_temperature_of_several_views_is_that_of_their_mean_probabilities(
 
     best = optimize.minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x
     assert fit_temperature(views, labels) == pytest.approx(best, rel=1e-2)
-    # What is best for each view alone, or for the mean of their logits, is another.
+    # The best temperature for the mean of the logits differs.
     assert abs(fit_temperature(views.mean(dim=0), labels) / best - 1) > 0.05
 
 
-def test_risk_is_the_share_of_errors_among_the_surest(
+def test_risk_is_the_error_rate_on_the_most_confident_images(
     sample: tuple[torch.Tensor, torch.Tensor],
 ) -> None:
     logits, labels = sample
     probabilities = logits.double().softmax(dim=1)
     curve = risk_coverage(probabilities, labels)
-    confidence, answers = probabilities.max(dim=1)
-    for share in (0.1, 0.5, 0.95, 1.0):
-        surest = confidence.topk(round(share * len(labels))).indices
-        wrong = (answers != labels)[surest].double().mean()
-        assert curve.risk_at(share) == pytest.approx(float(wrong))
+    confidence, predictions = probabilities.max(dim=1)
+    for coverage in (0.1, 0.5, 0.95, 1.0):
+        chosen = confidence.topk(round(coverage * len(labels))).indices
+        risk = (predictions != labels)[chosen].double().mean()
+        assert curve.risk_at(coverage) == pytest.approx(float(risk))
     assert curve.coverage[-1] == 1
     assert bool((curve.confidence.diff() <= 0).all())
     found = compute_metrics(logits, labels).risk_at_coverage

@@ -1,4 +1,4 @@
-"""How good a network is, and what it does inside: inference, metrics, claims over seeds."""
+"""Evaluation of networks: inference, metrics, statistics over seeds, and inspection."""
 
 from digits.evaluation.prediction import predict
 from digits.evaluation.runs import compare, evaluate, summarize

@@ -1,7 +1,7 @@
-"""What happens inside a network: its filters, the maps it makes of a digit, what moves its answer.
+"""Inspection of a network: its first filters, feature maps, and saliency maps (SmoothGrad).
 
-Works for any network whose convolutions are `nn.Conv2d`, and leaves it as it was: the same mode,
-no hooks, no gradients on its parameters.
+The functions work for any network whose convolutions are `nn.Conv2d`. They leave the network
+unchanged: each layer in its own mode, no hooks, no gradients on the parameters.
 """
 
 from collections.abc import Iterator
@@ -18,16 +18,22 @@ from digits.errors import InvalidInput
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """What one stage of a network, a convolution and what follows it, makes of an image."""
+    """Feature maps of one image behind one stage: a convolution and the layers that follow it."""
 
     layers: tuple[str, ...]
-    """Names of the stage's layers, in the order in which they ran: ("conv2", "pool", "relu2")."""
+    """Names of the stage's layers in the order in which they ran: ("conv2", "pool", "relu2")."""
     maps: Float[Tensor, "channels h w"]
-    """Output of the last of them, on the CPU."""
+    """Output of the stage's last layer, on the CPU."""
 
 
 def first_filters(model: nn.Module) -> Float[Tensor, "filters channels h w"]:
-    """The weights of the first convolution, on the CPU.
+    """Copy the weights of a network's first convolution.
+
+    Args:
+        model: The network to inspect.
+
+    Returns:
+        The weights, on the CPU. (filters, channels, h, w)
 
     Raises:
         InvalidInput: If the network has no `nn.Conv2d`.
@@ -39,15 +45,15 @@ def first_filters(model: nn.Module) -> Float[Tensor, "filters channels h w"]:
 
 
 def feature_maps(model: nn.Module, image: Num[Tensor, "h w"]) -> list[FeatureMaps]:
-    """Follow one image through the convolutions of a network.
+    """Record the feature maps of one image behind each convolution.
 
     Args:
-        model: Takes raw pixels (n, 1, h, w).
+        model: A network that takes raw pixels (n, 1, h, w).
         image: Raw pixels, 0 to 255. (h, w)
 
     Returns:
-        A record for each convolution, in the order in which they ran. It holds the maps as the
-        next convolution gets them: after activation and pooling, where these are layers.
+        One record for each convolution, in the order in which they ran. It holds the maps that
+        the next convolution receives: after activation and pooling, where these are layers.
 
     Raises:
         InvalidInput: If the network has no `nn.Conv2d`.
@@ -57,7 +63,7 @@ def feature_maps(model: nn.Module, image: Num[Tensor, "h w"]) -> list[FeatureMap
     def record(layer: nn.Module, inputs: object, output: object, *, name: str) -> None:
         if not isinstance(output, Tensor) or output.ndim != 4:
             return
-        # A copy: the next layer may work in place, as ReLU does here.
+        # Copied because the next layer may work in place, as ReLU does here.
         maps = output[0].detach().float().cpu().clone()
         if isinstance(layer, nn.Conv2d):
             stages.append(FeatureMaps((name,), maps))
@@ -67,7 +73,7 @@ def feature_maps(model: nn.Module, image: Num[Tensor, "h w"]) -> list[FeatureMap
     leaves = [(name, layer) for name, layer in model.named_modules() if not any(layer.children())]
     hooks = [layer.register_forward_hook(partial(record, name=name)) for name, layer in leaves]
     try:
-        with _evaluating(model), torch.no_grad():
+        with _evaluation_mode(model), torch.no_grad():
             model(image[None, None].to(_device(model)))
     finally:
         for hook in hooks:
@@ -85,21 +91,21 @@ def saliency(
     noise: float = 0.0,
     seed: int = 0,
 ) -> Float[Tensor, "n h w"]:
-    """How much the winning logit changes with each pixel: its gradient.
+    """Compute saliency maps: the gradient of the predicted class's logit by each pixel.
 
-    The gradient of one picture is grainy. Averaged over noisy copies it shows what it has in
-    common in the neighbourhood of the picture (SmoothGrad).
+    The gradient of a single image is grainy. SmoothGrad averages it over noisy copies of the
+    image, which keeps what the neighbourhood of the image has in common.
 
     Args:
-        model: Raw pixels (n, 1, h, w) to logits (n, classes).
+        model: Maps raw pixels (n, 1, h, w) to logits (n, classes).
         images: Raw pixels, 0 to 255. (n, h, w)
-        num_samples: Copies to average over, at least 1.
-        noise: Standard deviation of what is added to each copy, in pixel values; 0 adds nothing.
-        seed: Of the noise.
+        num_samples: Number of noisy copies to average over, at least 1.
+        noise: Standard deviation of the Gaussian noise in each copy, in pixel values; 0 adds none.
+        seed: Seed of the noise.
 
     Returns:
-        Logits a pixel value, signed, on the CPU. The winner is that of the picture without
-        noise. (n, h, w)
+        Signed gradients in logits per pixel value, on the CPU. The class is the one predicted
+        for the image without noise. (n, h, w)
 
     Raises:
         InvalidInput: If num_samples < 1.
@@ -112,20 +118,20 @@ def saliency(
     device = _device(model)
     pixels = images[:, None].float().cpu()  # (n, 1, h, w)
     total = torch.zeros_like(pixels)
-    with _evaluating(model), torch.enable_grad():
+    with _evaluation_mode(model), torch.enable_grad():
         winners = model(pixels.to(device)).argmax(dim=1, keepdim=True)
         for _ in range(num_samples):
             noisy = pixels + noise * torch.randn(pixels.shape, generator=generator)
             copies = noisy.to(device).requires_grad_()
-            # An image's logits depend on that image only, so one sum gives every gradient.
+            # Each image's logits depend on that image alone, so one sum gives every gradient.
             scores = model(copies).gather(1, winners).sum()
             total += torch.autograd.grad(scores, copies)[0].cpu()
     return total[:, 0] / num_samples
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a network in evaluation mode for a while; afterwards each layer is in its own again."""
+def _evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Put a network in evaluation mode, and restore each layer's mode on exit."""
     was_training = {layer: layer.training for layer in model.modules()}
     model.eval()
     try:

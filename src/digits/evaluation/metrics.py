@@ -1,6 +1,7 @@
-"""How good predictions are: pure functions of logits, probabilities and labels.
+"""Classification metrics: accuracy, confusion, calibration, selective prediction, intervals.
 
-Everything counts first and divides once; sums are made in float64.
+All are pure functions of logits or probabilities and labels. Counts are added up first and
+divided once; sums are in float64.
 """
 
 from collections.abc import Sequence
@@ -20,15 +21,15 @@ STUDENT_T = (
     2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860,
     2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
 )  # fmt: skip
-"""Half-width of a 95 % interval in standard errors, by degrees of freedom from 1."""
+"""Half-width of Student's t interval (95 %) in standard errors, from one degree of freedom."""
 
 COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9)
-"""Shares of the images for which the risk is given."""
+"""Coverages, as fractions of the images, at which `Metrics` states the risk."""
 
 
 @dataclass(frozen=True)
 class DigitMetrics:
-    """One digit against all others. Ratios are 0 where nothing was predicted or present."""
+    """One-vs-rest metrics of a digit; a ratio is 0 where its denominator is."""
 
     digit: int
     precision: float
@@ -39,26 +40,26 @@ class DigitMetrics:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What a network, or a committee, makes of a labelled split."""
+    """Metrics of a network, or of a committee of networks, on a labelled split."""
 
     num_images: int
     num_errors: int
     accuracy: float
-    """Fraction right, 0 to 1."""
+    """Fraction of images classified correctly, 0 to 1."""
     interval: tuple[float, float]
-    """95 % Wilson interval of the accuracy, 0 to 1."""
+    """Wilson interval (95 %) of the accuracy: lower and upper end, 0 to 1."""
     negative_log_likelihood: float
-    """Mean over images, in nats."""
+    """Negative log-likelihood of the labels, mean over images, in nats."""
     expected_calibration_error: float
-    """0 to 1; 0.02 is two percentage points."""
+    """Expected calibration error, 0 to 1; 0.02 is two percentage points."""
     risk_at_coverage: tuple[tuple[float, float], ...]
-    """Share of wrong answers when only the surest are given: coverage and risk, 0 to 1."""
+    """Points (coverage, risk) of the risk–coverage curve at `COVERAGES`, 0 to 1."""
     digits: tuple[DigitMetrics, ...]
     confusion_matrix: tuple[tuple[int, ...], ...]
-    """Counts; row: the true digit, column: the predicted one."""
+    """Numbers of images; the row is the true digit, the column the predicted one."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers, lists and dicts, ready for JSON; counts are `images` and `errors`."""
+        """Convert to numbers, lists and dicts for JSON; the counts are `images` and `errors`."""
         return {
             "images": self.num_images,
             "errors": self.num_errors,
@@ -74,37 +75,44 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Confidence against accuracy, bin by bin; empty bins have counts, and means, of 0.
+    """Calibration curve: mean confidence and accuracy in each bin of confidence.
 
-    There is one edge more than there are bins.
+    `charts.reliability_diagram` draws it. In an empty bin all values are 0.
     """
 
     edges: Float[Tensor, " edges"]
+    """Edges of the bins, 0 to 1; one more than there are bins."""
     counts: Int[Tensor, " bins"]
+    """Number of images in each bin."""
     confidence: Float[Tensor, " bins"]
+    """Mean confidence of the images in each bin, 0 to 1."""
     accuracy: Float[Tensor, " bins"]
+    """Accuracy on the images in each bin, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of values that chance moves, or the difference of two: accuracies over seeds, say."""
+    """Estimate of a mean, or of a difference of means, with its 95 % confidence interval."""
 
     mean: float
-    """On the scale of the values; of a difference, the first mean minus the second."""
+    """Mean on the scale of the values, or the first mean minus the second."""
     standard_error: float
-    """Of the mean."""
+    """Standard error of `mean`."""
     interval: tuple[float, float]
-    """95 % interval of the mean (Student's t). With few values it is wide, and may pass 1."""
+    """Student's t interval (95 %) of the mean. From few values it is wide and may exceed 1."""
     num_values: int
-    """Of a difference, those of the smaller sample."""
+    """Sample size; for a difference, that of the smaller sample."""
 
 
 def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Metrics:
-    """All the figures of a split at once.
+    """Compute all metrics of a split.
 
     Args:
-        logits: A row an image; log-probabilities serve as well. (n, classes)
+        logits: Logits or log-probabilities, one row per image. (n, classes)
         labels: True classes, 0 to classes - 1. (n,)
+
+    Returns:
+        The metrics of the class with the highest logit in each row.
 
     Raises:
         InvalidInput: If n is 0, lengths differ, or a label is out of range.
@@ -113,12 +121,12 @@ def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"
     probabilities = logits.double().softmax(dim=1)
     confusion = confusion_matrix(logits.argmax(dim=1), labels, num_classes=logits.shape[1])
     curve = risk_coverage(probabilities, labels)
-    num_right, num_images = int(confusion.diagonal().sum()), len(labels)
+    num_correct, num_images = int(confusion.diagonal().sum()), len(labels)
     return Metrics(
         num_images=num_images,
-        num_errors=num_images - num_right,
-        accuracy=num_right / num_images,
-        interval=wilson_interval(num_right, num_images),
+        num_errors=num_images - num_correct,
+        accuracy=num_correct / num_images,
+        interval=wilson_interval(num_correct, num_images),
         negative_log_likelihood=negative_log_likelihood(logits, labels),
         expected_calibration_error=expected_calibration_error(probabilities, labels),
         risk_at_coverage=tuple((c, curve.risk_at(c)) for c in COVERAGES),
@@ -127,21 +135,23 @@ def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"
     )
 
 
-def wilson_interval(num_right: int, num_images: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """Where the true accuracy lies, with 95 % confidence.
+def wilson_interval(
+    num_correct: int, num_images: int, *, z: float = 1.959964
+) -> tuple[float, float]:
+    """Compute the Wilson score interval of an accuracy.
 
-    Unlike the textbook ± it stays inside 0–1 and holds near 1, where digits live.
+    Unlike the normal approximation it stays within 0 to 1 and holds for accuracies close to 1.
 
     Args:
-        num_right: Images read right, 0 to num_images.
-        num_images: At least 1.
-        z: Standard deviations either side; 1.96 is 95 %.
+        num_correct: Number of images classified correctly, 0 to num_images.
+        num_images: Number of images, at least 1.
+        z: Half-width in standard deviations of the normal distribution; 1.96 gives 95 %.
 
     Returns:
         Lower and upper end, 0 to 1.
 
     Raises:
-        InvalidInput: If the counts are impossible.
+        InvalidInput: If num_images < 1 or num_correct is out of range.
 
     Source: Wilson 1927, Probable inference, the law of succession, and statistical inference.
 
@@ -149,23 +159,26 @@ def wilson_interval(num_right: int, num_images: int, *, z: float = 1.959964) -> 
     >>> f"{low:.4f} {high:.4f}"
     '0.9886 0.9924'
     """
-    if not 0 <= num_right <= num_images or num_images < 1:
-        raise InvalidInput(f"Expected 0 ≤ right ≤ images, found {num_right} of {num_images}.")
-    p, n = num_right / num_images, num_images
+    if not 0 <= num_correct <= num_images or num_images < 1:
+        raise InvalidInput(f"Expected 0 ≤ correct ≤ images, found {num_correct} of {num_images}.")
+    p, n = num_correct / num_images, num_images
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    # The interval holds the accuracy itself; rounding must not push an end past it.
+    # The interval contains the accuracy itself; rounding must not push an end past it.
     return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
 def estimate_mean(values: Sequence[float]) -> Estimate:
-    """The mean of values, and how far from it the true mean may be.
+    """Estimate a mean, with Student's t interval (95 %).
 
     Args:
-        values: At least two, drawn independently: one for each seed, say.
+        values: At least two independent values, such as the accuracy with each seed.
+
+    Returns:
+        The mean, its standard error and its interval, on the scale of the values.
 
     Raises:
-        InvalidInput: If there are fewer than two.
+        InvalidInput: If there are fewer than two values.
 
     Source: Student 1908, The probable error of a mean.
 
@@ -175,19 +188,26 @@ def estimate_mean(values: Sequence[float]) -> Estimate:
     """
     if len(values) < 2:
         raise InvalidInput(
-            f"Expected at least 2 values, as one has no spread; found {len(values)}."
+            f"Expected at least 2 values, because one has no spread; found {len(values)}."
         )
     return _estimate(mean(values), stdev(values) / sqrt(len(values)), len(values))
 
 
 def estimate_difference(first: Sequence[float], second: Sequence[float]) -> Estimate:
-    """How far the mean of `first` lies above that of `second`.
+    """Estimate the difference of two means, with a conservative Welch interval (95 %).
 
-    The spreads may differ. Degrees of freedom are those of the smaller sample, which makes the
-    interval rather too wide than too narrow; `num_values` is that sample's size.
+    The variances may differ. The degrees of freedom are those of the smaller sample, so the
+    interval is never narrower than Welch's.
+
+    Args:
+        first: At least two independent values.
+        second: At least two independent values of the other sample.
+
+    Returns:
+        The mean of `first` minus that of `second`. Its `num_values` is the smaller sample's size.
 
     Raises:
-        InvalidInput: If either has fewer than two values.
+        InvalidInput: If either sample has fewer than two values.
 
     Source: Welch 1938, The significance of the difference between two means.
     """
@@ -197,7 +217,7 @@ def estimate_difference(first: Sequence[float], second: Sequence[float]) -> Esti
 
 
 def _estimate(mean: float, standard_error: float, num_values: int) -> Estimate:
-    # Past the end of the table the last number is right to a few percent, on the wide side.
+    # Beyond the table its last entry is a few percent too large, which errs on the wide side.
     half = STUDENT_T[min(num_values - 1, len(STUDENT_T)) - 1] * standard_error
     return Estimate(mean, standard_error, (mean - half, mean + half), num_values)
 
@@ -205,20 +225,36 @@ def _estimate(mean: float, standard_error: float, num_values: int) -> Estimate:
 def confusion_matrix(
     predictions: Int[Tensor, " n"], labels: Int[Tensor, " n"], *, num_classes: int = 10
 ) -> Int[Tensor, "classes classes"]:
-    """Count how often each class (row) was read as each class (column)."""
+    """Count how often each class was predicted as each class.
+
+    Args:
+        predictions: Predicted classes, 0 to num_classes - 1. (n,)
+        labels: True classes, 0 to num_classes - 1. (n,)
+        num_classes: Number of classes.
+
+    Returns:
+        Counts; the row is the true class, the column the predicted one. (classes, classes)
+    """
     cells = labels.long() * num_classes + predictions.long()
     return torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
 
 
 def digit_metrics(confusion: Int[Tensor, "classes classes"]) -> tuple[DigitMetrics, ...]:
-    """Precision, recall and F1 of each class from a confusion matrix."""
-    right = confusion.diagonal().double()
+    """Compute precision, recall and F1 score of each class.
+
+    Args:
+        confusion: Counts as `confusion_matrix` returns them. (classes, classes)
+
+    Returns:
+        One record per class, in the order of the classes.
+    """
+    correct = confusion.diagonal().double()
     predicted = confusion.sum(dim=0).double()
     present = confusion.sum(dim=1).double()
-    # A class that was never predicted, or is absent, has no right ones either: 0 / 1 is 0.
-    precision = right / predicted.clamp(min=1)
-    recall = right / present.clamp(min=1)
-    f1 = 2 * right / (predicted + present).clamp(min=1)
+    # A class that is never predicted, or absent, has no correct predictions either: 0 / 1 is 0.
+    precision = correct / predicted.clamp(min=1)
+    recall = correct / present.clamp(min=1)
+    f1 = 2 * correct / (predicted + present).clamp(min=1)
     return tuple(
         DigitMetrics(digit, float(precision[digit]), float(recall[digit]), float(f1[digit]), int(n))
         for digit, n in enumerate(present)
@@ -226,14 +262,32 @@ def digit_metrics(confusion: Int[Tensor, "classes classes"]) -> tuple[DigitMetri
 
 
 def negative_log_likelihood(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> float:
-    """Surprise at the true class, mean over images, in nats. Lower is better; 0 is certain."""
+    """Compute the negative log-likelihood (cross-entropy) of the labels.
+
+    Args:
+        logits: Logits or log-probabilities, one row per image. (n, classes)
+        labels: True classes, 0 to classes - 1. (n,)
+
+    Returns:
+        Mean over images, in nats, at least 0. Lower is better.
+
+    Raises:
+        InvalidInput: If n is 0, lengths differ, or a label is out of range.
+    """
     _check(logits, labels)
     log_probabilities = logits.double().log_softmax(dim=1)
     return float(-log_probabilities.gather(1, labels.long()[:, None]).mean())
 
 
 def committee(logits: Sequence[Float[Tensor, "n classes"]]) -> Float[Tensor, "n classes"]:
-    """Join several predictions: the mean of their probabilities, as log-probabilities."""
+    """Average the predictions of an ensemble: a committee of networks, or several views.
+
+    Args:
+        logits: The logits of each member, at least one. (n, classes)
+
+    Returns:
+        Logarithms of the members' mean probabilities. (n, classes)
+    """
     log_probabilities = torch.stack(list(logits)).double().log_softmax(dim=2)
     mean = log_probabilities.logsumexp(dim=0) - log(len(logits))
     return mean.float()
@@ -242,12 +296,15 @@ def committee(logits: Sequence[Float[Tensor, "n classes"]]) -> Float[Tensor, "n 
 def reliability(
     probabilities: Float[Tensor, "n classes"], labels: Int[Tensor, " n"], *, num_bins: int = 15
 ) -> Reliability:
-    """Sort predictions by confidence into equal-width bins on (0, 1].
+    """Compute the calibration curve of a reliability diagram.
 
     Args:
         probabilities: Softmax outputs in [0, 1]; rows sum to 1. (n, classes)
         labels: True classes, 0 to classes - 1. (n,)
-        num_bins: At least 1.
+        num_bins: Number of equal-width bins of confidence on (0, 1], at least 1.
+
+    Returns:
+        Count, mean confidence and accuracy of each bin.
 
     Raises:
         InvalidInput: If n is 0, lengths differ, or num_bins < 1.
@@ -256,7 +313,7 @@ def reliability(
     if num_bins < 1:
         raise InvalidInput(f"Expected at least 1 bin, found {num_bins}.")
     confidence, predictions = probabilities.double().max(dim=1)
-    right = (predictions == labels).double()
+    correct = (predictions == labels).double()
     edges = torch.linspace(0, 1, num_bins + 1, dtype=torch.float64)
     # Bin b holds edges[b] < confidence ≤ edges[b + 1].
     bins = torch.bucketize(confidence, edges[1:-1].contiguous())
@@ -266,19 +323,21 @@ def reliability(
         edges=edges,
         counts=counts,
         confidence=torch.bincount(bins, weights=confidence, minlength=num_bins) / divisor,
-        accuracy=torch.bincount(bins, weights=right, minlength=num_bins) / divisor,
+        accuracy=torch.bincount(bins, weights=correct, minlength=num_bins) / divisor,
     )
 
 
 def expected_calibration_error(
     probabilities: Float[Tensor, "n classes"], labels: Int[Tensor, " n"], *, num_bins: int = 15
 ) -> float:
-    """Gap between confidence and accuracy, averaged over confidence bins.
+    """Compute the expected calibration error (ECE).
+
+    It is the gap between confidence and accuracy in each bin of confidence, averaged over images.
 
     Args:
         probabilities: Softmax outputs in [0, 1]; rows sum to 1. (n, classes)
         labels: True classes, 0 to classes - 1. (n,)
-        num_bins: Equal-width bins on (0, 1].
+        num_bins: Number of equal-width bins of confidence on (0, 1], at least 1.
 
     Returns:
         Error on a 0-1 scale; 0.02 is two percentage points. Lower is better.
@@ -294,15 +353,16 @@ def expected_calibration_error(
 
 
 def fit_temperature(logits: Float[Tensor, "*views n classes"], labels: Int[Tensor, " n"]) -> float:
-    """The number to divide logits by for the likelihood of the labels to be highest.
+    """Fit the temperature of temperature scaling by maximum likelihood.
 
     Args:
-        logits: A row an image; of several views of it if what is used is the mean of their
-            probabilities. (n, classes) or (views, n, classes)
+        logits: One row per image: (n, classes). Where the prediction is the mean of the
+            probabilities of several views of an image: (views, n, classes).
         labels: True classes, 0 to classes - 1. (n,)
 
     Returns:
-        The temperature, 0.05 to 20; above 1 for a network that is too sure.
+        The temperature by which the logits are divided, 0.05 to 20. It exceeds 1 for an
+        overconfident network.
 
     Raises:
         InvalidInput: If n is 0, lengths differ, or a label is out of range.
@@ -312,7 +372,7 @@ def fit_temperature(logits: Float[Tensor, "*views n classes"], labels: Int[Tenso
     views = logits.double().unsqueeze(0) if logits.ndim == 2 else logits.double()
     _check(views[0], labels)
     low, high = log(0.05), log(20)
-    # The loss has one minimum: golden-section search keeps it between the two ends.
+    # The loss has a single minimum, and golden-section search brackets it.
     golden = (sqrt(5) - 1) / 2
     while high - low > 1e-4:
         left, right = high - golden * (high - low), low + golden * (high - low)
@@ -331,17 +391,24 @@ def _loss_at(
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """What is wrong among the surest answers, for each share of answers that are given."""
+    """Risk–coverage curve of selective prediction, by descending confidence."""
 
     coverage: Float[Tensor, " n"]
-    """Share of the images that are answered, from 1/n to 1."""
+    """Fraction of the images for which a prediction is given, from 1/n to 1."""
     risk: Float[Tensor, " n"]
-    """Share of those that are wrong."""
+    """Error rate on those images, 0 to 1."""
     confidence: Float[Tensor, " n"]
-    """Of the least sure of them: the threshold that gives this coverage."""
+    """Lowest confidence among those images: the threshold that gives this coverage."""
 
     def risk_at(self, coverage: float) -> float:
-        """Share of wrong answers among that share of the images."""
+        """Look up the risk at a coverage.
+
+        Args:
+            coverage: Fraction of the images, 0 to 1.
+
+        Returns:
+            Error rate on at least that fraction, those of the highest confidence, 0 to 1.
+        """
         index = max(0, ceil(coverage * len(self.coverage) - 1e-9) - 1)
         return float(self.risk[index])
 
@@ -349,11 +416,14 @@ class RiskCoverage:
 def risk_coverage(
     probabilities: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]
 ) -> RiskCoverage:
-    """How many errors are left when the least sure answers are withheld.
+    """Compute the risk–coverage curve of selective prediction (a reject option).
 
     Args:
-        probabilities: Rows sum to 1. (n, classes)
+        probabilities: Softmax outputs in [0, 1]; rows sum to 1. (n, classes)
         labels: True classes, 0 to classes - 1. (n,)
+
+    Returns:
+        One point for each number of predictions given, from 1 to n.
 
     Raises:
         InvalidInput: If n is 0, lengths differ, or a label is out of range.
@@ -361,9 +431,9 @@ def risk_coverage(
     Source: El-Yaniv and Wiener 2010, On the foundations of noise-free selective classification.
     """
     _check(probabilities, labels)
-    confidence, answers = probabilities.double().max(dim=1)
+    confidence, predictions = probabilities.double().max(dim=1)
     order = confidence.argsort(descending=True, stable=True)
-    wrong = (answers != labels)[order].double().cumsum(dim=0)
+    wrong = (predictions != labels)[order].double().cumsum(dim=0)
     count = torch.arange(1, len(labels) + 1, dtype=torch.float64)
     return RiskCoverage(
         coverage=count / len(labels), risk=wrong / count, confidence=confidence[order]

@@ -1,4 +1,4 @@
-"""Inference: a network's logits over images, in evaluation mode."""
+"""Batched inference: the logits that a network in evaluation mode gives for images."""
 
 import torch
 from jaxtyping import Float, Num
@@ -8,7 +8,7 @@ from digits.errors import InvalidInput
 from digits.hardware import autocast, memory_format, select_device, select_precision
 
 BATCH_SIZE = 500
-"""Images at once; larger ones are no faster and take more memory."""
+"""Images in a batch; larger batches are no faster and take more memory."""
 
 
 def predict(
@@ -18,34 +18,36 @@ def predict(
     device: str = "auto",
     precision: str = "auto",
 ) -> Float[Tensor, "n 10"]:
-    """Logits of images, in evaluation mode: twice the same, to the bit.
+    """Compute the logits of images; two calls give the same bits.
 
     Args:
-        model: Raw pixels (n, 1, 28, 28) to logits (n, 10). Left in evaluation mode.
+        model: Maps raw pixels (n, 1, 28, 28) to logits (n, 10). It is left in evaluation mode.
         images: Raw pixels, 0 to 255. (n, 28, 28)
-        device: Of the computing: auto, cpu, cuda or mps.
-        precision: Of the computing: auto, float32 or bfloat16.
+        device: Device to compute on: auto, cpu, cuda or mps. The model returns to its own after.
+        precision: Number format to compute in: auto, float32 or bfloat16.
 
     Returns:
         Logits in float32, on the CPU. (n, 10)
 
     Raises:
-        InvalidInput: If the images are of another shape, or there are none.
+        InvalidInput: If the images have another shape, or there are none.
     """
     if not isinstance(images, Tensor):
         raise InvalidInput(f"Expected images as a torch.Tensor, found {type(images).__name__}.")
     if images.ndim != 3 or images.shape[1:] != (28, 28) or len(images) == 0:
         raise InvalidInput(f"Expected images (n, 28, 28), n ≥ 1; found {tuple(images.shape)}.")
-    place = select_device(device)
-    precision = select_precision(precision, place)
-    home = next(model.parameters()).device
-    model.to(place).eval()
+    compute_device = select_device(device)
+    precision = select_precision(precision, compute_device)
+    model_device = next(model.parameters()).device
+    model.to(compute_device).eval()
     logits = []
     try:
-        with torch.inference_mode(), autocast(place, precision):
+        with torch.inference_mode(), autocast(compute_device, precision):
             for batch in images.split(BATCH_SIZE):
-                pixels = batch[:, None].to(place, memory_format=memory_format(place))
+                pixels = batch[:, None].to(
+                    compute_device, memory_format=memory_format(compute_device)
+                )
                 logits.append(model(pixels).float())
     finally:
-        model.to(home)
+        model.to(model_device)
     return torch.cat(logits).cpu()

@@ -1,4 +1,4 @@
-"""Evaluation of runs: metrics on a split, and claims about a recipe over several seeds."""
+"""Evaluation of training runs: metrics on a split, and mean accuracy over several seeds."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,15 +21,19 @@ from digits.run import Run
 def evaluate(
     runs: Run | str | Path | Sequence[Run | str | Path], split: Split, *, device: str = "auto"
 ) -> Metrics:
-    """How well a run's network reads a split; several runs are a committee.
+    """Compute the metrics of a run's network on a split; several runs form a committee.
 
     Args:
-        runs: A run or its folder, or several.
-        split: Images with their labels, as `digits.load` gives them.
-        device: auto, cpu, cuda or mps.
+        runs: A run or its folder, or several of them. A committee predicts the mean of its
+            members' probabilities.
+        split: Images with their labels, such as `digits.load("mnist").test`.
+        device: Device to compute on: auto, cpu, cuda or mps.
+
+    Returns:
+        The metrics on all images of the split.
 
     Raises:
-        InvalidInput: If there is no run, or `split` is none.
+        InvalidInput: If there is no run, or `split` is not a `Split`.
         DigitsError: If a run is unfinished or damaged, or its network is not registered here.
 
     Example:
@@ -40,7 +44,7 @@ def evaluate(
     """
     if not isinstance(split, Split):
         raise InvalidInput(f"Expected a Split such as mnist.test, found {type(split).__name__}.")
-    members = _opened(runs)
+    members = _open(runs)
     if not members:
         raise InvalidInput("Expected at least one run, found none.")
     logits = [
@@ -51,16 +55,20 @@ def evaluate(
 
 
 def summarize(runs: Sequence[Run | str | Path]) -> Estimate:
-    """The test accuracy of a recipe: the mean over its runs, with a 95 % interval.
+    """Estimate a recipe's test accuracy: the mean over its runs, with a 95 % interval.
 
-    The interval is about the luck of the seed, on this test set. What the luck of the images adds,
-    the interval in each run's summary tells.
+    The interval covers the variation between seeds on this test set. The sampling of the test
+    images is covered by the Wilson interval in each run's summary.
 
     Args:
         runs: At least two finished runs, or their folders, of one recipe with different seeds.
 
+    Returns:
+        The mean test accuracy, 0 to 1, and its interval.
+
     Raises:
-        InvalidInput: If there are fewer, or they differ in more than the seed, or not in it.
+        InvalidInput: If there are fewer than two runs, a seed repeats, or they differ in more
+            than the seed.
         DigitsError: If a run is unfinished or damaged.
 
     Example:
@@ -72,25 +80,25 @@ def summarize(runs: Sequence[Run | str | Path]) -> Estimate:
 
 
 def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]) -> Estimate:
-    """By how much the runs of one recipe are more accurate than those of another.
+    """Compare two recipes: the difference of their mean test accuracies.
 
     Args:
-        runs: Runs of the one recipe, as `summarize` takes them.
-        others: Runs of the other.
+        runs: Runs of one recipe, at least two with different seeds.
+        others: Runs of the other recipe, at least two with different seeds.
 
     Returns:
-        The difference of the mean test accuracies, `runs` minus `others`. Where its interval
-        holds 0, these runs do not show which recipe is better.
+        The mean test accuracy of `runs` minus that of `others`. An interval that contains 0 means
+        that these runs do not show which recipe is better.
 
     Raises:
-        InvalidInput: As for `summarize`.
-        DigitsError: As for `summarize`.
+        InvalidInput: If `summarize` would refuse either group of runs.
+        DigitsError: If a run is unfinished or damaged.
     """
     return estimate_difference(_accuracies(runs), _accuracies(others))
 
 
 def _accuracies(runs: Sequence[Run | str | Path]) -> list[float]:
-    opened = _opened(runs)
+    opened = _open(runs)
     facts = [asdict(run.recipe) | {"parameters": run.summary.get("parameters")} for run in opened]
     seeds = [fact.pop("seed") for fact in facts]
     for fact in facts[1:]:
@@ -105,6 +113,6 @@ def _accuracies(runs: Sequence[Run | str | Path]) -> list[float]:
     return [float(run.summary["test"]["accuracy"]) for run in opened]
 
 
-def _opened(runs: Run | str | Path | Sequence[Run | str | Path]) -> list[Run]:
+def _open(runs: Run | str | Path | Sequence[Run | str | Path]) -> list[Run]:
     several = [runs] if isinstance(runs, Run | str | Path) else runs
     return [run if isinstance(run, Run) else Run(run) for run in several]
