@@ -14,7 +14,7 @@ from PIL import Image
 
 from digits.data import load
 from digits.errors import InvalidInput
-from digits.reading.ink import cut, find_drawing, find_ink, find_rows, frame_single, open_picture
+from digits.reading.ink import cut, find_drawing, find_ink, find_lines, frame_single, open_picture
 from tests.reading.drawings import INK, PAPER, draw, enlarged, turned, write
 
 
@@ -304,7 +304,7 @@ def test_mnist_s_own_digits_come_out_as_they_were() -> None:
 
 def test_boxes_lie_around_their_digits() -> None:
     page = draw("58", height=100, spacing=1.2)
-    (line,) = find_rows(find_ink(page))
+    (line,) = find_lines(find_ink(page))
     pieces = cut(line[0], find_ink(page))
     boxes = [c.box for c in pieces.candidates if c.may_be_digit and c.last - c.first == 1]
     for left, (x, y, width, height) in zip((30, 150), boxes, strict=True):
@@ -316,7 +316,7 @@ def test_boxes_lie_around_their_digits() -> None:
 
 
 def num_rows(page: np.ndarray) -> list[int]:
-    return [len(line) for line in find_rows(find_ink(page))]
+    return [len(line) for line in find_lines(find_ink(page))]
 
 
 def test_rows_and_columns_are_told_apart() -> None:
@@ -328,19 +328,19 @@ def test_rows_and_columns_are_told_apart() -> None:
 
 @pytest.mark.parametrize("degrees", [-40, -25, -10, 12, 35])
 def test_slanted_rows_are_turned_level(degrees: float) -> None:
-    (line,) = find_rows(find_ink(turned(draw("46835", spacing=1.1), degrees)))
+    (line,) = find_lines(find_ink(turned(draw("46835", spacing=1.1), degrees)))
     (row,) = line
     assert row.mask.shape[0] < 1.7 * row.height
 
 
 def test_lines_frames_and_specks_are_no_digits() -> None:
     page = draw("52", height=80, spacing=1.4, margin=60)
-    plain = num_rows(page), find_rows(find_ink(page))[0][0].mask.shape
+    plain = num_rows(page), find_lines(find_ink(page))[0][0].mask.shape
     cv2.line(page, (0, 170), (page.shape[1], 171), INK, 2)
     cv2.rectangle(page, (20, 20), (page.shape[1] - 20, page.shape[0] - 10), 90, 2)
     for x, y in ((15, 15), (40, 120), (page.shape[1] - 30, 40)):
         cv2.circle(page, (x, y), 3, INK, -1)
-    found = find_rows(find_ink(page))
+    found = find_lines(find_ink(page))
     assert [len(line) for line in found] == plain[0]
     assert abs(found[0][0].mask.shape[1] - plain[1][1]) < 12
 
@@ -348,7 +348,7 @@ def test_lines_frames_and_specks_are_no_digits() -> None:
 @pytest.mark.parametrize("pair", ["00", "38", "25", "69"])
 def test_a_seam_runs_where_two_digits_touch(pair: str) -> None:
     page = draw(pair, spacing=0.7, thickness=6)
-    (line,) = find_rows(find_ink(page))
+    (line,) = find_lines(find_ink(page))
     pieces = cut(line[0], find_ink(page))
     middle = 30 + 0.7 * 60
     edges = [c.box[0] + c.box[2] for c in pieces.candidates if c.first == 0]

@@ -20,11 +20,11 @@ from digits.reading.ink import (
     find_drawing,
     find_ink,
     find_ink_under_shadows,
-    find_rows,
+    find_lines,
     find_single_under_shadows,
     frame_single,
+    isolate_page,
     looks,
-    only_page,
     open_picture,
 )
 from digits.reading.network import MAX_BATCH, Network
@@ -107,7 +107,7 @@ class Reader:
         drawing = find_drawing(picture.grey)
         if drawing:
             return self._read_ink(drawing, picture)
-        page = only_page(picture.grey)
+        page = isolate_page(picture.grey)
         ink = find_ink(page)
         readings = [self._read_ink(ink, picture)]
         if ink.certainty < SAFE:
@@ -181,7 +181,7 @@ class Reader:
     def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
         lines: list[list[Pieces]] = []
         candidates: list[Candidate] = []
-        for rows_of_line in find_rows(ink):
+        for rows_of_line in find_lines(ink):
             lines.append([cut(row, ink) for row in rows_of_line])
             candidates.extend(c for pieces in lines[-1] for c in pieces.candidates)
             if len(candidates) > MOST_CANDIDATES:

@@ -10,8 +10,8 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 from digits.reading.ink.binarization import Ink, find_ink
 from digits.reading.ink.drawings import find_drawing
 from digits.reading.ink.glyphs import Glyph, aspect, deep_part, frame_single, looks
-from digits.reading.ink.layout import Row, find_rows
-from digits.reading.ink.page import only_page
+from digits.reading.ink.layout import Word, find_lines
+from digits.reading.ink.page import isolate_page
 from digits.reading.ink.picture import Picture, open_picture
 from digits.reading.ink.segmentation import Candidate, Pieces, cut
 from digits.reading.ink.shadows import find_ink_under_shadows, find_single_under_shadows
@@ -22,17 +22,17 @@ __all__ = [
     "Ink",
     "Picture",
     "Pieces",
-    "Row",
+    "Word",
     "aspect",
     "cut",
     "deep_part",
     "find_drawing",
     "find_ink",
     "find_ink_under_shadows",
-    "find_rows",
+    "find_lines",
     "find_single_under_shadows",
     "frame_single",
+    "isolate_page",
     "looks",
-    "only_page",
     "open_picture",
 ]

@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 
-def components(
+def connected_components(
     mask: Bool[np.ndarray, "h w"],
 ) -> tuple[Int[np.ndarray, "h w"], Int[np.ndarray, "n 5"]]:
     """Connected pieces of ink.

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from digits.reading.ink.binarization import Ink
-from digits.reading.ink.components import components, depth_in, stroke_width
-from digits.reading.ink.ruled_lines import without_frames
+from digits.reading.ink.components import connected_components, depth_in, stroke_width
+from digits.reading.ink.ruled_lines import without_boxes
 
 SIZE, DIGIT_SIZE = 28, 20
 """Of a glyph, and of the digit in it along its longer side, in pixels."""
@@ -142,8 +142,8 @@ def frame_single(ink: Ink) -> Glyph | None:
 
 def _main_mark(ink: Ink) -> Bool[np.ndarray, "h w"] | None:
     height, width = ink.mask.shape
-    mask, _ = without_frames(ink.mask)
-    labels, pieces = components(mask)
+    mask, _ = without_boxes(ink.mask)
+    labels, pieces = connected_components(mask)
     if not len(pieces):
         return None
     left, top, widths, heights, areas = pieces.T

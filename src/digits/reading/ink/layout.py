@@ -7,8 +7,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from digits.reading.ink.binarization import Ink
-from digits.reading.ink.components import components, deepest, stroke_width, typical_height
-from digits.reading.ink.ruled_lines import without_rules
+from digits.reading.ink.components import (
+    connected_components,
+    deepest,
+    stroke_width,
+    typical_height,
+)
+from digits.reading.ink.ruled_lines import without_ruled_lines
 
 SMALLEST_MARK = 7
 """What is smaller is grain, in pixels of the picture as it is looked at."""
@@ -25,7 +30,7 @@ SLANT_LIMIT = 8.0
 
 
 @dataclass(frozen=True)
-class Row:
+class Word:
     """Digits that stand beside each other, turned level and cut out."""
 
     contrast: Float32[np.ndarray, "h w"]
@@ -44,14 +49,14 @@ class Row:
         return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
 
 
-def find_rows(ink: Ink) -> list[list[Row]]:
+def find_lines(ink: Ink) -> list[list[Word]]:
     """The lines of a picture from top to bottom, each as its rows from left to right.
 
     Returns:
         Lines; two rows are on one line when they are beside each other with a wide gap between.
     """
-    mask = without_rules(ink.mask)
-    marks = _Marks.of(mask).without_shadows()
+    mask = without_ruled_lines(ink.mask)
+    marks = _Components.of(mask).without_shadows()
     if not len(marks.boxes):
         return []
     height = typical_height(marks.heights, marks.areas)
@@ -69,7 +74,7 @@ def find_rows(ink: Ink) -> list[list[Row]]:
 
 
 @dataclass(frozen=True)
-class _Marks:
+class _Components:
     """Connected pieces of ink."""
 
     labels: Int[np.ndarray, "h w"]
@@ -80,14 +85,14 @@ class _Marks:
     areas: Int[np.ndarray, " n"]
 
     @classmethod
-    def of(cls, mask: Bool[np.ndarray, "h w"]) -> "_Marks":
-        labels, pieces = components(mask)
+    def of(cls, mask: Bool[np.ndarray, "h w"]) -> "_Components":
+        labels, pieces = connected_components(mask)
         left, top, width, height, areas = pieces.T
         boxes = np.stack([left, top, left + width, top + height], axis=1)
         return cls(labels, np.arange(1, len(pieces) + 1), boxes, areas)
 
-    def choose(self, which: Bool[np.ndarray, " n"]) -> "_Marks":
-        return _Marks(self.labels, self.numbers[which], self.boxes[which], self.areas[which])
+    def choose(self, which: Bool[np.ndarray, " n"]) -> "_Components":
+        return _Components(self.labels, self.numbers[which], self.boxes[which], self.areas[which])
 
     @property
     def widths(self) -> Int[np.ndarray, " n"]:
@@ -97,7 +102,7 @@ class _Marks:
     def heights(self) -> Int[np.ndarray, " n"]:
         return np.asarray(self.boxes[:, 3] - self.boxes[:, 1])
 
-    def without_shadows(self) -> "_Marks":
+    def without_shadows(self) -> "_Components":
         """Without what reaches in from the edge and is much thicker than the other strokes."""
         at_edge = self._at_edge()
         if not at_edge.any():
@@ -115,7 +120,7 @@ class _Marks:
         end = (width - 1, height - 1)
         return np.asarray((self.boxes[:, :2] <= 1).any(1) | (self.boxes[:, 2:] >= end).any(1))
 
-    def without_specks(self, height: float, stroke: float) -> "_Marks":
+    def without_specks(self, height: float, stroke: float) -> "_Components":
         """Without dots, dirt and what the edge cut off."""
         sizes = np.maximum(self.widths, self.heights)
         is_speck = (sizes < 0.22 * height) | ((sizes < 2 * stroke) & (sizes < 0.4 * height))
@@ -176,7 +181,7 @@ def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:
     return int(left), int(top), int(right), int(bottom)
 
 
-def _cut_out(ink: Ink, marks: _Marks, group: Int[np.ndarray, " n"]) -> Row:
+def _cut_out(ink: Ink, marks: _Components, group: Int[np.ndarray, " n"]) -> Word:
     left, top, right, bottom = _box_around(marks.boxes[group])
     mask = np.isin(marks.labels[top:bottom, left:right], marks.numbers[group])
     contrast = np.ascontiguousarray(ink.contrast[top:bottom, left:right])
@@ -185,9 +190,9 @@ def _cut_out(ink: Ink, marks: _Marks, group: Int[np.ndarray, " n"]) -> Row:
     shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
     angle = _angle(boxes, height)
     if abs(angle) < SLANT_LIMIT and len(mask) < LOW * height:
-        return Row(contrast, mask, height, shift)
+        return Word(contrast, mask, height, shift)
     turned, turned_mask, back = _turn(contrast, mask, angle)
-    return Row(turned, turned_mask, height, shift @ np.vstack([back, [0, 0, 1]]))
+    return Word(turned, turned_mask, height, shift @ np.vstack([back, [0, 0, 1]]))
 
 
 def _angle(boxes: Int[np.ndarray, "n 4"], height: float) -> float:
@@ -222,10 +227,10 @@ def _turn(
 
 
 def _in_lines(
-    rows: list[tuple[tuple[int, int, int, int], Row]],
-) -> list[list[tuple[tuple[int, int, int, int], Row]]]:
+    rows: list[tuple[tuple[int, int, int, int], Word]],
+) -> list[list[tuple[tuple[int, int, int, int], Word]]]:
     """Rows in reading order: those beside each other on one line, from the left."""
-    lines: list[list[tuple[tuple[int, int, int, int], Row]]] = []
+    lines: list[list[tuple[tuple[int, int, int, int], Word]]] = []
     for box, row in sorted(rows, key=lambda item: item[0][1] + item[0][3]):
         for line in lines:
             top, bottom = line[-1][0][1], line[-1][0][3]

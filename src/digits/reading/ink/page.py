@@ -31,7 +31,7 @@ STROKES = 9
 """Gaps in paper up to this width, in pixels of the thumbnail, are writing on it."""
 
 
-def only_page(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+def isolate_page(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     """Cover what is around a page with the page's own paper, if there is anything around one.
 
     Returns:

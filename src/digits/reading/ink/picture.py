@@ -120,7 +120,7 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
             raise InvalidInput(f"Expected a picture ({', '.join(FORMATS)}), found none.") from error
         _check_size(*image.size)
         # A JPEG with more pictures in it is one photo and what the phone made besides.
-        if image.format != "MPO" and _has_more_frames(image):
+        if image.format != "MPO" and _has_more_pages(image):
             raise InvalidInput("Expected a still picture of one page, found more.")
         # A JPEG can be decoded at a half or a quarter of its size, in that part of the time.
         full_size = max(image.size)
@@ -135,7 +135,7 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
     return _from_image(upright, scale)
 
 
-def _has_more_frames(image: Image.Image) -> bool:
+def _has_more_pages(image: Image.Image) -> bool:
     """Whether there is a second one; to count them all may take minutes."""
     try:
         image.seek(1)

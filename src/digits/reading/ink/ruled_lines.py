@@ -6,7 +6,12 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int
 
-from digits.reading.ink.components import components, stroke_width, typical_height, window_around
+from digits.reading.ink.components import (
+    connected_components,
+    stroke_width,
+    typical_height,
+    window_around,
+)
 
 LINE_LENGTH = 1.6
 """A straight run that is longer than this many heights of a digit is no part of one."""
@@ -45,23 +50,23 @@ ODD = 2.0
 """One of these that leans by so much more or less does so by itself, in degrees."""
 
 
-def without_rules(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+def without_ruled_lines(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Without frames and ruled lines; strokes that cross them stay.
 
     Frames, and marks that are much longer than digits are high, may lean.
     """
-    rest, height = without_frames(mask)
+    rest, height = without_boxes(mask)
     rest = _without_lines(rest, LINE_LENGTH * height)
     return _without_ticks(rest, mask & ~rest, SIDE_LENGTH * height)
 
 
-def without_frames(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
+def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
     """Without boxes and grids; what touches them stays, but for what is straight and long.
 
     Returns:
         The ink that is left, and the typical height of a digit, in pixels.
     """
-    labels, pieces = components(mask)
+    labels, pieces = connected_components(mask)
     if not len(pieces):
         return mask, float(mask.shape[0])
     _, _, widths, heights, areas = pieces.T
@@ -173,7 +178,7 @@ def _without_ticks(
     if not lines.any():
         return mask
     thickest = stroke_width(lines) + 3
-    labels, pieces = components(mask)
+    labels, pieces = connected_components(mask)
     near = cv2.dilate(lines.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     ticks = []
     for number in np.unique(labels[near & mask]):

@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from digits.reading.ink.binarization import Ink
 from digits.reading.ink.glyphs import SIZE, frame, strength
-from digits.reading.ink.layout import Row
+from digits.reading.ink.layout import Word
 
 HEIGHT = 48
 """Rows are cut at this height of a typical digit, in pixels."""
@@ -79,7 +79,7 @@ class Pieces:
     candidates: list[Candidate]
 
 
-def cut(row: Row, ink: Ink) -> Pieces:
+def cut(row: Word, ink: Ink) -> Pieces:
     """Cut a row at all seams worth trying, and frame all that may be a digit."""
     scale = HEIGHT / row.height
     height, width = (max(1, round(side * scale)) for side in row.mask.shape)
@@ -92,7 +92,7 @@ def cut(row: Row, ink: Ink) -> Pieces:
 
 
 def _between(
-    row: Row,
+    row: Word,
     amounts: Float32[np.ndarray, "h w"],
     seams: list[Int[np.ndarray, " h"]],
     scale: float,
@@ -114,7 +114,7 @@ def _between(
 
 
 def _candidate(
-    row: Row,
+    row: Word,
     amounts: Float32[np.ndarray, "h w"],
     own: Bool[np.ndarray, "h w"],
     seams: tuple[int, int],

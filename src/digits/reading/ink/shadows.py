@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from digits.reading.ink.binarization import Ink, otsu, thumbnail_of
-from digits.reading.ink.components import components, deepest, stroke_width
+from digits.reading.ink.components import connected_components, deepest, stroke_width
 
 REACHES = (21, 41, 81)
 """Widths of what is filled in to have the paper under hard shadows, in pixels of the thumbnail: the
@@ -85,7 +85,7 @@ def _ink_of(
 
 def _without_edges(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Without what touches the edges of the picture, where shadows and their corners are."""
-    labels, pieces = components(mask)
+    labels, pieces = connected_components(mask)
     inside = np.ones(len(pieces) + 1, bool)
     inside[0] = False
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
