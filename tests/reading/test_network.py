@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from digits.evaluation.inspection import feature_maps
 from digits.export import _to_onnx
 from digits.models import build_model
 from digits.reading.network import Network
+from digits.reading.onnx_graph import add_outputs, read_nodes
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,16 @@ def test_layers_are_what_torch_makes_of_a_glyph(name: str, glyph: np.ndarray) ->
     with torch.no_grad():
         logits = model(torch.from_numpy(glyph)[None, None].float())[0]
     np.testing.assert_allclose(layers[-1].maps.ravel(), logits.numpy(), atol=1e-4)
+
+
+def test_the_graph_is_read_and_extended_as_the_library_of_the_format_would() -> None:
+    content = (files("digits.reading") / "weights" / "reader.onnx").read_bytes()
+    nodes = [(node.op_type, node.output[0]) for node in onnx.load_from_string(content).graph.node]
+    assert list(read_nodes(content)) == nodes
+    names = [output for _, output in nodes[:2]] + ["long" * 100]
+    graph = onnx.load_from_string(add_outputs(content, names)).graph
+    assert [value.name for value in graph.output] == ["probabilities", *names]
+    assert [(node.op_type, node.output[0]) for node in graph.node] == nodes
 
 
 def test_nothing_is_written_or_told_about_who_uses_it(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from digits.errors import DigitsError, InvalidInput
+from digits.reading.onnx_graph import add_outputs, read_nodes
 
 # From 1.31 on, the runtime writes into the home folder and tells its makers of each process, unless
 # told not to before it is loaded. So this is the one module that loads it.
@@ -113,28 +114,23 @@ class Layers:
     def __init__(
         self, content: bytes, open_network: Callable[[bytes], onnxruntime.InferenceSession]
     ) -> None:
-        import onnx  # a third of a second to load, which reading does without
-
-        document = onnx.load_from_string(content)
         self._names: dict[str, str] = {}
         """What is done in a layer, by what the graph calls its output."""
         output = ""
-        for node in document.graph.node:
-            if node.op_type in BEGINS_LAYER:
-                name = BEGINS_LAYER[node.op_type]
-            elif node.op_type in FOLLOWS and output:
-                name = f"{self._names.pop(output)}, {FOLLOWS[node.op_type]}"
+        for operation, next_output in read_nodes(content):
+            if operation in BEGINS_LAYER:
+                name = BEGINS_LAYER[operation]
+            elif operation in FOLLOWS and output:
+                name = f"{self._names.pop(output)}, {FOLLOWS[operation]}"
             else:
                 continue
-            output = node.output[0]
+            output = next_output
             self._names[output] = name
-        del document.graph.output[:]
-        document.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self._names)
-        self._session = open_network(document.SerializeToString())
+        self._session = open_network(add_outputs(content, self._names))
 
     def of(self, glyph: UInt8[np.ndarray, "28 28"]) -> list[Layer]:
         """What each layer makes of a glyph, from the first to the ten logits."""
-        found = self._session.run(None, {"images": glyph[None, None].astype(np.float32)})
+        found = self._session.run([*self._names], {"images": glyph[None, None].astype(np.float32)})
         return [
             Layer(name, np.asarray(values[0], np.float32).reshape(len(values[0]), *_size(values)))
             for name, values in zip(self._names.values(), found, strict=True)
