@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from digits.data import mirrors, sources
+from digits.data.checksums import MNIST, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, DataFile
 from digits.data.idx import write_idx
 from digits.data.mirrors import Mirror
-from digits.data.published import MNIST, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, DataFile
 
 NUM_TRAIN, NUM_TEST = 40, 20
 

@@ -137,7 +137,7 @@ def test_a_validation_size_out_of_range_is_refused(size: int) -> None:
     ],
 )
 def test_an_unknown_name_suggests_the_nearest(name: str, hint: str) -> None:
-    with pytest.raises(InvalidInput, match=f"No set is called '{name}'; {hint}"):
+    with pytest.raises(InvalidInput, match=f"No data set is called '{name}'; {hint}"):
         load(name)
 
 
@@ -159,7 +159,7 @@ def test_a_set_is_loaded_from_the_cache_as_writable_tensors(small: SmallSet) -> 
     assert small.is_whole()
 
 
-def test_the_room_has_no_other_names() -> None:
+def test_the_package_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = digits.data.nothing
 

@@ -4,8 +4,8 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from digits.data import mirrors
+from digits.data.checksums import TRAIN_IMAGES, DataFile, SourceError
 from digits.data.mirrors import ATTEMPTS, Mirror
-from digits.data.published import TRAIN_IMAGES, DataFile, SourceFailed
 from tests.data.conftest import Answer, Server, SmallSet, answer_well, stall
 
 
@@ -111,8 +111,8 @@ def test_what_may_pass_is_tried_again(
     ("answer", "message"),
     [
         (status(503), "HTTP 503 Service Unavailable"),
-        (stall, "nothing came for 0.25 s"),
-        (stall_in_the_middle, "nothing came for 0.25 s"),
+        (stall, "no data for 0.25 s"),
+        (stall_in_the_middle, "no data for 0.25 s"),
         (break_off, "the connection broke off"),
         (lie, r"train-images-idx3-ubyte: expected SHA-256 \w{12}…, found \w{12}…"),
         (answer_with_a_page, r"expected 31,376 bytes, found 42"),
@@ -130,7 +130,7 @@ def test_attempts_are_limited_and_the_last_answer_is_told(
     if answer in STALLS:
         monkeypatch.setattr(mirrors, "READ_SECONDS", 0.25)
     server.misbehave(*[answer] * ATTEMPTS)
-    with pytest.raises(SourceFailed, match=message):
+    with pytest.raises(SourceError, match=message):
         fetch(server.mirror, small.files)
     assert server.count(TRAIN_IMAGES) == ATTEMPTS
 
@@ -147,7 +147,7 @@ def test_what_will_not_pass_is_not_tried_again(
     small: SmallSet, server: Server, answer: Answer, message: str
 ) -> None:
     server.misbehave(answer)
-    with pytest.raises(SourceFailed, match=message):
+    with pytest.raises(SourceError, match=message):
         fetch(server.mirror, small.files)
     assert server.count(TRAIN_IMAGES) == 1
 
@@ -156,7 +156,7 @@ def test_a_file_may_not_take_for_ever(
     small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirrors, "FILE_SECONDS", -1.0)
-    with pytest.raises(SourceFailed, match="not here after"):
+    with pytest.raises(SourceError, match="not complete after"):
         fetch(server.mirror, small.files)
 
 
@@ -165,13 +165,13 @@ def test_a_file_may_not_take_for_ever(
     [
         ("http://digits.invalid/", r"^Failed to resolve 'digits\.invalid'"),
         ("http://127.0.0.1:9/", "Connection refused"),
-        ("nonsense://127.0.0.1/", "No connection adapters"),
+        ("gopher://127.0.0.1/", "No connection adapters"),
     ],
 )
 def test_where_no_one_answers_is_told_in_one_line(
     small: SmallSet, url: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SourceFailed, match=message) as caught:
+    with pytest.raises(SourceError, match=message) as caught:
         fetch(Mirror(url), small.files)
     assert "\n" not in str(caught.value)
     assert "object at" not in str(caught.value)

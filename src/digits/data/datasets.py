@@ -1,4 +1,4 @@
-"""The named sets as tensors, and the images held out of them for validation."""
+"""Data sets as tensors: images and labels, and the split into training and validation."""
 
 from dataclasses import dataclass, replace
 
@@ -6,32 +6,30 @@ import torch
 from jaxtyping import Bool, Int64, UInt8
 from torch import Tensor
 
+from digits.data.checksums import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, DataFile
 from digits.data.idx import read_idx
-from digits.data.published import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, DataFile
 from digits.data.sources import fetch
 from digits.errors import InvalidInput, suggest
 
 NUM_CLASSES = 10
 NAMES = ("mnist",)
-"""The sets that `load` knows."""
+"""Names of the data sets that `load` accepts."""
 
 
-@dataclass(frozen=True, eq=False)  # Tensors have no one answer to ==.
+@dataclass(frozen=True, eq=False)  # == of tensors is elementwise.
 class Split:
-    """Images with their labels, whole in memory.
-
-    Also a map-style data set for `torch.utils.data.DataLoader`.
+    """Labelled images in memory; a map-style data set for `torch.utils.data.DataLoader`.
 
     Raises:
-        InvalidInput: If types or shapes differ from those below, or a label is not 0 to 9.
+        InvalidInput: If a dtype or shape differs from those below, or a label is not 0 to 9.
     """
 
     name: str
-    """`train`, `validation` or `test`."""
+    """Name of the split: `train`, `validation` or `test`."""
     images: UInt8[Tensor, "n 28 28"]
-    """Ink is 255, paper 0."""
+    """Raw pixels: 255 is ink, 0 is paper. (n, 28, 28)"""
     labels: Int64[Tensor, " n"]
-    """0 to 9."""
+    """True digits, 0 to 9. (n,)"""
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -62,31 +60,38 @@ class Split:
         return self.images[index].unsqueeze(0), int(self.labels[index])
 
     def to(self, device: torch.device | str) -> "Split":
-        """The same split with its tensors on `device`."""
+        """Copy the split to a device.
+
+        Args:
+            device: The device to copy to.
+
+        Returns:
+            A split whose tensors are on `device`; tensors that are there already are shared.
+        """
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
 
 @dataclass(frozen=True, eq=False)
 class DigitSet:
-    """A set of digits in the two parts in which it was published."""
+    """A data set of digits with its published training and test split."""
 
     name: str
     train: Split
     test: Split
     source: str
-    """Where the bytes came from: `cache`, or who delivered them just now."""
+    """Source of the files: `cache`, or the names of the sources that delivered them just now."""
 
     def split(self, validation_size: int = 5000) -> tuple[Split, Split | None]:
-        """Hold out part of the training set: the same images every time and on every machine.
+        """Hold out a validation set: a deterministic, stratified split of the training set.
 
-        Each class gives its share, and gives it evenly over its whole length, so that a writer
-        whose digits lie together is in neither part alone. Both parts keep the published order.
+        Each class contributes in proportion to its size, at even intervals over its length,
+        because neighbouring images may come from one writer. Both parts keep the published order.
 
         Args:
-            validation_size: Images to hold out; 0 for none, at most all but one.
+            validation_size: Number of images to hold out, from 0 to all but one.
 
         Returns:
-            The rest of the training set, and the validation set (None if its size is 0).
+            The remaining training set and the validation set, which is None if its size is 0.
 
         Raises:
             InvalidInput: If `validation_size` is out of range.
@@ -107,38 +112,41 @@ class DigitSet:
 
 
 def load(name: str = "mnist") -> DigitSet:
-    """Load a set by its name, fetching it into the cache the first time.
+    """Load a data set by name, fetching it into the cache the first time.
+
+    Args:
+        name: Name of the data set; `mnist` is the only one.
 
     Returns:
-        Images uint8 (60,000 and 10,000, 28, 28) and labels int64, as published.
+        60,000 training and 10,000 test images, uint8 (n, 28, 28), with their labels, int64 (n,).
 
     Raises:
-        InvalidInput: If there is no such set.
-        DigitsError: If it is not in the cache and can't be fetched.
+        InvalidInput: If there is no data set of that name.
+        DigitsError: If it is not in the cache and no source delivers it.
 
-    Source: LeCun, Cortes and Burges, the MNIST database; checked against published SHA-256 sums.
+    Source: LeCun, Cortes and Burges, the MNIST database.
     """
     if name not in NAMES:
-        raise InvalidInput(f"No set is called {name!r}; {suggest(str(name), NAMES)}")
-    holding = fetch()
+        raise InvalidInput(f"No data set is called {name!r}; {suggest(str(name), NAMES)}")
+    raw = fetch()
 
     def tensor(file: DataFile) -> UInt8[Tensor, "..."]:
-        return torch.from_numpy(read_idx(holding.contents[file.name], file.name))
+        return torch.from_numpy(read_idx(raw.contents[file.name], file.name))
 
     return DigitSet(
         name=name,
         train=Split("train", tensor(TRAIN_IMAGES), tensor(TRAIN_LABELS).long()),
         test=Split("test", tensor(TEST_IMAGES), tensor(TEST_LABELS).long()),
-        source=holding.source,
+        source=raw.source,
     )
 
 
 def _held_out(labels: Int64[Tensor, " n"], size: int) -> Bool[Tensor, " n"]:
-    """Choose `size` images by whole-number arithmetic, which is the same everywhere."""
+    """Choose `size` images in integer arithmetic, which gives the same on every machine."""
     counts = labels.bincount(minlength=NUM_CLASSES).tolist()
     shares = [divmod(count * size, len(labels)) for count in counts]
     quotas = [whole for whole, _ in shares]
-    # Largest remainder (Hamilton's method); among equals the lower class, as sorting is stable.
+    # Largest remainder (Hamilton's method); sorting is stable, so ties go to the lower class.
     by_remainder = sorted(range(NUM_CLASSES), key=lambda label: -shares[label][1])
     for label in by_remainder[: size - sum(quotas)]:
         quotas[label] += 1
@@ -146,7 +154,7 @@ def _held_out(labels: Int64[Tensor, " n"], size: int) -> Bool[Tensor, " n"]:
     chosen = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
     for label, (count, quota) in enumerate(zip(counts, quotas, strict=True)):
         positions = (labels == label).nonzero().squeeze(1)
-        # The middle of each of `quota` equal stretches of the class.
+        # The middle image of each of `quota` equal intervals of the class.
         middles = [(2 * i + 1) * count // (2 * quota) for i in range(quota)]
         chosen[positions[middles]] = True
     return chosen

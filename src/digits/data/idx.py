@@ -1,8 +1,9 @@
-"""The IDX format: how MNIST's makers wrote arrays to files.
+"""The IDX file format, in which MNIST was published.
 
-Four bytes of magic (0, 0, the type of a number, how many dimensions), each dimension as a
-big-endian 32-bit integer, then the numbers, last dimension fastest. MNIST needs bytes (type 8)
-in one dimension (labels) and in three (images); nothing else is taken for IDX here.
+A file begins with a magic number of four bytes: 0, 0, the data type, the number of dimensions.
+Each dimension follows as a big-endian 32-bit integer, then the data, last dimension fastest.
+MNIST uses unsigned bytes (type 8) in one dimension (labels) and in three (images); this module
+reads and writes these two only.
 """
 
 import math
@@ -22,15 +23,15 @@ def read_idx(content: bytes | memoryview, name: str) -> NDArray[np.uint8]:
 
     Args:
         content: The whole file.
-        name: What messages call it.
+        name: File name for error messages.
 
     Returns:
-        A view of `content`, not a copy, so it can be written to only if `content` can be.
+        A view of `content` without a copy, writable only if `content` is.
 
     Raises:
-        DigitsError: If magic, dimensions or length are not those of such a file.
+        DigitsError: If the magic number, the dimensions or the length are invalid.
 
-    Source: the description that came with the files, yann.lecun.com/exdb/mnist.
+    Source: the description of the files at yann.lecun.com/exdb/mnist.
 
     >>> read_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 4]), "labels")
     array([7, 4], dtype=uint8)
@@ -41,7 +42,7 @@ def read_idx(content: bytes | memoryview, name: str) -> NDArray[np.uint8]:
     num_dims = _NUM_DIMS_OF_MAGIC.get(magic)
     if num_dims is None:
         raise DigitsError(
-            f"{name}: expected the IDX magic 0x00000801 or 0x00000803, found {magic:#010x}."
+            f"{name}: expected the IDX magic number 0x00000801 or 0x00000803, found {magic:#010x}."
         )
     header_size = 4 + 4 * num_dims
     if len(content) < header_size:
@@ -61,10 +62,16 @@ def read_idx(content: bytes | memoryview, name: str) -> NDArray[np.uint8]:
 
 
 def write_idx(array: NDArray[np.uint8]) -> bytes:
-    """Write labels (n,) or images (n, height, width) as the content of an IDX file.
+    """Encode labels (n,) or images (n, height, width) as an IDX file.
+
+    Args:
+        array: The labels or images, neither of them empty.
+
+    Returns:
+        The content of the file.
 
     Raises:
-        InvalidInput: If `array` is not of bytes, has another number of dimensions, or is empty.
+        InvalidInput: If `array` is not uint8, has another number of dimensions, or is empty.
 
     >>> write_idx(np.array([7, 4], np.uint8)).hex(" ")
     '00 00 08 01 00 00 00 02 07 04'

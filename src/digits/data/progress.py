@@ -1,26 +1,34 @@
-"""What the data room tells people while it works. All of it goes to standard error."""
+"""Progress bars and status lines of a download, on standard error."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Report = Callable[[str, int, int | None], None]
-"""Called with what is being fetched, the bytes that are here, and the bytes in all, if known."""
+ProgressCallback = Callable[[str, int, int | None], None]
+"""Function of the file name, the bytes received, and the bytes in total (None if unknown)."""
 
 
-def say(line: str) -> None:
-    """Write one line to standard error."""
+def print_status(line: str) -> None:
+    """Write a status line to standard error.
+
+    Args:
+        line: The text, without a line break.
+    """
     print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def progress_bars() -> Iterator[Report]:
-    """Show a bar for each thing reported; away from a terminal, nothing."""
+def progress_bars() -> Iterator[ProgressCallback]:
+    """Show a progress bar for each file on a terminal, and nothing elsewhere.
+
+    Yields:
+        The function to call with the progress.
+    """
     if not sys.stderr.isatty():
-        yield lambda what, here, total: None
+        yield lambda name, received, total: None
         return
 
-    # rich is imported here because a set that is already in the cache shows no progress.
+    # Imported here because a data set in the cache shows no progress.
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -40,9 +48,9 @@ def progress_bars() -> Iterator[Report]:
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
-        def report(what: str, here: int, total: int | None) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what)
-            progress.update(tasks[what], completed=here, total=total)
+        def on_progress(name: str, received: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name)
+            progress.update(tasks[name], completed=received, total=total)
 
-        yield report
+        yield on_progress

