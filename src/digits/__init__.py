@@ -12,6 +12,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from digits.extras import optional_imports
+
 if TYPE_CHECKING:
     from digits.data import DigitSet, Split, load
     from digits.errors import DigitsError, InvalidInput
@@ -49,7 +51,7 @@ __all__ = [
     "write_report",
 ]
 
-# Heavy libraries are loaded when a name is first used, so that `import digits` is quick.
+# Heavy libraries are loaded when a name is first used: `import digits` is quick, and needs none.
 _HOMES = {
     "Augmentation": "recipe",
     "Digit": "reading",
@@ -79,7 +81,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'digits' has no attribute {name!r}")
-    value = getattr(import_module(f"digits.{_HOMES[name]}"), name)
+    with optional_imports(f"digits.{name}"):
+        value = getattr(import_module(f"digits.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -3,7 +3,6 @@
 import atexit
 import gc
 import inspect
-import json
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 
 from digits.errors import DigitsError, InvalidInput
+from digits.extras import optional_imports
 from digits.recipe import (
     DEFAULT_RECIPE,
     Recipe,
@@ -23,7 +23,14 @@ from digits.recipe import (
     overridable_fields,
     recipe_names,
 )
-from digits.show import print_json, show_data, show_metrics, show_recipes, show_result
+from digits.show import (
+    print_json,
+    show_data,
+    show_metrics,
+    show_reading,
+    show_recipes,
+    show_result,
+)
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -49,7 +56,8 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # a Windows code page has no "→", and needs none
             stream.reconfigure(errors="replace")
     try:
-        status = app(standalone_mode=False, prog_name="digits") or 0
+        with optional_imports("This"):
+            status = app(standalone_mode=False, prog_name="digits") or 0
     except typer.TyperException as error:
         status = _fail(error.format_message(), 2)
     except InvalidInput as error:
@@ -286,46 +294,31 @@ def read(
         typer.Option(metavar="PNG", help="Draw how one picture was read."),
     ] = None,
     rotate: Annotated[
-        bool, typer.Option("--rotate/--no-rotate", help="Turn as the camera says it was held.")
+        bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
     ] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document a picture, a line each.")
     ] = False,
 ) -> int:
     """Read the digits in people's own pictures: photos, scans, drawings."""
-    from digits.reading.folder import find_pictures
-    from digits.reading.reader import THRESHOLD, Reader
+    from digits.reading.folder import read_pictures
+    from digits.reading.reader import Reader
 
     is_single = len(pictures) == 1 and not pictures[0].is_dir()
-    if explain is not None and not is_single:
-        raise InvalidInput("--explain draws one picture; name one.")
-    reader = Reader(model, threshold=THRESHOLD if threshold is None else threshold)
-    num_read = num_failed = 0
-    for path in find_pictures(pictures):
-        try:
-            reading = reader.read(path, rotate=rotate)
-        except InvalidInput as error:
-            num_failed += 1
-            print(f"digits: {path}: {error}", file=sys.stderr)
-            if as_json:
-                print(json.dumps({"file": str(path), "error": str(error)}))
-            continue
-        num_read += 1
-        if as_json:
-            print(json.dumps({"file": str(path), **reading.to_dict()}))
-        elif is_single:
-            print(reading.text)
-        else:
-            print(f"{path}: {' '.join(reading.lines)}")
-        if explain is not None:
-            from digits.files import write_atomic
-            from digits.plots.canvas import to_png
-            from digits.plots.readings import explanation
-
-            write_atomic(explain, to_png(explanation(reading)))
-    if num_read + num_failed == 0:
-        raise InvalidInput(f"{pictures[0]}: expected pictures, found none.")
-    return 1 if num_failed else 0
+    if explain is not None:
+        if not is_single:
+            raise InvalidInput("--explain draws one picture; name one.")
+        # Before anything is read, as the base installation has nothing to draw with.
+        from digits.plots.readings import write_explanation
+    reader = Reader(model) if threshold is None else Reader(model, threshold=threshold)
+    has_failed = False
+    for path, reading in read_pictures(reader, pictures, rotate=rotate):
+        show_reading(path, reading, as_json=as_json, is_single=is_single)
+        if isinstance(reading, InvalidInput):
+            has_failed = True
+        elif explain is not None:
+            write_explanation(reading, explain)
+    return int(has_failed)
 
 
 @app.command()
@@ -373,19 +366,9 @@ def serve(
     ] = None,
 ) -> None:
     """Show a page to draw digits on, and read pictures for other programs."""
-    from digits.reading.network import Network
-    from digits.reading.reader import Reader
-
-    content: Path | bytes | None = model
-    if model is not None and model.is_dir():
-        from digits.export import convert
-        from digits.run import Run
-
-        content = convert(Run(model)).content
-    # Each request is read by one thread of its own; more would wait for each other.
-    reader = Reader(Network(content, num_threads=1))
-
+    from digits.server.model import open_reader
     from digits.server.process import serve as run_server
 
     origins = tuple(allow_origin or ())
+    reader = open_reader(model)
     run_server(reader, host=host, port=port, open_browser=open_browser, origins=origins)

@@ -1,22 +1,42 @@
 """What the command shows on the terminal: tables and lines for people, JSON for programs."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from digits.errors import InvalidInput
 from digits.recipe import Recipe
 
 if TYPE_CHECKING:
     from digits.evaluation.metrics import Metrics
+    from digits.reading.results import Reading
     from digits.run import Run
 
 
 def print_json(document: Any) -> None:
     """One document, and nothing else."""
     print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def show_reading(
+    path: Path, reading: "Reading | InvalidInput", *, as_json: bool, is_single: bool
+) -> None:
+    """The text of one picture, or its JSON document on one line.
+
+    A single picture is not named. Why one can't be read goes to standard error.
+    """
+    if isinstance(reading, InvalidInput):
+        print(f"digits: {path}: {reading}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"file": str(path), "error": str(reading)}))
+    elif as_json:
+        print(json.dumps({"file": str(path), **reading.to_dict()}))
+    else:
+        print(reading.text if is_single else f"{path}: {' '.join(reading.lines)}")
 
 
 def show_data(facts: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
-"""How a picture was read: where its digits are, the ink found, and each glyph with its guesses."""
+"""Figure that explains a reading: bounding boxes, ink mask, and each glyph's predictions."""
 
+from pathlib import Path
 from textwrap import fill
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from digits.files import write_atomic
 from digits.plots.canvas import (
     BLUE,
     INK,
@@ -18,36 +20,55 @@ from digits.plots.canvas import (
     percent,
     show_digits,
     styled,
+    to_png,
 )
 from digits.reading.results import Digit, Reading
 
 MAX_GLYPHS = 40
-"""More than these are not drawn."""
+"""Most glyphs that are drawn."""
 
 COLUMNS = 8
+"""Number of glyphs in a row."""
+
+
+def write_explanation(reading: Reading, path: Path) -> None:
+    """Draw how a picture was read, as a PNG file.
+
+    Raises:
+        DigitsError: If the file can't be written.
+    """
+    write_atomic(path, to_png(explanation(reading)))
 
 
 @styled
 def explanation(reading: Reading) -> Figure:
     """Draw how a picture was read.
 
-    Above, the picture with a box around each digit, blue where it was read and orange where it was
-    refused, and the ink that was found. Below, each glyph as the network saw it, with its three
-    best guesses; under a refused one, why.
+    The upper part shows the picture with a box around each digit, blue if it was read and orange
+    if it was refused, and the ink mask. Below are the glyphs, the network's input, each with its
+    three most probable digits and, if it was refused, the reason.
+
+    Args:
+        reading: The reading to explain.
+
+    Returns:
+        The figure.
     """
     shown = reading.digits[:MAX_GLYPHS]
     rows = -(-len(shown) // COLUMNS)
     height, width = reading.picture.grey.shape
-    beside = width <= 1.6 * height
-    panel = WIDTH_INCHES / (2 if beside else 1)
-    tall = min(panel * height / width, 4.5)
-    pictures = tall + 0.3 if beside else 2 * (tall + 0.3)
-    figure = new_figure(pictures + 1.75 * rows + 0.4)
+    is_side_by_side = width <= 1.6 * height
+    panel_width = WIDTH_INCHES / (2 if is_side_by_side else 1)
+    panel_height = min(panel_width * height / width, 4.5) + 0.3
+    upper_height = panel_height if is_side_by_side else 2 * panel_height
+    figure = new_figure(upper_height + 1.75 * rows + 0.4)
     if rows:
-        above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[pictures, 1.75 * rows]))
+        above, below = np.asarray(
+            figure.subfigures(2, 1, height_ratios=[upper_height, 1.75 * rows])
+        )
     else:
         above = figure
-    panels = above.subplots(*((1, 2) if beside else (2, 1)))
+    panels = above.subplots(*((1, 2) if is_side_by_side else (2, 1)))
     _draw_picture(panels[0], reading)
     _draw_ink(panels[1], reading.ink.mask, reading.ink.is_dark)
     figure.suptitle(_title(reading), fontsize=11, color=INK)

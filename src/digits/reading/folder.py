@@ -1,19 +1,48 @@
-"""Pictures in folders: which files are taken for pictures."""
+"""Pictures in folders: which files are taken for pictures, and all of them read."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from digits.errors import DigitsError
+from digits.errors import DigitsError, InvalidInput
+from digits.reading.reader import Reader
+from digits.reading.results import Reading
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 """Suffixes of the files in a folder that are taken for pictures."""
 
 
-def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as they are named, and those in folders that are called pictures, by their names.
+def read_pictures(
+    reader: Reader, paths: Sequence[Path], *, rotate: bool = True
+) -> Iterator[tuple[Path, Reading | InvalidInput]]:
+    """Read files and folders of pictures, one picture after the other.
 
-    A folder is listed by names alone, and read as one goes.
+    Args:
+        reader: The reader to use.
+        paths: Pictures, or folders of them.
+        rotate: Apply the EXIF orientation.
+
+    Yields:
+        The file of each picture, and its reading, or the error of one that can't be read.
+
+    Raises:
+        InvalidInput: If there are none.
+        DigitsError: If a folder can't be listed.
+    """
+    path = None
+    for path in find_pictures(paths):
+        try:
+            yield path, reader.read(path, rotate=rotate)
+        except InvalidInput as error:
+            yield path, error
+    if path is None:
+        raise InvalidInput(f"{', '.join(map(str, paths))}: expected pictures, found none.")
+
+
+def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are named, and the pictures of folders, told and sorted by their names.
+
+    A folder is listed when the pictures before it have been taken.
 
     Raises:
         DigitsError: If a folder can't be listed.
