@@ -1,8 +1,8 @@
-"""Figures of what was computed elsewhere: each function takes records and gives a `Figure`.
+"""Figures with matplotlib: each function draws computed records and returns a `Figure`.
 
-Nothing here reads or writes a file, or touches pyplot, its backend or the user's settings. Colours
-are of Okabe and Ito's palette, or maps whose lightness alone tells the order, so that they can be
-told apart by everyone and in print.
+No function touches pyplot, its backend or the user's settings. Colours come from Okabe and Ito's
+colour-blind safe palette, or from colour maps of monotonic lightness, which can also be told apart
+in print.
 """
 
 from digits.plots.canvas import percent, to_png
@@ -11,6 +11,15 @@ from digits.plots.charts import (
     learning_curves,
     reliability_diagram,
     risk_coverage_curve,
+)
+from digits.plots.images import (
+    augmented_digit,
+    feature_maps,
+    filters,
+    mistakes,
+    predictions,
+    saliency_maps,
+    samples,
 )
 from digits.plots.lessons import (
     convolution,
@@ -23,15 +32,6 @@ from digits.plots.lessons import (
     seeds,
     settings,
     softmax,
-)
-from digits.plots.pictures import (
-    augmented_digit,
-    feature_maps,
-    filters,
-    mistakes,
-    predictions,
-    saliency_maps,
-    samples,
 )
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What all figures share: style, colours, size, and pictures set side by side."""
+"""Style, colours and size that all figures share, and mosaics of images."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -16,16 +16,16 @@ from digits.errors import InvalidInput
 WIDTH_INCHES = 6.8
 DOTS_PER_INCH = 200
 SCREEN_DOTS_PER_INCH = 110
-"""In a notebook, which is read on a screen and kept with its pictures."""
+"""Resolution in a notebook, which is read on a screen and stored with its figures."""
 
 INK = "#1f2933"
 GREY = "#b4bcc6"
 BLUE = "#0072B2"
 ORANGE = "#D55E00"
 SOFT = "#5c6773"
-"""For notes beside what is to be seen."""
+"""Colour of notes and secondary labels."""
 PALE = "#e6e9ed"
-"""For lines that lead the eye and are not to be seen."""
+"""Colour of grid lines and outlines."""
 
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -49,16 +49,20 @@ STYLE: dict[str, Any] = {
 }
 
 GAP = 3
-"""Pixels between the tiles of a mosaic."""
+"""Width of the gap between the tiles of a mosaic, in pixels."""
 
 P = ParamSpec("P")
 
 
 class NotebookFigure(Figure):
-    """A figure that a notebook shows when it is the last line of a cell."""
+    """Figure that a notebook displays when it is the value of a cell."""
 
     def draw(self, renderer: Any) -> None:
-        """Draw in the style of all figures; matplotlib makes ticks no sooner than here."""
+        """Draw in the shared style, which matplotlib needs here because it creates ticks late.
+
+        Args:
+            renderer: The renderer of matplotlib's backend.
+        """
         with style.context(["default", STYLE]):
             super().draw(renderer)
 
@@ -67,7 +71,14 @@ class NotebookFigure(Figure):
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw in this style, whatever the user's settings are, and leave those alone."""
+    """Decorate a drawing function: the shared style applies instead of the user's settings.
+
+    Args:
+        draw: The function that draws a figure.
+
+    Returns:
+        The function in the shared style; the user's settings are unchanged after a call.
+    """
 
     @wraps(draw)
     def draw_styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -78,25 +89,52 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def to_png(figure: Figure, *, dots_per_inch: int | None = None) -> bytes:
-    """Render a figure, `DOTS_PER_INCH` fine unless told otherwise."""
+    """Render a figure as PNG.
+
+    Args:
+        figure: The figure to render.
+        dots_per_inch: Resolution; None means `DOTS_PER_INCH`.
+
+    Returns:
+        The content of the PNG file.
+    """
     buffer = BytesIO()
-    with style.context(["default", STYLE]):  # savefig has settings of its own
+    with style.context(["default", STYLE]):  # savefig reads further settings
         figure.savefig(buffer, format="png", dpi=dots_per_inch or DOTS_PER_INCH)
     return buffer.getvalue()
 
 
 def percent(fraction: float) -> str:
-    """A confidence as text; what would be rounded up to 100 % is ">99.9 %", for it is not sure."""
+    """Format a confidence; ">99.9 %" stands for all that would be rounded up to certainty.
+
+    Args:
+        fraction: Confidence, 0 to 1.
+
+    Returns:
+        The confidence in percent with one decimal.
+    """
     return ">99.9 %" if fraction >= 0.9995 else f"{100 * fraction:.1f} %"
 
 
 def new_figure(height_inches: float) -> Figure:
-    """An empty figure of the width that all have."""
+    """Create an empty figure of the shared width.
+
+    Args:
+        height_inches: Height of the figure, in inches.
+
+    Returns:
+        The figure, with a constrained layout.
+    """
     return NotebookFigure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
 
 
 def show_digits(axes: Axes, image: NDArray[Any]) -> None:
-    """Draw raw pixels as ink on paper: 0 is white, 255 black."""
+    """Draw raw pixels as ink on paper, without ticks.
+
+    Args:
+        axes: The axes to draw on.
+        image: Raw pixels, 0 (white) to 255 (black); NaN is transparent. (h, w)
+    """
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -104,9 +142,13 @@ def show_digits(axes: Axes, image: NDArray[Any]) -> None:
 
 
 def mosaic(tiles: NDArray[Any]) -> NDArray[np.float64]:
-    """Join tiles (rows, columns, h, w) into one picture, with gaps of NaN, which is not drawn.
+    """Join tiles into one image, which draws tens of times faster than a hundred small axes.
 
-    One picture is drawn tens of times faster than a hundred small axes.
+    Args:
+        tiles: The tiles. (rows, columns, h, w)
+
+    Returns:
+        The image; gaps of `GAP` pixels between the tiles are NaN, which is transparent.
     """
     padding = ((0, 0), (0, 0), (0, GAP), (0, GAP))
     padded = np.pad(tiles.astype(np.float64), padding, constant_values=np.nan)
@@ -116,7 +158,15 @@ def mosaic(tiles: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def in_rows(tiles: NDArray[Any], num_columns: int) -> NDArray[np.float64]:
-    """Arrange tiles (n, h, w) as (rows, columns, h, w); places left over are NaN."""
+    """Arrange tiles in rows of equal length.
+
+    Args:
+        tiles: The tiles, at least one. (n, h, w)
+        num_columns: Number of tiles in a row.
+
+    Returns:
+        The tiles, row by row; the last row is filled with NaN. (rows, columns, h, w)
+    """
     rows = -(-len(tiles) // num_columns)
     filled = np.full((rows * num_columns, *tiles.shape[1:]), np.nan)
     filled[: len(tiles)] = tiles
@@ -124,16 +174,27 @@ def in_rows(tiles: NDArray[Any], num_columns: int) -> NDArray[np.float64]:
 
 
 def enlarged(tiles: NDArray[Any], size: int) -> NDArray[Any]:
-    """Repeat pixels until tiles (n, h, w) are about `size` wide: gaps look alike at every size."""
+    """Enlarge tiles by a whole factor, so that the gaps of a mosaic match at every size.
+
+    Args:
+        tiles: The tiles. (n, h, w)
+        size: Width to approach, in pixels.
+
+    Returns:
+        The tiles with each pixel repeated. (n, factor * h, factor * w)
+    """
     factor = max(1, round(size / tiles.shape[-1]))
     return tiles.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def expect_some(count: int) -> None:
-    """Refuse to draw nothing.
+    """Refuse an empty figure.
+
+    Args:
+        count: Number of images or records to draw.
 
     Raises:
-        InvalidInput: If `count`, of images or records, is 0.
+        InvalidInput: If `count` is 0.
     """
     if count < 1:
         raise InvalidInput("Expected something to draw, found nothing: 0 images or records.")

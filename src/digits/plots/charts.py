@@ -1,4 +1,4 @@
-"""Charts of numbers: how a network learned and how good it is."""
+"""Charts: learning curves, confusion matrix, reliability diagram, risk–coverage curve."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,17 @@ from digits.run import EpochRecord
 
 @styled
 def learning_curves(history: Sequence[EpochRecord]) -> Figure:
-    """Loss and accuracy over the epochs, of training and, where there is one, validation."""
+    """Draw loss and accuracy over the epochs, for training and, if there is one, validation.
+
+    Args:
+        history: One record per epoch, at least one.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no record.
+    """
     expect_some(len(history))
     epochs = [record.epoch for record in history]
     figure = new_figure(2.9)
@@ -44,12 +54,15 @@ def learning_curves(history: Sequence[EpochRecord]) -> Figure:
 
 @styled
 def confusion_matrix(counts: Sequence[Sequence[int]]) -> Figure:
-    """How often each digit was read as each.
+    """Draw a confusion matrix.
 
-    Only errors are coloured: beside a thousand right ones on the diagonal they would all be pale.
+    Only errors are coloured, because all would be pale beside a thousand images on the diagonal.
 
     Args:
-        counts: Row: the true digit, column: the predicted one.
+        counts: Numbers of images; the row is the true digit, the column the predicted one.
+
+    Returns:
+        The figure.
     """
     matrix = np.asarray(counts)
     errors = matrix.astype(float)
@@ -80,17 +93,27 @@ def confusion_matrix(counts: Sequence[Sequence[int]]) -> Figure:
 
 @styled
 def risk_coverage_curve(curve: RiskCoverage) -> Figure:
-    """Share of wrong answers against the share of images that are answered, the surest first."""
+    """Draw the risk–coverage curve of selective prediction.
+
+    Args:
+        curve: The curve, as `metrics.risk_coverage` computes it.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If the curve is empty.
+    """
     expect_some(len(curve.coverage))
     figure = new_figure(3.2)
     axes = figure.subplots()
     axes.plot(curve.coverage.numpy(), curve.risk.numpy(), color=BLUE, drawstyle="steps-post")
-    axes.set_xlabel("images that are read, the surest first")
-    axes.set_ylabel("of them wrong")
+    axes.set_xlabel("coverage: share of images that are read, the most confident first")
+    axes.set_ylabel("risk: share of them\nread wrong")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, max(1.1 * float(curve.risk[-1]), 1e-3))
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    # From whole percents to hundredths of one, without needless zeros.
+    # Risks range from whole percents to hundredths of one; trailing zeros are left out.
     axes.yaxis.set_major_formatter(FuncFormatter(lambda risk, _: f"{100 * risk:.3g} %"))
     axes.grid()
     return figure
@@ -98,7 +121,17 @@ def risk_coverage_curve(curve: RiskCoverage) -> Figure:
 
 @styled
 def reliability_diagram(bins: Reliability) -> Figure:
-    """Accuracy against confidence, with the number of images in each bin below."""
+    """Draw a reliability diagram: accuracy against confidence, above the images in each bin.
+
+    Args:
+        bins: The calibration curve, as `metrics.reliability` computes it.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no image in any bin.
+    """
     expect_some(int(bins.counts.sum()))
     filled = bins.counts > 0
     counts = bins.counts[filled].numpy()
@@ -109,7 +142,7 @@ def reliability_diagram(bins: Reliability) -> Figure:
     ]
     figure = new_figure(5.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.25])
-    upper.plot([0, 1], [0, 1], color="#8a94a0", linestyle="--", label="as right as it is sure")
+    upper.plot([0, 1], [0, 1], color="#8a94a0", linestyle="--", label="perfect calibration")
     upper.vlines(confidence, *np.transpose(intervals), color=BLUE, alpha=0.45, linewidth=2,
                  label="95 % interval")  # fmt: skip
     upper.plot(confidence, accuracy, "o", color=BLUE, label="images of a bin", clip_on=False)
@@ -123,7 +156,7 @@ def reliability_diagram(bins: Reliability) -> Figure:
     lower.bar(centres[filled.numpy()], counts, width=0.88 * width, color=GREY)
     for centre, count in zip(centres[filled.numpy()], counts, strict=True):
         lower.text(centre, count * 1.25, f"{count:,}", ha="center", va="bottom", fontsize=8)
-    # From one half, so that a single image has a bar as well.
+    # The axis begins at one half, so that a single image has a bar too.
     lower.set_yscale("log")
     lower.set_ylim(0.5, counts.max() * 12)
     lower.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

@@ -1,4 +1,4 @@
-"""Figures that explain: what a layer computes, how a loss behaves, how results compare."""
+"""Figures of the tutorials: convolution, receptive fields, softmax, hyperparameters, seeds."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -32,10 +32,13 @@ COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#8a94a0")
 
 @styled
 def pixel_values(image: Num[Tensor, "h w"]) -> Figure:
-    """An image as the numbers that it is.
+    """Draw an image with the value of each pixel.
 
     Args:
         image: Raw pixels, 0 to 255. (h, w)
+
+    Returns:
+        The figure.
     """
     figure = new_figure(6.6)
     axes = figure.subplots()
@@ -61,39 +64,42 @@ def convolution(
     row: int,
     column: int,
 ) -> Figure:
-    """How one number of a convolution's output comes about.
+    """Draw how one value of a convolution's output is computed.
 
     Args:
-        image: What the kernel slides over, 0 (paper) to 1 (ink). (h, w)
-        kernel: Its weights. (k, k)
-        output: What it gives, without padding. (h - k + 1, w - k + 1)
-        row: Of the number to explain, in the output.
-        column: The same.
+        image: The input, 0 (paper) to 1 (ink). (h, w)
+        kernel: Weights of the kernel. (k, k)
+        output: The convolution's output, without padding. (h - k + 1, w - k + 1)
+        row: Row of the value in the output.
+        column: Column of the value in the output.
+
+    Returns:
+        The figure.
     """
     size = len(kernel)
     figure = new_figure(2.75)
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 0.78, 1])
     show_digits(left, 255 * image.numpy())
-    left.add_patch(_frame(column, row, size))
+    left.add_patch(_outline(column, row, size))
     left.set_title(f"image, {image.shape[0]}×{image.shape[1]}")
     patch = image[row : row + size, column : column + size]
     middle.imshow(np.full((size, size), np.nan))
     for (i, j), value in np.ndenumerate(patch.numpy()):
-        text = f"{value:.2f}\n× {_sign(float(kernel[i, j]), 2)}"
+        text = f"{value:.2f}\n× {_format_signed(float(kernel[i, j]), 2)}"
         middle.text(j, i, text, ha="center", va="center", fontsize=9)
-        middle.add_patch(_frame(j, i, 1, colour=GREY, width=0.8))
-    middle.add_patch(_frame(0, 0, size))
+        middle.add_patch(_outline(j, i, 1, colour=GREY, width=0.8))
+    middle.add_patch(_outline(0, 0, size))
     middle.set_xlim(-0.6, size - 0.4)
     middle.set_ylim(size - 0.4, -0.6)
     middle.set_axis_off()
     middle.set_title("pixels × weights, added up")
-    _signed(right, output.numpy())
-    right.add_patch(_frame(column, row, 1))
-    total = _sign(float(output[row, column]), 3)
+    _draw_signed(right, output.numpy())
+    right.add_patch(_outline(column, row, 1))
+    total = _format_signed(float(output[row, column]), 3)
     right.set_title(f"output, {output.shape[0]}×{output.shape[1]}; here {total}")
     entry, exit = (-0.5, size / 2 - 0.5), (size - 0.5, size / 2 - 0.5)
-    _point(left, (column + size - 0.5, row + size / 2 - 0.5), middle, entry)
-    _point(middle, exit, right, (column - 0.5, row))
+    _arrow(left, (column + size - 0.5, row + size / 2 - 0.5), middle, entry)
+    _arrow(middle, exit, right, (column - 0.5, row))
     return figure
 
 
@@ -101,11 +107,18 @@ def convolution(
 def layer_steps(
     kernels: Mapping[str, Float[Tensor, "k k"]], steps: Mapping[str, Float[Tensor, "n _ _"]]
 ) -> Figure:
-    """What each of a few kernels makes of an image, step by step; a row a kernel.
+    """Draw the output of several kernels after each step of a layer, one kernel per row.
 
     Args:
-        kernels: Name to weights.
-        steps: Name of the step to its maps, one for each kernel: red is above 0, blue below.
+        kernels: Weights of the kernels by name. (k, k)
+        steps: Maps after each step by its name, one map per kernel; red is above 0, blue
+            below. (n, h, w)
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no kernel.
     """
     expect_some(len(kernels))
     figure = new_figure(1.75 * len(kernels))
@@ -114,14 +127,14 @@ def layer_steps(
     )
     for i, (name, kernel) in enumerate(kernels.items()):
         axes = grid[i, 0]
-        _signed(axes, kernel.numpy())
+        _draw_signed(axes, kernel.numpy())
         for (row, column), value in np.ndenumerate(kernel.numpy()):
             dark = abs(value) > 0.5 * np.abs(kernel.numpy()).max()
             colour = "white" if dark else INK
             axes.text(
                 column,
                 row,
-                _sign(float(value), 2),
+                _format_signed(float(value), 2),
                 ha="center",
                 va="center",
                 fontsize=9,
@@ -129,7 +142,7 @@ def layer_steps(
             )
         axes.set_ylabel(name)
         for axes, (step, maps) in zip(grid[i, 1:], steps.items(), strict=True):
-            _signed(axes, maps[i].numpy())
+            _draw_signed(axes, maps[i].numpy())
             if i == 0:
                 axes.set_title(f"{step}\n{maps.shape[1]}×{maps.shape[2]}")
     grid[0, 0].set_title("kernel")
@@ -138,11 +151,17 @@ def layer_steps(
 
 @styled
 def receptive_fields(image: Num[Tensor, "h w"], sizes: Mapping[str, int]) -> Figure:
-    """How much of an image one value behind each layer has seen.
+    """Draw the receptive field of one value behind each layer.
 
     Args:
         image: Raw pixels, 0 to 255. (h, w)
-        sizes: Layer to the width of its receptive field, in pixels.
+        sizes: Widths of the receptive fields by layer, in pixels.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no layer.
     """
     expect_some(len(sizes))
     figure = new_figure(1.0 + 0.75 * (6.8 / len(sizes)))
@@ -151,7 +170,7 @@ def receptive_fields(image: Num[Tensor, "h w"], sizes: Mapping[str, int]) -> Fig
     ):
         show_digits(axes, image.numpy())
         corner = (image.shape[0] - size) // 2
-        axes.add_patch(_frame(corner, corner, size))
+        axes.add_patch(_outline(corner, corner, size))
         axes.set_title(layer, fontsize=9)
         axes.set_xlabel(f"{size}×{size}", fontsize=9)
     return figure
@@ -159,7 +178,15 @@ def receptive_fields(image: Num[Tensor, "h w"], sizes: Mapping[str, int]) -> Fig
 
 @styled
 def softmax(logits: Float[Tensor, " classes"], probabilities: Float[Tensor, " classes"]) -> Figure:
-    """Ten scores, and the probabilities that softmax makes of them."""
+    """Draw logits beside their softmax.
+
+    Args:
+        logits: Logits of one image. (classes,)
+        probabilities: Their softmax. (classes,)
+
+    Returns:
+        The figure.
+    """
     figure = new_figure(2.4)
     left, right = figure.subplots(1, 2)
     digits = np.arange(len(logits))
@@ -186,14 +213,20 @@ def lines(
     log_x: bool = False,
     as_percent: bool = False,
 ) -> Figure:
-    """Curves of one quantity over another, named beside each other in a legend.
+    """Draw line charts on shared axes.
 
     Args:
-        series: Name to the values along x and along y.
-        x_label: What x is, with its unit.
-        y_label: What y is, with its unit.
-        log_x: Whether equal steps along x are equal factors.
+        series: Values along x and along y by the name of the line.
+        x_label: Quantity along x, with its unit.
+        y_label: Quantity along y, with its unit.
+        log_x: Whether the x axis is logarithmic.
         as_percent: Whether y is a fraction to be shown in percent.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no line.
     """
     expect_some(len(series))
     figure = new_figure(2.8)
@@ -215,22 +248,28 @@ def lines(
 
 @styled
 def settings(grids: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Accuracy for a few values of each setting, the best of each in orange.
+    """Draw the accuracy for several values of each hyperparameter, the best in orange.
 
     Args:
-        grids: Name of the setting to its values, and the accuracy (0 to 1) with each.
+        grids: Accuracy (0 to 1) by value, by name of the hyperparameter.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no hyperparameter.
     """
     expect_some(len(grids))
     figure = new_figure(2.35 * -(-len(grids) // 2))
-    places = figure.subplots(-(-len(grids) // 2), 2, squeeze=False).ravel()
-    for axes, (name, grid) in zip(places, grids.items(), strict=False):
+    panels = figure.subplots(-(-len(grids) // 2), 2, squeeze=False).ravel()
+    for axes, (name, grid) in zip(panels, grids.items(), strict=False):
         values = list(grid.values())
         axes.plot(values, color=GREY, zorder=1)
         colours = [ORANGE if value == max(values) else BLUE for value in values]
         axes.scatter(range(len(values)), values, color=colours, zorder=2, s=28)
-        for place, value in enumerate(values):
+        for position, value in enumerate(values):
             axes.annotate(
-                f"{100 * value:.1f}", (place, value), (0, 6), textcoords="offset points",
+                f"{100 * value:.1f}", (position, value), (0, 6), textcoords="offset points",
                 ha="center", fontsize=8,
             )  # fmt: skip
         axes.set_xticks(range(len(values)), list(grid))
@@ -240,18 +279,24 @@ def settings(grids: Mapping[str, Mapping[str, float]]) -> Figure:
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 1])
         axes.grid(axis="y")
-    for axes in places[len(grids) :]:
+    for axes in panels[len(grids) :]:
         axes.set_axis_off()
     return figure
 
 
 @styled
 def digit_map(maps: Mapping[str, Float[Tensor, "n 2"]], labels: Int[Tensor, " n"]) -> Figure:
-    """Images as points in a plane, each drawn as its true digit.
+    """Draw two-dimensional embeddings of images, each point as its true digit.
 
     Args:
-        maps: Name of the map to the points' places.
+        maps: Coordinates of the points by name of the embedding. (n, 2)
         labels: True digits. (n,)
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no embedding or no image.
     """
     expect_some(min(len(maps), len(labels)))
     figure = new_figure(0.4 + 6.6 / len(maps))
@@ -272,12 +317,18 @@ def digit_map(maps: Mapping[str, Float[Tensor, "n 2"]], labels: Int[Tensor, " n"
 
 @styled
 def gallery(images: Num[Tensor, "n h w"], titles: Sequence[str], *, num_columns: int = 6) -> Figure:
-    """Pictures side by side, each with a line above it.
+    """Draw images side by side, each with a title.
 
     Args:
         images: Raw pixels, 0 (paper) to 255 (ink); at least one. (n, h, w)
-        titles: One for each.
-        num_columns: Pictures in a row.
+        titles: One title per image.
+        num_columns: Number of images in a row.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no image.
     """
     expect_some(len(images))
     num_rows = -(-len(images) // num_columns)
@@ -292,10 +343,16 @@ def gallery(images: Num[Tensor, "n h w"], titles: Sequence[str], *, num_columns:
 
 @styled
 def seeds(accuracies: Mapping[str, Sequence[float]]) -> Figure:
-    """Test accuracy of recipes over several seeds: each run, and the interval of their mean.
+    """Draw the test accuracy of recipes over seeds: each run, and the interval of the mean.
 
     Args:
-        accuracies: Recipe to the accuracy of each of its runs, 0 to 1, at least two of them.
+        accuracies: Accuracies (0 to 1) of at least two runs, by recipe.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no recipe, or one has fewer than two runs.
     """
     expect_some(len(accuracies))
     figure = new_figure(0.75 + 0.5 * len(accuracies))
@@ -323,30 +380,32 @@ def seeds(accuracies: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def _point(start: Axes, place: tuple[float, float], end: Axes, target: tuple[float, float]) -> None:
-    """Draw an arrow from a place in one picture to one in another."""
+def _arrow(
+    start: Axes, source: tuple[float, float], end: Axes, target: tuple[float, float]
+) -> None:
+    """Draw an arrow from a point in one image to a point in another."""
     start.figure.add_artist(
         ConnectionPatch(
-            place, target, "data", "data", axesA=start, axesB=end, color=ORANGE, arrowstyle="-|>"
+            source, target, "data", "data", axesA=start, axesB=end, color=ORANGE, arrowstyle="-|>"
         )
     )
 
 
-def _frame(
+def _outline(
     column: float, row: float, size: float, *, colour: str = ORANGE, width: float = 1.8
 ) -> Rectangle:
-    """A square around `size` pixels, from the one at (row, column)."""
+    """Outline a square of `size` pixels whose top left pixel is (row, column)."""
     corner = (column - 0.5, row - 0.5)
     return Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=width)
 
 
-def _sign(value: float, digits: int) -> str:
-    """A number with its sign, and a true minus."""
+def _format_signed(value: float, digits: int) -> str:
+    """Format a number with its sign, with the typographic minus."""
     return f"{value:+.{digits}g}".replace("-", "−") if value else "0"
 
 
-def _signed(axes: Axes, values: np.ndarray) -> None:
-    """Draw a map: red above 0, blue below, white at it."""
+def _draw_signed(axes: Axes, values: np.ndarray) -> None:
+    """Draw a map of signed values: red above 0, blue below, white at 0."""
     limit = float(np.abs(values).max()) or 1.0
     axes.imshow(values, cmap="RdBu_r", vmin=-1.25 * limit, vmax=1.25 * limit)
     axes.set_xticks([])

@@ -32,10 +32,14 @@ COLUMNS = 8
 
 
 def write_explanation(reading: Reading, path: Path) -> None:
-    """Draw how a picture was read, as a PNG file.
+    """Draw how a picture was read, into a PNG file.
+
+    Args:
+        reading: The reading to explain.
+        path: The file to write; an existing one is replaced.
 
     Raises:
-        DigitsError: If the file can't be written.
+        DigitsError: If the file cannot be written.
     """
     write_atomic(path, to_png(explanation(reading)))
 

@@ -1,4 +1,4 @@
-"""Pictures of digits, and of what a network makes of them."""
+"""Figures of images: samples, augmentation, predictions, filters, feature maps, saliency maps."""
 
 from collections.abc import Sequence
 
@@ -31,12 +31,15 @@ from digits.plots.canvas import (
 def samples(
     images: Num[Tensor, "n h w"], labels: Int[Tensor, " n"], *, num_rows: int = 5
 ) -> Figure:
-    """Examples of each digit, a column a digit, its label above.
+    """Draw the first images of each digit, one digit per column below its label.
 
     Args:
         images: Raw pixels, 0 to 255. (n, h, w)
-        labels: 0 to 9. (n,)
-        num_rows: Images of each digit, the first ones; where there are fewer, places stay empty.
+        labels: True digits, 0 to 9. (n,)
+        num_rows: Number of images of each digit; missing ones stay blank.
+
+    Returns:
+        The figure.
     """
     height, width = images.shape[1:]
     tiles = np.full((num_rows, 10, height, width), np.nan)
@@ -57,12 +60,18 @@ def samples(
 def augmented_digit(
     original: Num[Tensor, "h w"], copies: Num[Tensor, "n h w"], *, num_columns: int = 7
 ) -> Figure:
-    """A training digit, and what augmentation makes of it.
+    """Draw a training digit beside augmented copies of it.
 
     Args:
         original: Raw pixels, 0 to 255. (h, w)
-        copies: Changed copies, at least one. (n, h, w)
-        num_columns: Copies in a row.
+        copies: Augmented copies, at least one. (n, h, w)
+        num_columns: Number of copies in a row.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no copy.
     """
     expect_some(len(copies))
     tiles = in_rows(copies.numpy(), num_columns)
@@ -85,14 +94,20 @@ def predictions(
     *,
     num_columns: int = 3,
 ) -> Figure:
-    """Digits, each with its three likeliest readings.
+    """Draw digits with bars for the three most probable classes of each.
 
     Args:
         images: Raw pixels, 0 to 255; at least one. (n, h, w)
         labels: True digits. (n,)
-        probabilities: Rows sum to 1. (n, classes)
-        indices: Where each image stands in its split. (n,)
-        num_columns: Digits in a row.
+        probabilities: Softmax outputs in [0, 1]; rows sum to 1. (n, classes)
+        indices: Index of each image in its split. (n,)
+        num_columns: Number of digits in a row.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no image.
     """
     expect_some(len(images))
     num_rows = -(-len(images) // num_columns)
@@ -101,17 +116,17 @@ def predictions(
     top = probabilities.topk(3, dim=1)
     for i, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
         row, column = divmod(i, num_columns)
-        picture = figure.add_subplot(grid[row, 2 * column])
-        show_digits(picture, image.numpy())
-        picture.set_title(f"no. {int(indices[i])}", fontsize=8, color=SOFT, pad=2)
+        axes = figure.add_subplot(grid[row, 2 * column])
+        show_digits(axes, image.numpy())
+        axes.set_title(f"no. {int(indices[i])}", fontsize=8, color=SOFT, pad=2)
         bars = figure.add_subplot(grid[row, 2 * column + 1])
         guesses, values = top.indices[i].tolist(), top.values[i].tolist()
         colours = [BLUE if guess == label else GREY for guess in guesses]
         if guesses[0] != label:
             colours[0] = ORANGE
         bars.barh(range(3), values, color=colours, height=0.62)
-        for place, value in enumerate(values):
-            bars.text(value + 0.04, place, percent(value), va="center", fontsize=8)
+        for rank, value in enumerate(values):
+            bars.text(value + 0.04, rank, percent(value), va="center", fontsize=8)
         bars.set_yticks(range(3), [str(guess) for guess in guesses])
         bars.set_xticks([])
         bars.set_xlim(0, 1.62)
@@ -142,15 +157,21 @@ def mistakes(
     *,
     num_columns: int = 6,
 ) -> Figure:
-    """Digits that were read wrong.
+    """Draw misclassified digits, each with its true and its predicted class.
 
     Args:
         images: Raw pixels, 0 to 255; at least one. (n, h, w)
         labels: True digits. (n,)
-        predicted: What they were taken for. (n,)
-        confidence: In that, 0 to 1. (n,)
-        indices: Where each image stands in its split. (n,)
-        num_columns: Digits in a row.
+        predicted: Predicted digits. (n,)
+        confidence: Probability of the predicted digits, 0 to 1. (n,)
+        indices: Index of each image in its split. (n,)
+        num_columns: Number of digits in a row.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no image.
     """
     expect_some(len(images))
     num_rows = -(-len(images) // num_columns)
@@ -166,11 +187,17 @@ def mistakes(
 
 @styled
 def filters(weights: Float[Tensor, "filters 1 h w"], *, num_columns: int = 8) -> Figure:
-    """The filters of a first layer, all on one scale about 0.
+    """Draw the filters of a first layer on one colour scale, symmetric about 0.
 
     Args:
-        weights: As `nn.Conv2d` keeps them, of one input channel. (filters, 1, h, w)
-        num_columns: Filters in a row.
+        weights: Weights of an `nn.Conv2d` with one input channel. (filters, 1, h, w)
+        num_columns: Number of filters in a row.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no filter.
     """
     expect_some(len(weights))
     tiled = mosaic(in_rows(enlarged(weights[:, 0].numpy(), 36), num_columns))
@@ -189,18 +216,24 @@ def filters(weights: Float[Tensor, "filters 1 h w"], *, num_columns: int = 8) ->
 def feature_maps(
     image: Num[Tensor, "h w"], stages: Sequence[FeatureMaps], *, num_shown: int = 20
 ) -> Figure:
-    """A digit, and below it the maps that each stage of a network makes of it.
+    """Draw a digit above its feature maps behind each stage of a network.
 
     Args:
         image: Raw pixels, 0 to 255. (h, w)
-        stages: As `digits.evaluation.inspection.feature_maps` gives them.
-        num_shown: Maps of each stage, at most: those that vary most over the picture.
+        stages: The stages, as `digits.evaluation.inspection.feature_maps` records them.
+        num_shown: Most maps per stage; those with the largest standard deviation are drawn.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no stage.
     """
     expect_some(len(stages))
     mosaics, titles = [], []
     for stage in stages:
-        liveliest = stage.maps.std(dim=(1, 2), correction=0).argsort(descending=True)[:num_shown]
-        tiles = enlarged(stage.maps[liveliest].numpy(), 56)
+        chosen = stage.maps.std(dim=(1, 2), correction=0).argsort(descending=True)[:num_shown]
+        tiles = enlarged(stage.maps[chosen].numpy(), 56)
         mosaics.append(mosaic(in_rows(tiles, 10)))
         count, height, width = stage.maps.shape
         which = f", {num_shown} shown" if count > num_shown else ""
@@ -228,14 +261,20 @@ def saliency_maps(
     *,
     num_columns: int = 5,
 ) -> Figure:
-    """Digits, and over them in colour the pixels that move the network's answer most.
+    """Draw digits overlaid with their saliency maps, each on its own scale.
 
     Args:
         images: Raw pixels, 0 to 255; at least one. (n, h, w)
-        gradients: Of the winning logit, as `inspection.saliency` gives them. (n, h, w)
-        predicted: What the digits were read as. (n,)
-        confidence: In that, 0 to 1. (n,)
-        num_columns: Digits in a row.
+        gradients: Saliency maps, as `inspection.saliency` computes them. (n, h, w)
+        predicted: Predicted digits. (n,)
+        confidence: Probability of the predicted digits, 0 to 1. (n,)
+        num_columns: Number of digits in a row.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no image.
     """
     expect_some(len(images))
     num_rows = -(-len(images) // num_columns)
