@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from digits.reading.reader import Reader
 from digits.server import limits, schemas
-from digits.server.desk import Desk
+from digits.server.batching import MicroBatcher
 from tests.reading.drawings import draw
 from tests.server.conftest import Client, serving
 
@@ -322,13 +322,13 @@ def test_what_takes_too_long_is_given_up_and_its_place_is_free_again(
 @pytest.fixture
 def arrivals(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
     """Released by each request for glyphs as it comes to the desk."""
-    arrived, classify = threading.Semaphore(0), Desk.classify
+    arrived, classify = threading.Semaphore(0), MicroBatcher.classify
 
-    async def noted(self: Desk, glyphs: Any) -> Any:
+    async def noted(self: MicroBatcher, glyphs: Any) -> Any:
         arrived.release()
         return await classify(self, glyphs)
 
-    monkeypatch.setattr(Desk, "classify", noted)
+    monkeypatch.setattr(MicroBatcher, "classify", noted)
     return arrived
 
 
@@ -376,7 +376,7 @@ def test_a_failure_in_a_batch_is_told_to_all_in_it_and_ends_nothing(
     failing = Failing(reader.network)
     with serving(failing) as client:
         answer = client.post("/v1/glyphs", json={"glyphs": [GLYPH]})
-        assert_problem(answer, 500, "Something went wrong here")
+        assert_problem(answer, 500, "An internal error")
         failing.fails = False
         assert client.post("/v1/glyphs", json={"glyphs": [GLYPH]}).status_code == 200
 

@@ -1,1 +1,1 @@
-"""The reader behind an address: routes, limits, and the page to draw on."""
+"""The HTTP server: routes with request limits, metrics, and the page to draw on."""

@@ -1,41 +1,41 @@
-"""The routes: pictures and glyphs in, readings out; the page; how the server is."""
+"""The ASGI application: its routes and middleware."""
 
-import asyncio
-import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from fastapi import FastAPI, Request, Response
-from jaxtyping import UInt8
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from digits.errors import InvalidInput
 from digits.reading.reader import Reader
 from digits.server import limits, problems, schemas
-from digits.server.desk import Desk
-from digits.server.guard import Guard
-from digits.server.problems import Refusal
-from digits.server.telemetry import Counting, Telemetry
+from digits.server.admission import AdmissionControl
+from digits.server.batching import MicroBatcher
+from digits.server.bodies import receive_glyphs, receive_picture
+from digits.server.metrics import Metrics, MetricsMiddleware
+from digits.server.problems import ErrorMiddleware, Overloaded, Refusal
+from digits.server.security import (
+    LoopbackHostMiddleware,
+    SecurityHeadersMiddleware,
+    TrustedOriginMiddleware,
+)
+from digits.server.workers import Workers
 
-DESCRIPTION = """Reads handwritten digits on pictures. What can't be read is refused, and told why.
-Errors are problem details (RFC 9457)."""
+DESCRIPTION = """Reads handwritten digits in pictures. A digit that can't be read is refused, with
+the reason. Errors are problem details (RFC 9457)."""
 
 PAGE = Path(__file__).parent / "page"
 
 PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 
-POSSIBLE = (
+READING_ERRORS = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.REQUEST_TIMEOUT,
@@ -46,26 +46,29 @@ POSSIBLE = (
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-"""What a reading may be answered with, in place of it."""
+"""Error statuses of the routes that read."""
 
 
 def create_app(
     reader: Reader, *, origins: tuple[str, ...] = (), loopback_only: bool = True
 ) -> FastAPI:
-    """The application, for any ASGI server.
+    """Make the application, for any ASGI server.
 
     Args:
-        reader: That reads.
-        origins: Other sites whose pages may ask, such as "https://example.org".
-        loopback_only: Whether to answer only requests to localhost.
+        reader: The reader to use.
+        origins: Other sites whose pages may send requests, such as "https://example.org".
+        loopback_only: Whether to answer only requests whose host is localhost.
     """
-    telemetry = Telemetry()
-    desk = Desk(reader, telemetry.batch.observe)
+    metrics = Metrics()
+    admission = AdmissionControl()
+    workers = Workers(limits.NUM_READERS, "pictures")
+    batcher = MicroBatcher(reader.classify, metrics.batch.observe)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        desk.close()
+        workers.close()
+        batcher.close()
 
     app = FastAPI(
         title="digits",
@@ -73,14 +76,15 @@ def create_app(
         version=version("digits"),
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics tells all
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics has them
         lifespan=lifespan,
     )
     problems.add_handlers(app)
-    _add_reading(app, desk)
-    _add_state(app, desk, reader, telemetry)
+    _add_reading(app, reader, admission, workers, batcher)
+    _add_status(app, reader, admission, metrics)
     _add_page(app)
-    app.add_middleware(problems.Failures)
+    # The last one added is the outermost: all responses are counted and get the headers.
+    app.add_middleware(ErrorMiddleware)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -88,8 +92,11 @@ def create_app(
             allow_methods=["GET", "POST"],
             allow_headers=["Content-Type"],
         )
-    app.add_middleware(Guard, origins=origins, loopback_only=loopback_only)
-    app.add_middleware(Counting, telemetry=telemetry)
+    app.add_middleware(TrustedOriginMiddleware, origins=origins)
+    if loopback_only:
+        app.add_middleware(LoopbackHostMiddleware)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
     return app
 
 
@@ -101,12 +108,20 @@ def _add_page(app: FastAPI) -> None:
     app.mount("/page", StaticFiles(directory=PAGE))
 
 
-def _add_reading(app: FastAPI, desk: Desk) -> None:
+def _add_reading(
+    app: FastAPI,
+    reader: Reader,
+    admission: AdmissionControl,
+    workers: Workers,
+    batcher: MicroBatcher,
+) -> None:
+    open_layers = reader.network.open_layers()
+
     @app.post(
         "/v1/read",
-        summary="Read the digits of a picture.",
+        summary="Read the digits in a picture.",
         response_model=schemas.PictureReading,
-        responses=problems.describe(*POSSIBLE),
+        responses=problems.describe(*READING_ERRORS),
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -125,91 +140,91 @@ def _add_reading(app: FastAPI, desk: Desk) -> None:
         },
     )
     async def read(request: Request) -> Response:
-        """PNG, JPEG, WebP, BMP, TIFF or GIF, as the body or as the file of a form."""
-        with desk.place() as hold:
-            content = await _receive(request, hold, limits.MAX_BODY_BYTES)
-            if _kind(request) == "multipart/form-data":
-                content = await _file_of_form(request, content)
+        """The picture is a PNG, JPEG, WebP, BMP, TIFF or GIF, as the body or in a form."""
+        with admission.admit() as reserve:
+            picture = await receive_picture(request, reserve)
             try:
-                reading = await desk.read(content)
+                reading = await workers.run(lambda: reader.read(picture))
             except InvalidInput as error:
                 raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
-        return _answer(schemas.reading_to_json(reading))
+        return _json_response(schemas.reading_to_json(reading))
 
     @app.post(
         "/v1/glyphs",
-        summary="Read a batch of digits of 28×28 pixels.",
+        summary="Read a batch of single digits of 28×28 pixels.",
         response_model=schemas.GlyphReadings,
-        responses=problems.describe(*POSSIBLE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        responses=problems.describe(*READING_ERRORS, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         openapi_extra=_glyphs_body(limits.MAX_GLYPHS),
     )
     async def glyphs(request: Request) -> Response:
-        """White on black, framed as MNIST's: as JSON, or as bytes, 784 a glyph."""
-        with desk.place() as hold:
-            digits = await desk.classify(await _receive_glyphs(request, hold))
-        return _answer(schemas.digits_to_json(digits))
+        """Glyphs are white on black, framed as in MNIST; as JSON, or as bytes, 784 per glyph."""
+        with admission.admit() as reserve:
+            digits = await batcher.classify(await receive_glyphs(request, reserve))
+        return _json_response(schemas.digits_to_json(digits))
 
     @app.post(
         "/v1/layers",
-        summary="What each layer of the network makes of a glyph.",
+        summary="Show the activations of each layer of the network for a glyph.",
         response_model=schemas.LayerReadings,
-        responses=problems.describe(*POSSIBLE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        responses=problems.describe(*READING_ERRORS, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         openapi_extra=_glyphs_body(1),
     )
     async def layers(request: Request) -> Response:
-        """One glyph, as /v1/glyphs takes it."""
-        with desk.place() as hold:
-            glyphs = await _receive_glyphs(request, hold)
+        """The glyph has the form that /v1/glyphs takes."""
+        with admission.admit() as reserve:
+            glyphs = await receive_glyphs(request, reserve)
             if len(glyphs) != 1:
                 detail = f"Expected one glyph, found {len(glyphs):,}."
                 raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-            found = await desk.layers(glyphs[0])
-        return _answer(schemas.layers_to_json(found))
+            activations = await workers.run(lambda: open_layers.of(glyphs[0]))
+        return _json_response(schemas.layers_to_json(activations))
 
 
-def _add_state(app: FastAPI, desk: Desk, reader: Reader, telemetry: Telemetry) -> None:
-    facts = reader.network.metadata
+def _add_status(
+    app: FastAPI, reader: Reader, admission: AdmissionControl, metrics: Metrics
+) -> None:
+    metadata = reader.network.metadata
     card = schemas.NetworkCard(
-        parameters=int(facts["parameters"]) if "parameters" in facts else None,
-        test_accuracy=float(facts["test_accuracy"]) if "test_accuracy" in facts else None,
+        parameters=int(metadata["parameters"]) if "parameters" in metadata else None,
+        test_accuracy=float(metadata["test_accuracy"]) if "test_accuracy" in metadata else None,
         threshold=reader.threshold,
     )
-    turned_away = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
+    errors = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
 
-    @app.get("/v1/network", summary="What reads.", responses=problems.describe(*turned_away))
+    @app.get("/v1/network", summary="Describe the network.", responses=problems.describe(*errors))
     async def network() -> schemas.NetworkCard:
         return card
 
-    @app.get("/healthz", summary="That it runs.", responses=problems.describe(*turned_away))
-    async def healthz() -> schemas.State:
-        return schemas.State(status="alive")
+    @app.get("/healthz", summary="Check for liveness.", responses=problems.describe(*errors))
+    async def healthz() -> schemas.HealthStatus:
+        return schemas.HealthStatus(status="alive")
 
     @app.get(
         "/readyz",
-        summary="Whether it takes requests.",
-        responses=problems.describe(*turned_away, HTTPStatus.SERVICE_UNAVAILABLE),
+        summary="Check for readiness: whether a request would be admitted now.",
+        responses=problems.describe(*errors, HTTPStatus.SERVICE_UNAVAILABLE),
     )
-    async def readyz() -> schemas.State:
-        if desk.is_full:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "All places are taken.")
-        return schemas.State(status="ready")
+    async def readyz() -> schemas.HealthStatus:
+        if admission.is_full:
+            raise Overloaded(f"{limits.MAX_REQUESTS} requests are in progress")
+        return schemas.HealthStatus(status="ready")
 
     @app.get(
         "/metrics",
-        summary="Counts for Prometheus.",
+        summary="Get metrics in Prometheus's text format.",
         response_class=Response,
         responses={
-            **problems.describe(*turned_away),
+            **problems.describe(*errors),
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         },
     )
-    async def metrics() -> Response:
-        return Response(telemetry.to_text(), media_type=CONTENT_TYPE_LATEST)
+    async def get_metrics() -> Response:
+        return Response(metrics.to_text(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _glyphs_body(most: int) -> dict[str, Any]:
+def _glyphs_body(max_glyphs: int) -> dict[str, Any]:
     schema = schemas.GlyphBatch.model_json_schema()
-    schema["properties"]["glyphs"]["maxItems"] = most
+    schema["properties"]["glyphs"]["maxItems"] = max_glyphs
     return {
         "requestBody": {
             "required": True,
@@ -220,7 +235,7 @@ def _glyphs_body(most: int) -> dict[str, Any]:
                         "type": "string",
                         "format": "binary",
                         "minLength": schemas.NUM_PIXELS,
-                        "maxLength": most * schemas.NUM_PIXELS,
+                        "maxLength": max_glyphs * schemas.NUM_PIXELS,
                     }
                 },
             },
@@ -228,82 +243,5 @@ def _glyphs_body(most: int) -> dict[str, Any]:
     }
 
 
-def _answer(content: bytes) -> Response:
+def _json_response(content: bytes) -> Response:
     return Response(content, media_type="application/json")
-
-
-def _kind(request: Request) -> str:
-    """The media type of a request's body."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-async def _receive(request: Request, hold: Callable[[int], None], most: int) -> bytes:
-    """The body of a request, if it is small enough and comes in time."""
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > most:
-        raise _too_large(most)
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(limits.UPLOAD_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > most:
-                    raise _too_large(most)
-                hold(len(chunk))
-                chunks.append(chunk)
-    except ClientDisconnect as error:  # nobody hears it, but it is no failure of ours
-        raise Refusal(HTTPStatus.BAD_REQUEST, "The request was cut off.") from error
-    except TimeoutError as error:
-        detail = f"Expected the whole request within {limits.UPLOAD_SECONDS:g} seconds."
-        raise Refusal(HTTPStatus.REQUEST_TIMEOUT, detail) from error
-    return b"".join(chunks)
-
-
-def _too_large(most: int) -> Refusal:
-    detail = f"Expected at most {most:,} bytes, found more."
-    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
-
-
-# The parser notes each broken form, with which anyone could fill the log.
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
-
-
-class _FormInMemory(MultiPartParser):
-    """Writes no file, whatever the size: that is limited before."""
-
-    spool_max_size = limits.MAX_BODY_BYTES + 1
-
-
-async def _file_of_form(request: Request, content: bytes) -> bytes:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield content
-
-    expected = "Expected a form with one file, named picture"
-    try:
-        parser = _FormInMemory(request.headers, stream(), max_files=1, max_fields=8)
-        form = await parser.parse()
-    except (MultiPartException, ValueError, KeyError) as error:
-        detail = f"{expected}; found none."
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
-    try:
-        picture = form.get("picture")
-        if not isinstance(picture, UploadFile):
-            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, f"{expected}; found none.")
-        return await picture.read()
-    finally:
-        await form.close()
-
-
-async def _receive_glyphs(
-    request: Request, hold: Callable[[int], None]
-) -> UInt8[np.ndarray, "n 28 28"]:
-    content = await _receive(request, hold, limits.MAX_GLYPHS_BYTES)
-    kind = _kind(request)
-    if kind not in ("application/json", "application/octet-stream"):
-        detail = f"Expected application/json or application/octet-stream, found {kind or 'none'}."
-        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
-    try:
-        return schemas.parse_glyphs(content, is_json=kind == "application/json")
-    except InvalidInput as error:
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error

@@ -1,4 +1,16 @@
-"""HTTP connections that are limited in bytes and time where the application can't see to it."""
+"""HTTP connections with limits on heads and on slow clients (slowloris).
+
+uvicorn limits neither the size of a request's head nor the time in which a request must arrive or
+its response be taken, and no application sees a request before its head is complete. So its
+`HttpToolsProtocol` is subclassed, though it is private: it has no hooks for this, and a protocol
+written anew would have to repeat all of it. Hence pyproject.toml caps uvicorn's version, and
+tests/server/test_connection.py checks that the class still has what is relied on:
+
+- it calls asyncio's `connection_made`, `connection_lost`, `data_received`, `pause_writing` and
+  `resume_writing`, httptools' `on_body` and `on_message_complete`, and `send_400_response` for what
+  is not HTTP;
+- it keeps `loop`, `transport`, and `cycle`: None, or the latest request, with `response_complete`.
+"""
 
 import asyncio
 from http import HTTPStatus
@@ -7,96 +19,98 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from digits.server import limits
-from digits.server.problems import problem
+from digits.server.problems import problem_response
 
 
-class Connection(HttpToolsProtocol):
-    """A connection that ends when a request, or the taking of its answer, is too slow.
+class LimitedHttpProtocol(HttpToolsProtocol):
+    """A connection that is closed when a request, or the taking of its response, is too slow.
 
-    Heads, and what may follow a body, are limited in bytes; bodies are by who takes them. What is
-    no HTTP is told in the form of all other errors.
+    Heads and trailers are limited in bytes here, bodies where they are received. Requests that are
+    not HTTP are answered with problem details, too.
     """
 
-    _num_bytes = 0
-    """Since the last piece of a body."""
-    _receiving: asyncio.TimerHandle | None = None
-    _sending: asyncio.TimerHandle | None = None
+    _num_head_bytes = 0
+    """Number of bytes received since the last part of a body: of a head, or of a trailer."""
+    _receive_timer: asyncio.TimerHandle | None = None
+    _send_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Wait for the first request."""
+        """Start the timer of the first request."""
         super().connection_made(transport)
-        self._expect_request()
+        self._start_receive_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
-        self._stop_waiting()
+        """Stop all timers."""
+        self._stop_receive_timer()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and count what belongs to no body."""
-        self._num_bytes += len(data)
+        """Parse received bytes, and count those outside of bodies."""
+        self._num_head_bytes += len(data)
         super().data_received(data)
-        if self._num_bytes > limits.MAX_HEAD_BYTES:
+        if self._num_head_bytes > limits.MAX_HEAD_BYTES:
             detail = (
                 f"Expected at most {limits.MAX_HEAD_BYTES:,} bytes before the body, found more."
             )
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
 
     def on_body(self, body: bytes) -> None:
-        """Hand a piece of a body on."""
-        self._num_bytes = 0
+        """Pass on a part of a body; a trailer is counted from here."""
+        self._num_head_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Wait for the next request."""
+        """Start the timer of the next request."""
         super().on_message_complete()
-        self._expect_request()
+        self._start_receive_timer()
 
     def pause_writing(self) -> None:
-        """Wait for the client to take its answer, but not for ever."""
+        """Start the timer of a client that does not take its response."""
         super().pause_writing()
-        self._sending = self.loop.call_later(limits.UPLOAD_SECONDS, self.transport.abort)
+        self._send_timer = self.loop.call_later(limits.UPLOAD_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on with the answer."""
-        if self._sending is not None:
-            self._sending.cancel()
-            self._sending = None
+        """Stop that timer."""
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Tell what is no HTTP."""
+        """Answer what is not HTTP with problem details."""
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
-    def _expect_request(self) -> None:
-        self._stop_waiting()
-        self._num_bytes = 0
-        self._receiving = self.loop.call_later(limits.UPLOAD_SECONDS, self._give_up)
+    def _start_receive_timer(self) -> None:
+        self._stop_receive_timer()
+        self._num_head_bytes = 0
+        self._receive_timer = self.loop.call_later(limits.UPLOAD_SECONDS, self._end_slow_request)
 
-    def _stop_waiting(self) -> None:
-        if self._receiving is not None:
-            self._receiving.cancel()
-            self._receiving = None
+    def _stop_receive_timer(self) -> None:
+        if self._receive_timer is not None:
+            self._receive_timer.cancel()
+            self._receive_timer = None
 
-    def _give_up(self) -> None:
-        if self._is_answering:  # for which there are other limits
-            self._receiving = self.loop.call_later(limits.UPLOAD_SECONDS, self._give_up)
-        elif self._num_bytes:
+    def _end_slow_request(self) -> None:
+        if self._is_responding:  # other limits end that
+            self._receive_timer = self.loop.call_later(
+                limits.UPLOAD_SECONDS, self._end_slow_request
+            )
+        elif self._num_head_bytes:
             detail = f"Expected the whole request within {limits.UPLOAD_SECONDS:g} seconds."
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, detail)
         else:
             self.transport.close()
 
     @property
-    def _is_answering(self) -> bool:
+    def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
-        self._stop_waiting()
-        if not self._is_answering and not self.transport.is_closing():
-            answer = problem(status, detail, {"Connection": "close"})
+        self._stop_receive_timer()
+        if not self._is_responding and not self.transport.is_closing():
+            response = problem_response(status, detail, {"Connection": "close"})
             head = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
-            head += [name + b": " + value for name, value in answer.raw_headers]
-            self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
+            head += [name + b": " + value for name, value in response.raw_headers]
+            self.transport.write(b"\r\n".join([*head, b"", bytes(response.body)]))
         self.transport.close()

@@ -1,38 +1,42 @@
-"""What a request may be and take. docs/serving.md has this table; a test holds it to that."""
+"""Request limits: how large, how many and how slow requests may be.
+
+docs/serving.md lists them in a table; a test compares the two.
+"""
 
 import os
 
 from digits.reading.ink.picture import MAX_PIXELS
 
 MAX_HEAD_BYTES = 64_000
-"""Of a request before its body. Past it: 431."""
+"""Size of a request's head (request line and headers); a longer one is refused with 431."""
 
 MAX_BODY_BYTES = 20_000_000
-"""Of a request's body. Past it: 413."""
+"""Size of a request's body; a larger one is refused with 413."""
 
 MAX_GLYPHS_BYTES = 6_000_000
-"""Of a batch of glyphs, which the event loop itself makes sense of. Past it: 413."""
+"""Size of a body with glyphs, which the event loop itself parses; a larger one gets 413."""
 
 MAX_BYTES_AT_ONCE = 200_000_000
-"""Of all requests that are being received or wait to be read. Past it: 503."""
+"""Size of all bodies held at once; a request that would exceed it is refused with 503."""
 
 MAX_GLYPHS = 1024
-"""In a batch. Past it: 422."""
+"""Number of glyphs in a request, and in a batch for the network; more in a request get 422."""
 
 MAX_REQUESTS = 128
-"""Received, waiting and being read at once; one more is refused: 503."""
+"""Number of requests received, queued and read at once; one more is refused with 503."""
 
 UPLOAD_SECONDS = 30.0
-"""In which a request must have arrived, and its answer been taken. Past it: 408, or nothing."""
+"""Time for a request to arrive (then 408), and for a stalled client to take its response (then
+the connection is closed)."""
 
 READING_SECONDS = 20.0
-"""In which it must be read, waiting included. Past it: 503."""
+"""Time in which a request must be read, time in the queue included; then it gets 503."""
 
 RETRY_SECONDS = 1
-"""After which one who met a 503 may ask again."""
+"""Value of the Retry-After header of each 503."""
 
 NUM_READERS = max(2, min(4, os.cpu_count() or 2))
-"""Pictures read at once. With two, one that takes long does not stop all others."""
+"""Number of pictures read at once. With at least two, a slow picture does not block the others."""
 
 __all__ = [
     "MAX_BODY_BYTES",

@@ -1,4 +1,4 @@
-"""Errors as JSON of one form.
+"""Problem details: every error response has the same JSON form.
 
 Source: RFC 9457, Problem Details for HTTP APIs.
 """
@@ -23,24 +23,36 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(BaseModel):
-    """Why a request was not done."""
+    """Why a request was refused or failed."""
 
     type: str = Field(examples=["about:blank"])
     title: str = Field(description="The status in words.", examples=["Unprocessable Content"])
     status: int = Field(ge=400, le=599)
-    detail: str = Field(description="What was expected, and what was found.")
+    detail: str = Field(description="What was expected and what was found, in one line.")
 
 
 class Refusal(HTTPException):
-    """A request that is not done, and why, in a line."""
+    """Raised to refuse a request, with the reason in one line."""
 
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
-        headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    def __init__(
+        self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(int(status), detail, headers)
 
 
-def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer to a request that is not done."""
+class Overloaded(Refusal):
+    """Raised when a request exceeds what the server can do now: 503, with Retry-After."""
+
+    def __init__(self, reason: str) -> None:
+        detail = f"{reason}; try again in {RETRY_SECONDS} s."
+        headers = {"Retry-After": str(RETRY_SECONDS)}
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers)
+
+
+def problem_response(
+    status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Make an error response."""
     title = HTTPStatus(status).phrase
     content = Problem(type="about:blank", title=title, status=status, detail=detail)
     body = json.dumps(content.model_dump()).encode()
@@ -48,39 +60,43 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 
 def describe(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI: the answers of a route that are problems."""
+    """Describe a route's error responses for OpenAPI."""
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {int(status): {"description": status.phrase, "content": content} for status in statuses}
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Have refusals told as problems."""
+    """Have each `HTTPException`, so each `Refusal` too, answered with problem details."""
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, error.detail, error.headers)
+    async def respond(request: Request, error: HTTPException) -> Response:
+        return problem_response(error.status_code, error.detail, error.headers)
 
 
-class Failures:
-    """Middleware that tells what went wrong here as a problem, and the rest to the log."""
+class ErrorMiddleware:
+    """Middleware that answers unexpected exceptions with a 500, and logs their tracebacks.
+
+    Starlette's `ServerErrorMiddleware` is outside of all other middleware, so that its responses
+    would lack the security headers, and it raises the exception again.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; the connection lives on if that fails."""
-        is_answered = False
+        """Handle a request; the connection stays open after a 500."""
+        has_started = False
 
-        async def note(message: Message) -> None:
-            nonlocal is_answered
-            is_answered = True
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
-            await self.app(scope, receive, note)
+            await self.app(scope, receive, send_and_note)
         except Exception:
             LOG.exception("A request failed")
-            if is_answered or scope["type"] != "http":
+            if has_started or scope["type"] != "http":
                 raise
-            answer = problem(500, "Something went wrong here; the server's log has more.")
-            await answer(scope, receive, send)
+            response = problem_response(500, "An internal error occurred; see the server's log.")
+            await response(scope, receive, send)

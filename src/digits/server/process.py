@@ -1,4 +1,4 @@
-"""The process that serves: its address, its end."""
+"""The server process: its address, its log, and its graceful shutdown."""
 
 import faulthandler
 import os
@@ -19,11 +19,12 @@ from digits.errors import DigitsError, InvalidInput
 from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.app import create_app
-from digits.server.connection import Connection
-from digits.server.guard import LOOPBACK
+from digits.server.connection import LimitedHttpProtocol
+from digits.server.security import LOOPBACK_HOSTS
 
 SWITCH_SECONDS = 0.0002
-"""After which a thread lets another one go on; Python's own are 25 times as long."""
+"""Interval after which a thread yields to another one: 1/25 of Python's default, as the event loop
+needs little time, but soon, while worker threads compute."""
 
 
 def serve(
@@ -34,47 +35,46 @@ def serve(
     open_browser: bool = False,
     origins: tuple[str, ...] = (),
 ) -> None:
-    """Serve until told to end, by Ctrl-C or SIGTERM; running requests are answered first.
+    """Serve until Ctrl-C or SIGTERM; requests in progress are answered first (graceful shutdown).
 
     Args:
-        reader: That reads.
-        host: The address to listen at; on loopback, only this machine can ask.
-        port: 0 takes a free one.
-        open_browser: Show the page.
-        origins: Other sites whose pages may ask.
+        reader: The reader to use.
+        host: Address to listen at; on loopback, only this machine can connect.
+        port: Port to listen at; 0 takes a free one.
+        open_browser: Whether to open the page in a browser.
+        origins: Other sites whose pages may send requests.
 
     Raises:
-        DigitsError: If there is no listening at that address.
-        InvalidInput: If a site is none.
+        DigitsError: If the address can't be listened at.
+        InvalidInput: If an origin is malformed.
     """
     for origin in origins:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
             raise InvalidInput(
                 f"--allow-origin: expected a site such as https://example.org, found {origin!r}."
             )
-    # Threads that read take turns with the one that answers, and it has little to do each time.
     sys.setswitchinterval(SWITCH_SECONDS)
-    warnings.simplefilter("ignore")  # of decoders; threads can't do so for themselves
-    app = create_app(reader, origins=origins, loopback_only=host in LOOPBACK)
+    warnings.simplefilter("ignore")  # of decoders: catch_warnings is not safe in threads
+    app = create_app(reader, origins=origins, loopback_only=host in LOOPBACK_HOSTS)
     server = uvicorn.Server(configure(app))
-    with _listen(host, port) as listening:
-        url = _url(host, listening.getsockname()[1])
-        # From here on: the server itself sees to them only while it runs, then hands them on.
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, server.handle_exit)
+    with _listen(host, port) as listener:
+        url = _url(host, listener.getsockname()[1])
+        # uvicorn handles signals only while it runs, and raises them again afterwards.
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, server.handle_exit)
         print(f"Draw and read at {url}  (Ctrl-C ends it)", flush=True)
         if open_browser:
-            # It may ask at once: who comes early waits. One in a terminal returns when it is left.
+            # Early requests wait in the listener's backlog. A text browser blocks until it is quit.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        with _decoders_kept_quiet():
-            server.run(sockets=[listening])
+        with _silence_native_libraries():
+            server.run(sockets=[listener])
 
 
 def configure(app: FastAPI) -> uvicorn.Config:
-    """How it is served: no addresses, pictures or malformed requests in the log."""
+    """Configure uvicorn: no clients, requests or pictures in the log."""
     return uvicorn.Config(
         app,
-        http=Connection,
+        http=LimitedHttpProtocol,
         ws="none",
         log_level="error",
         access_log=False,
@@ -84,21 +84,21 @@ def configure(app: FastAPI) -> uvicorn.Config:
 
 
 @contextmanager
-def _decoders_kept_quiet() -> Iterator[None]:
-    """Keep standard error to Python: what libraries in C write there of each damaged file is lost.
+def _silence_native_libraries() -> Iterator[None]:
+    """Redirect file descriptor 2 to nowhere, but not Python's standard error.
 
-    Anyone could fill the log with it.
+    Decoders written in C report each damaged file there, and so would let anyone fill the log.
     """
-    kept = os.dup(2)
-    with open(kept, "w", buffering=1) as log, redirect_stderr(log):  # noqa: PTH123
+    stderr = os.dup(2)
+    with open(stderr, "w", buffering=1) as log, redirect_stderr(log):  # noqa: PTH123
         faulthandler.enable(log)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
+            os.dup2(stderr, 2)
             faulthandler.disable()
 
 

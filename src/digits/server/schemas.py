@@ -1,4 +1,4 @@
-"""What the routes take and give, as OpenAPI describes it."""
+"""Schemas of requests and responses, for OpenAPI, and their JSON."""
 
 import base64
 import json
@@ -13,8 +13,8 @@ from digits.reading.network import Layer
 from digits.reading.results import Digit, Reading
 from digits.server.limits import MAX_GLYPHS
 
-Pixel = Annotated[float, Field(ge=0, le=255, multiple_of=1)]  # JSON knows no integers: 7.0 is one
-# The first fault is told, and no other looked for: of a hostile request, there may be a million.
+Pixel = Annotated[float, Field(ge=0, le=255, multiple_of=1)]  # in JSON, 7.0 is an integer too
+# Validation stops at the first fault: a hostile request may have a million of them.
 Row = Annotated[list[Pixel], Field(min_length=28, max_length=28, fail_fast=True)]
 Glyph = Annotated[list[Row], Field(min_length=28, max_length=28, fail_fast=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -23,7 +23,7 @@ NUM_PIXELS = 28 * 28
 
 
 class GlyphBatch(BaseModel):
-    """Digits of 28×28 pixels, white on black, framed as MNIST's."""
+    """Single digits of 28×28 pixels, white on black, framed as in MNIST."""
 
     model_config = ConfigDict(strict=True)
 
@@ -31,96 +31,98 @@ class GlyphBatch(BaseModel):
 
 
 class Alternative(BaseModel):
-    """Another guess."""
+    """A less likely label."""
 
     label: Label
     confidence: Probability
 
 
 class GlyphReading(BaseModel):
-    """What a glyph is read as."""
+    """The digit read from a glyph."""
 
-    label: Label = Field(description="The best guess, also when refused.")
-    confidence: Probability = Field(description="Probability of the best guess, calibrated.")
+    label: Label = Field(description="The likeliest digit, also when refused.")
+    confidence: Probability = Field(description="Calibrated probability of the label.")
     probabilities: Annotated[list[Probability], Field(min_length=10, max_length=10)] = Field(
-        description="Of the ten digits; what is missing to 1 is the doubt that it is one."
+        description="Probabilities of the ten digits; what they lack to 1 is that of no digit."
     )
-    alternatives: list[Alternative] = Field(description="The two next guesses.")
-    reason: str | None = Field(description="Why it is refused; null if it is not.")
+    alternatives: list[Alternative] = Field(description="The two next likeliest digits.")
+    reason: str | None = Field(description="Why the digit is refused; null if it is not.")
 
 
 class DigitReading(GlyphReading):
-    """A digit on a picture."""
+    """A digit read in a picture."""
 
     box: tuple[float, float, float, float] = Field(
-        description="Left, top, width and height, in pixels of the picture, held upright."
+        description="Left, top, width and height, in pixels of the picture in its EXIF orientation."
     )
     glyph: str = Field(
-        description="What the network saw: 28×28 bytes, row by row, 0 black to 255 white, base64.",
+        description="Input of the network: 28×28 bytes, row by row, 0 black, 255 white; base64.",
         json_schema_extra={"contentEncoding": "base64"},
     )
 
 
 class GlyphReadings(BaseModel):
-    """A digit for each glyph, in their order."""
+    """One digit for each glyph, in the order of the request."""
 
     digits: list[GlyphReading]
 
 
 class PictureReading(BaseModel):
-    """What was read on a picture."""
+    """All digits read in a picture."""
 
-    text: str = Field(description="All lines; a refused mark is a question mark.")
-    lines: list[str] = Field(description="Each line's text, from top to bottom.")
-    digits: list[DigitReading] = Field(description="In the order in which they are read.")
+    text: str = Field(description="All lines; a question mark stands for a refused digit.")
+    lines: list[str] = Field(description="Text of each line, from top to bottom.")
+    digits: list[DigitReading] = Field(description="Digits in reading order.")
 
 
 class LayerMaps(BaseModel):
-    """What one layer of the network makes of a glyph."""
+    """Activations of one layer of the network."""
 
     name: str = Field(examples=["convolution, ReLU, max pooling"])
     channels: int = Field(ge=1)
     height: int = Field(ge=1)
     width: int = Field(ge=1)
-    low: float = Field(description="What byte 0 stands for.")
-    high: float = Field(description="What byte 255 stands for.")
+    low: float = Field(description="Activation that byte 0 stands for.")
+    high: float = Field(description="Activation that byte 255 stands for.")
     maps: str = Field(
-        description="A byte a value, channel by channel, row by row, base64.",
+        description="One byte per activation, channel by channel, row by row; base64.",
         json_schema_extra={"contentEncoding": "base64"},
     )
 
 
 class LayerReadings(BaseModel):
-    """What the network does inside, from the first layer to the ten logits."""
+    """Activations of all layers, from the first to the ten logits."""
 
     layers: list[LayerMaps]
 
 
-class State(BaseModel):
-    """How the server is."""
+class HealthStatus(BaseModel):
+    """Whether the server is alive, or ready."""
 
     status: str = Field(examples=["ready"])
 
 
 class NetworkCard(BaseModel):
-    """What reads."""
+    """The network in use."""
 
-    parameters: int | None = Field(description="Trained weights; null if the file does not say.")
-    test_accuracy: Probability | None = Field(description="On MNIST's 10,000 test images.")
-    threshold: Probability = Field(description="Read with less confidence, a mark is refused.")
+    parameters: int | None = Field(description="Number of weights; null if the file does not say.")
+    test_accuracy: Probability | None = Field(
+        description="Accuracy on MNIST's 10,000 test images; null if the file does not say."
+    )
+    threshold: Probability = Field(description="Confidence below which a digit is refused.")
 
 
 def parse_glyphs(content: bytes, *, is_json: bool) -> UInt8[np.ndarray, "n 28 28"]:
-    """The glyphs of a request, from JSON or from bytes, 784 a glyph.
+    """Parse the body of a request: JSON, or bytes, 784 per glyph.
 
     Raises:
-        InvalidInput: If it holds none, too many, or something else.
+        InvalidInput: If it has no glyphs, too many, or is malformed.
     """
     if is_json:
         try:
             batch = GlyphBatch.model_validate_json(content)
         except ValidationError as error:
-            raise InvalidInput(_first(error)) from error
+            raise InvalidInput(_describe_first(error)) from error
         return np.array(batch.glyphs, np.uint8)
     count, rest = divmod(len(content), NUM_PIXELS)
     if rest or not 1 <= count <= MAX_GLYPHS:
@@ -130,28 +132,28 @@ def parse_glyphs(content: bytes, *, is_json: bool) -> UInt8[np.ndarray, "n 28 28
     return np.frombuffer(content, np.uint8).reshape(count, 28, 28)
 
 
-def _first(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_input=False)[0]
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found["loc"])
-    return f"{place.lstrip('.') or 'The body'}: {found['msg']}."[:300]
+def _describe_first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    keys = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in first["loc"])
+    return f"{keys.lstrip('.') or 'The body'}: {first['msg']}."[:300]
 
 
 def reading_to_json(reading: Reading) -> bytes:
-    """As `PictureReading`."""
+    """Encode a `PictureReading`."""
     digits = [{**digit.to_dict(), "glyph": _base64(digit.glyph)} for digit in reading.digits]
     return _json({"text": reading.text, "lines": list(reading.lines), "digits": digits})
 
 
 def digits_to_json(digits: list[Digit]) -> bytes:
-    """As `GlyphReadings`."""
-    plain = [digit.to_dict() for digit in digits]
-    for facts in plain:
-        del facts["box"]
-    return _json({"digits": plain})
+    """Encode `GlyphReadings`."""
+    documents = [digit.to_dict() for digit in digits]
+    for document in documents:
+        del document["box"]
+    return _json({"digits": documents})
 
 
 def layers_to_json(layers: list[Layer]) -> bytes:
-    """As `LayerReadings`."""
+    """Encode `LayerReadings`."""
     return _json({"layers": [_layer(layer) for layer in layers]})
 
 

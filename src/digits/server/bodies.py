@@ -1,0 +1,111 @@
+"""Request bodies: received within limits of size and time, and parsed.
+
+A body is kept in memory, never in a file. Its bytes are reserved as they arrive, so that all
+requests together stay within what `AdmissionControl` allows.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+
+import numpy as np
+from fastapi import Request
+from jaxtyping import UInt8
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+
+from digits.errors import InvalidInput
+from digits.server import limits, schemas
+from digits.server.admission import Reserve
+from digits.server.problems import Refusal
+
+# The form parser logs each malformed form, and so would let anyone fill the log.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+
+
+async def receive_picture(request: Request, reserve: Reserve) -> bytes:
+    """Receive a picture file, as the body or as the file of a form.
+
+    Raises:
+        Refusal: If the body is too large or too slow, or the form has no such file.
+    """
+    content = await _receive(request, reserve, limits.MAX_BODY_BYTES)
+    if _media_type(request) == "multipart/form-data":
+        return await _file_of_form(request, content)
+    return content
+
+
+async def receive_glyphs(request: Request, reserve: Reserve) -> UInt8[np.ndarray, "n 28 28"]:
+    """Receive a batch of glyphs, as JSON or as bytes.
+
+    Raises:
+        Refusal: If the body is too large or too slow, of another type, or malformed.
+    """
+    content = await _receive(request, reserve, limits.MAX_GLYPHS_BYTES)
+    media_type = _media_type(request)
+    if media_type not in ("application/json", "application/octet-stream"):
+        found = media_type or "none"
+        detail = f"Expected application/json or application/octet-stream, found {found}."
+        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+    try:
+        return schemas.parse_glyphs(content, is_json=media_type == "application/json")
+    except InvalidInput as error:
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _receive(request: Request, reserve: Reserve, max_bytes: int) -> bytes:
+    content_length = request.headers.get("content-length", "")
+    if content_length.isdecimal() and int(content_length) > max_bytes:
+        raise _too_large(max_bytes)
+    chunks: list[bytes] = []
+    num_bytes = 0
+    try:
+        async with asyncio.timeout(limits.UPLOAD_SECONDS):
+            async for chunk in request.stream():
+                num_bytes += len(chunk)
+                if num_bytes > max_bytes:
+                    raise _too_large(max_bytes)
+                reserve(len(chunk))
+                chunks.append(chunk)
+    except ClientDisconnect as error:  # no failure of the server's, though nobody reads this
+        raise Refusal(HTTPStatus.BAD_REQUEST, "The request was cut off.") from error
+    except TimeoutError as error:
+        detail = f"Expected the whole request within {limits.UPLOAD_SECONDS:g} seconds."
+        raise Refusal(HTTPStatus.REQUEST_TIMEOUT, detail) from error
+    return b"".join(chunks)
+
+
+def _too_large(max_bytes: int) -> Refusal:
+    detail = f"Expected at most {max_bytes:,} bytes, found more."
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+
+class _FormInMemory(MultiPartParser):
+    """A form parser that writes no temporary file: the body's size is limited already."""
+
+    spool_max_size = limits.MAX_BODY_BYTES + 1
+
+
+async def _file_of_form(request: Request, content: bytes) -> bytes:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield content
+
+    detail = "Expected a form with one file, named picture; found none."
+    try:
+        parser = _FormInMemory(request.headers, stream(), max_files=1, max_fields=8)
+        form = await parser.parse()
+    except (MultiPartException, ValueError, KeyError) as error:
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
+    try:
+        picture = form.get("picture")
+        if not isinstance(picture, UploadFile):
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+        return await picture.read()
+    finally:
+        await form.close()
