@@ -1,4 +1,4 @@
-"""Measures of shapes: pieces of ink, widths of strokes, how deep ink lies, how high a digit is."""
+"""Connected components of ink and their measures: boxes, stroke widths, depths, typical height."""
 
 import cv2
 import numpy as np
@@ -8,11 +8,11 @@ from jaxtyping import Bool, Float32, Int
 def connected_components(
     mask: Bool[np.ndarray, "h w"],
 ) -> tuple[Int[np.ndarray, "h w"], Int[np.ndarray, "n 5"]]:
-    """Connected pieces of ink.
+    """Label the connected components of a mask; pixels that touch at a corner are connected.
 
     Returns:
-        The number of each pixel's piece, from 1, and 0 where there is no ink; and of each piece:
-        left, top, width, height and area.
+        The label of each pixel's component, from 1, and 0 where there is no ink; and the
+        statistics of each component: left, top, width, height and area, in pixels.
     """
     window = window_around(mask)
     _, part, stats, _ = cv2.connectedComponentsWithStats(
@@ -20,16 +20,20 @@ def connected_components(
     )
     labels = np.zeros(mask.shape, np.int32)
     labels[window] = part
-    pieces = stats[1:].astype(np.int64)
-    pieces[:, :2] += window[1].start, window[0].start
-    return labels, pieces
+    stats = stats[1:].astype(np.int64)  # without the background's
+    stats[:, :2] += window[1].start, window[0].start
+    return labels, stats
 
 
 def window_around(mask: Bool[np.ndarray, "h w"], margin: int = 0) -> tuple[slice, slice]:
-    """The lines and columns that have ink, and so many more, if there are; what to look at.
+    """Find the bounding box of a mask, to work on no more than that.
+
+    Args:
+        mask: Where there is ink.
+        margin: Pixels to add on all sides, as far as the mask reaches.
 
     Returns:
-        A window of at least one pixel.
+        Slices of rows and columns, at least one pixel each.
     """
     left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
     return (
@@ -39,25 +43,26 @@ def window_around(mask: Bool[np.ndarray, "h w"], margin: int = 0) -> tuple[slice
 
 
 def stroke_width(mask: Bool[np.ndarray, "h w"]) -> float:
-    """Typical width of the strokes in a mask, in pixels: twice the depth of their middle lines."""
+    """Measure the typical stroke width of a mask, in pixels, by the median depth of its ridges."""
     depth = depth_in(mask[window_around(mask)])
     ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
+    # Twice a ridge's depth is the width where that is even, and a pixel more where it is odd.
     return 2 * float(np.median(ridge)) - 0.5 if ridge.size else 1.0
 
 
 def deepest(mask: Bool[np.ndarray, "h w"]) -> float:
-    """Distance from the innermost pixel of a mask to its outside, in pixels."""
+    """Measure the distance from the innermost pixel of a mask to its outside, in pixels."""
     return float(depth_in(mask[window_around(mask)]).max())
 
 
 def depth_in(mask: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h2 w2"]:
-    """Distance of each pixel to the outside, with a margin of one pixel all around."""
+    """Measure each pixel's distance to the outside, with a margin of one pixel all around."""
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 3), np.float32)
 
 
 def typical_height(heights: Int[np.ndarray, " n"], areas: Int[np.ndarray, " n"]) -> float:
-    """Of a digit among marks: the median of their heights, each counted by its ink."""
+    """Estimate a digit's height: the median of the components' heights, weighted by their ink."""
     order = np.argsort(heights)
     ink = np.cumsum(areas[order])
     return float(heights[order][np.searchsorted(ink, ink[-1] / 2)])

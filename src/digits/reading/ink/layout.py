@@ -1,4 +1,4 @@
-"""Ink to rows of marks: lines, frames and specks are left away, what stands in a row is joined."""
+"""Layout analysis: connected components of ink, grouped into words and text lines, and deskewed."""
 
 from dataclasses import dataclass
 
@@ -14,34 +14,75 @@ from digits.reading.ink.components import (
     typical_height,
 )
 from digits.reading.ink.ruled_lines import without_ruled_lines
+from digits.reading.tuning import Tuned, number
 
-SMALLEST_MARK = 7
-"""What is smaller is grain, in pixels of the picture as it is looked at."""
+MAX_COMPONENTS = 15_000
+"""Limit on a picture's time: one with more components holds no writing but texture."""
 
-MOST_MARKS = 15_000
-"""A picture with more has no writing but texture."""
 
-LOW, TALLEST = 2.0, 4.0
-"""A row that is more than the one times as high as its digits is turned level if it leans at all;
-none is more than the other times as high then."""
+@dataclass(frozen=True)
+class LayoutParameters(Tuned):
+    """Tuned numbers of the layout analysis."""
 
-SLANT_LIMIT = 8.0
-"""Rows that rise or fall by more than this are turned level, too, in degrees."""
+    smallest: float = number(7, "pixels", low=1, high=28)
+    """Components and words that are smaller are grain."""
+    shadow_depth: float = number(2.0, "stroke widths", low=0.5, high=8)
+    """A component at the picture's edge that is deeper than this is a shadow."""
+    speck: float = number(0.22, "heights of a digit", low=0, high=0.5)
+    """A component that is smaller than this is a speck."""
+    dot: float = number(0.4, "heights of a digit", low=0, high=1)
+    """A component that is smaller than this, and than `dot_strokes`, is a dot."""
+    dot_strokes: float = number(2.0, "stroke widths", low=0, high=8)
+    """Largest side of a dot."""
+    edge_speck: float = number(0.5, "heights of a digit", low=0, high=1)
+    """A component at the picture's edge that is smaller than this was cut off by it."""
+    tall: float = number(0.42, "heights of a digit", low=0.1, high=1)
+    """Least height of a component that begins a word; lower ones join a word or are dropped."""
+    reach: float = number(2.2, "heights of a digit", low=0.5, high=5)
+    """Widest gap between two components of a word."""
+    beside: float = number(0.4, "part of the smaller height", low=0, high=1)
+    """Vertical overlap of two components that stand beside each other in a word, at least."""
+    above: float = number(0.5, "part of the small component's width", low=0, high=1)
+    """Horizontal overlap of a small component with the tall one that it joins, at least."""
+    above_gap: float = number(0.2, "heights of a digit", low=0, high=1)
+    """Vertical gap between the two, at most."""
+    same_line: float = number(0.5, "part of the smaller height", low=0, high=1)
+    """Vertical overlap of two words that stand on one line, at least."""
+    skew_limit: float = number(8.0, "degrees", low=0, high=45)
+    """Words that are skewed by more than this are deskewed."""
+    flat: float = number(2.0, "heights of a digit", low=1, high=4)
+    """Words that are higher than this are deskewed, however little they are skewed."""
+    tallest: float = number(4.0, "heights of a digit", low=2, high=8)
+    """A word that is still higher than this after deskewing is none."""
+    skew_tall: float = number(0.5, "heights of a digit", low=0.1, high=1)
+    """Least height of the components to whose centres the baseline is fitted."""
+    skew_residual: float = number(0.45, "heights of a digit", low=0.05, high=2)
+    """Largest distance of a centre to the fitted line for the skew to be believed."""
+
+
+LAYOUT = LayoutParameters()
 
 
 @dataclass(frozen=True)
 class Word:
-    """Digits that stand beside each other, turned level and cut out."""
+    """Digits that stand beside each other, deskewed and cut out."""
 
     contrast: Float32[np.ndarray, "h w"]
     mask: Bool[np.ndarray, "h w"]
     height: float
-    """Of a typical digit, in pixels."""
+    """Typical height of its digits, in pixels."""
     to_picture: Float[np.ndarray, "2 3"]
-    """From places here, x and y, to places in the picture."""
+    """Affine map from coordinates here, x and y, to coordinates in the picture."""
 
     def box_in_picture(self, box: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
-        """The upright box around a box of this row: left, top, width, height."""
+        """Map a box of this word to the upright box around it in the picture.
+
+        Args:
+            box: Left, top, width and height, in pixels of this word.
+
+        Returns:
+            Left, top, width and height, in pixels of the picture.
+        """
         left, top, width, height = box
         x, y = np.array([left, left + width]), np.array([top, top + height])
         corners = np.array([[a, b, 1] for a in x for b in y]) @ self.to_picture.T
@@ -50,46 +91,49 @@ class Word:
 
 
 def find_lines(ink: Ink) -> list[list[Word]]:
-    """The lines of a picture from top to bottom, each as its rows from left to right.
+    """Group ink into text lines; ruled lines, boxes, shadows and specks are left out.
 
     Returns:
-        Lines; two rows are on one line when they are beside each other with a wide gap between.
+        The lines from top to bottom, each as its words from left to right: two words stand on one
+        line when they are beside each other with a wide gap between.
     """
     mask = without_ruled_lines(ink.mask)
-    marks = _Components.of(mask).without_shadows()
-    if not len(marks.boxes):
+    components = _Components.of(mask).without_shadows()
+    if not len(components.boxes):
         return []
-    height = typical_height(marks.heights, marks.areas)
-    marks = marks.without_specks(height, stroke_width(mask))
-    if len(marks.boxes) > MOST_MARKS:
+    height = typical_height(components.heights, components.areas)
+    components = components.without_specks(height, stroke_width(mask))
+    if len(components.boxes) > MAX_COMPONENTS:
         return []
-    groups = marks.groups(height)
-    rows = [(_box_around(marks.boxes[group]), _cut_out(ink, marks, group)) for group in groups]
-    rows = [
-        (box, row)
-        for box, row in rows
-        if row.height >= SMALLEST_MARK and len(row.mask) < TALLEST * row.height
+    words = [
+        (_box_around(components.boxes[group]), _cut_out(ink, components, group))
+        for group in components.group(height)
     ]
-    return [[row for _, row in line] for line in _in_lines(rows)]
+    words = [
+        (box, word)
+        for box, word in words
+        if word.height >= LAYOUT.smallest and len(word.mask) < LAYOUT.tallest * word.height
+    ]
+    return [[word for _, word in line] for line in _in_reading_order(words)]
 
 
 @dataclass(frozen=True)
 class _Components:
-    """Connected pieces of ink."""
+    """Connected components of ink."""
 
     labels: Int[np.ndarray, "h w"]
     numbers: Int[np.ndarray, " n"]
-    """Of each mark in `labels`."""
+    """Label of each component in `labels`."""
     boxes: Int[np.ndarray, "n 4"]
     """Left, top, right, bottom of each."""
     areas: Int[np.ndarray, " n"]
 
     @classmethod
     def of(cls, mask: Bool[np.ndarray, "h w"]) -> "_Components":
-        labels, pieces = connected_components(mask)
-        left, top, width, height, areas = pieces.T
+        labels, stats = connected_components(mask)
+        left, top, width, height, areas = stats.T
         boxes = np.stack([left, top, left + width, top + height], axis=1)
-        return cls(labels, np.arange(1, len(pieces) + 1), boxes, areas)
+        return cls(labels, np.arange(1, len(stats) + 1), boxes, areas)
 
     def choose(self, which: Bool[np.ndarray, " n"]) -> "_Components":
         return _Components(self.labels, self.numbers[which], self.boxes[which], self.areas[which])
@@ -103,7 +147,7 @@ class _Components:
         return np.asarray(self.boxes[:, 3] - self.boxes[:, 1])
 
     def without_shadows(self) -> "_Components":
-        """Without what reaches in from the edge and is much thicker than the other strokes."""
+        """Drop what reaches in from the picture's edge and is much thicker than other strokes."""
         at_edge = self._at_edge()
         if not at_edge.any():
             return self
@@ -112,7 +156,7 @@ class _Components:
         for index in np.flatnonzero(at_edge):
             left, top, right, bottom = self.boxes[index]
             own = self.labels[top:bottom, left:right] == self.numbers[index]
-            is_shadow[index] = deepest(own) > 2 * usual
+            is_shadow[index] = deepest(own) > LAYOUT.shadow_depth * usual
         return self.choose(~is_shadow)
 
     def _at_edge(self) -> Bool[np.ndarray, " n"]:
@@ -121,58 +165,70 @@ class _Components:
         return np.asarray((self.boxes[:, :2] <= 1).any(1) | (self.boxes[:, 2:] >= end).any(1))
 
     def without_specks(self, height: float, stroke: float) -> "_Components":
-        """Without dots, dirt and what the edge cut off."""
+        """Drop dots, dirt and what the picture's edge cut off.
+
+        Args:
+            height: Typical height of a digit, in pixels.
+            stroke: Typical stroke width, in pixels.
+        """
         sizes = np.maximum(self.widths, self.heights)
-        is_speck = (sizes < 0.22 * height) | ((sizes < 2 * stroke) & (sizes < 0.4 * height))
-        is_speck |= sizes < SMALLEST_MARK
-        is_speck |= self._at_edge() & (sizes < 0.5 * height)
+        is_speck = sizes < LAYOUT.speck * height
+        is_speck |= (sizes < LAYOUT.dot_strokes * stroke) & (sizes < LAYOUT.dot * height)
+        is_speck |= sizes < LAYOUT.smallest
+        is_speck |= self._at_edge() & (sizes < LAYOUT.edge_speck * height)
         return self.choose(~is_speck)
 
-    def groups(self, height: float) -> list[Int[np.ndarray, " n"]]:
-        """Indices of marks that stand in one row each.
+    def group(self, height: float) -> list[Int[np.ndarray, " n"]]:
+        """Group the components into words.
 
-        Tall marks are chained to those beside them; small ones join the row that they stand in if
-        they are above or below one of its marks, like the roof of a 5, and are dropped otherwise,
+        Tall components are chained to those beside them. A small one joins a word if it stands
+        above or below one of its tall components, like the roof of a 5, and is dropped otherwise,
         like a dash.
+
+        Args:
+            height: Typical height of a digit, in pixels.
+
+        Returns:
+            Indices of the components of each word.
         """
-        is_tall = self.heights >= 0.42 * height
+        is_tall = self.heights >= LAYOUT.tall * height
         tall = np.flatnonzero(is_tall)
-        if abs(_angle(self.boxes[tall], height)) > SLANT_LIMIT:
+        if abs(_skew(self.boxes[tall], height)) > LAYOUT.skew_limit:
             return [np.arange(len(self.boxes))]
         by_left = tall[np.argsort(self.boxes[tall, 0], kind="stable")]
-        group = _chained(self.boxes[by_left], height)
-        members = [by_left[group == number] for number in range(group.max(initial=-1) + 1)]
+        word = _chained(self.boxes[by_left], height)
+        members = [by_left[word == index] for index in range(word.max(initial=-1) + 1)]
         extra: list[list[int]] = [[] for _ in members]
         left, top, right, bottom = self.boxes[by_left].T
         for index in np.flatnonzero(~is_tall):
             x0, y0, x1, y1 = self.boxes[index]
             shared = np.minimum(x1, right) - np.maximum(x0, left)
             gap = np.maximum(y0 - bottom, top - y1)
-            near = (shared > 0.5 * (x1 - x0)) & (gap < 0.2 * height)
+            near = (shared > LAYOUT.above * (x1 - x0)) & (gap < LAYOUT.above_gap * height)
             if near.any():
-                extra[group[near].min()].append(int(index))
+                extra[word[near].min()].append(int(index))
         return [np.append(own, more).astype(int) for own, more in zip(members, extra, strict=True)]
 
 
 def _chained(boxes: Int[np.ndarray, "n 4"], height: float) -> Int[np.ndarray, " n"]:
-    """The number of each mark's row, from 0: marks beside each other stand in one.
+    """Number the word of each component, from 0: those beside each other stand in one.
 
     Args:
         boxes: Left, top, right, bottom of each, from left to right.
-        height: Of a digit.
+        height: Typical height of a digit, in pixels.
     """
     left, top, right, bottom = boxes.T
-    group = np.arange(len(boxes))
-    ends = np.searchsorted(left, right + 2.2 * height, side="right")
+    word = np.arange(len(boxes))
+    ends = np.searchsorted(left, right + LAYOUT.reach * height, side="right")
     for one, end in enumerate(ends):
         others = slice(one + 1, end)
         shared = np.minimum(bottom[one], bottom[others]) - np.maximum(top[one], top[others])
         least = np.minimum(bottom[one] - top[one], bottom[others] - top[others])
-        for other in one + 1 + np.flatnonzero(shared > 0.4 * least):
-            if group[other] != group[one]:
-                first, second = sorted((group[one], group[other]))
-                group[group == second] = first
-    return np.unique(group, return_inverse=True)[1]
+        for other in one + 1 + np.flatnonzero(shared > LAYOUT.beside * least):
+            if word[other] != word[one]:
+                first, second = sorted((word[one], word[other]))
+                word[word == second] = first
+    return np.unique(word, return_inverse=True)[1]
 
 
 def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:
@@ -181,37 +237,43 @@ def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:
     return int(left), int(top), int(right), int(bottom)
 
 
-def _cut_out(ink: Ink, marks: _Components, group: Int[np.ndarray, " n"]) -> Word:
-    left, top, right, bottom = _box_around(marks.boxes[group])
-    mask = np.isin(marks.labels[top:bottom, left:right], marks.numbers[group])
+def _cut_out(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) -> Word:
+    left, top, right, bottom = _box_around(components.boxes[group])
+    mask = np.isin(components.labels[top:bottom, left:right], components.numbers[group])
     contrast = np.ascontiguousarray(ink.contrast[top:bottom, left:right])
-    boxes = marks.boxes[group]
+    boxes = components.boxes[group]
+    # The median of the higher half: parts of broken digits are low.
     height = float(np.median(np.sort(boxes[:, 3] - boxes[:, 1])[len(boxes) // 2 :]))
     shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
-    angle = _angle(boxes, height)
-    if abs(angle) < SLANT_LIMIT and len(mask) < LOW * height:
+    angle = _skew(boxes, height)
+    if abs(angle) < LAYOUT.skew_limit and len(mask) < LAYOUT.flat * height:
         return Word(contrast, mask, height, shift)
-    turned, turned_mask, back = _turn(contrast, mask, angle)
-    return Word(turned, turned_mask, height, shift @ np.vstack([back, [0, 0, 1]]))
+    level, level_mask, back = _deskew(contrast, mask, angle)
+    return Word(level, level_mask, height, shift @ np.vstack([back, [0, 0, 1]]))
 
 
-def _angle(boxes: Int[np.ndarray, "n 4"], height: float) -> float:
-    """By how much a row falls to the right, in degrees; 0 unless three marks or more agree."""
-    tall = boxes[boxes[:, 3] - boxes[:, 1] > 0.5 * height]
-    if len(tall) < 3:
+def _skew(boxes: Int[np.ndarray, "n 4"], height: float) -> float:
+    """Angle by which a word falls to the right, in degrees; 0 if fewer than three digits agree."""
+    tall = boxes[boxes[:, 3] - boxes[:, 1] > LAYOUT.skew_tall * height]
+    if len(tall) < 3:  # a line goes through any two
         return 0.0
     x, y = (tall[:, 0] + tall[:, 2]) / 2, (tall[:, 1] + tall[:, 3]) / 2
     if np.ptp(x) < height:
         return 0.0
     slope, start = np.polyfit(x, y, 1)
     residual = float(np.abs(y - slope * x - start).max())
-    return float(np.degrees(np.arctan(slope))) if residual < 0.45 * height else 0.0
+    is_line = residual < LAYOUT.skew_residual * height
+    return float(np.degrees(np.arctan(slope))) if is_line else 0.0
 
 
-def _turn(
+def _deskew(
     contrast: Float32[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"], angle: float
 ) -> tuple[Float32[np.ndarray, "h2 w2"], Bool[np.ndarray, "h2 w2"], Float[np.ndarray, "2 3"]]:
-    """Turn a row that falls by `angle` degrees level; and the way back."""
+    """Turn a word that falls by `angle` degrees level.
+
+    Returns:
+        Contrast and mask, cut to the ink, and the affine map back.
+    """
     height, width = mask.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ turn.T
@@ -226,18 +288,18 @@ def _turn(
     return np.ascontiguousarray(amounts[window]), kept[window], cv2.invertAffineTransform(turn)
 
 
-def _in_lines(
-    rows: list[tuple[tuple[int, int, int, int], Word]],
+def _in_reading_order(
+    words: list[tuple[tuple[int, int, int, int], Word]],
 ) -> list[list[tuple[tuple[int, int, int, int], Word]]]:
-    """Rows in reading order: those beside each other on one line, from the left."""
+    """Sort words, each with its box, into lines: from the top, and each line from the left."""
     lines: list[list[tuple[tuple[int, int, int, int], Word]]] = []
-    for box, row in sorted(rows, key=lambda item: item[0][1] + item[0][3]):
+    for box, word in sorted(words, key=lambda item: item[0][1] + item[0][3]):
         for line in lines:
             top, bottom = line[-1][0][1], line[-1][0][3]
             shared = min(bottom, box[3]) - max(top, box[1])
-            if shared > 0.5 * min(bottom - top, box[3] - box[1]):
-                line.append((box, row))
+            if shared > LAYOUT.same_line * min(bottom - top, box[3] - box[1]):
+                line.append((box, word))
                 break
         else:
-            lines.append([(box, row)])
+            lines.append([(box, word)])
     return [sorted(line, key=lambda item: item[0][0]) for line in lines]
