@@ -1,6 +1,7 @@
-"""Ink without what was printed to write on: ruled lines, boxes, grids."""
+"""Removal of ruled lines and form boxes: what was printed for people to write on."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,112 +13,121 @@ from digits.reading.ink.components import (
     typical_height,
     window_around,
 )
+from digits.reading.tuning import Tuned, number
 
-LINE_LENGTH = 1.6
-"""A straight run that is longer than this many heights of a digit is no part of one."""
 
-SIDE_LENGTH = 1.1
-"""The same where a mark is a frame."""
+@dataclass(frozen=True)
+class RuledLinesParameters(Tuned):
+    """Tuned numbers of the removal of ruled lines and form boxes."""
 
-ENCLOSED = 0.25
-"""What is in a hole, and so many times as high at least, makes a frame of what is around it."""
+    line_length: float = number(1.6, "heights of a digit", low=0.5, high=5)
+    """A straight run that is longer than this is part of a ruled line."""
+    side_length: float = number(1.1, "heights of a digit", low=0.5, high=5)
+    """A straight run of a box that is longer than this is part of its side."""
+    shortest: float = number(12, "pixels", low=4, high=50)
+    """No run that is shorter than this is part of a line."""
+    whole_width: float = number(0.95, "part of the picture's side", low=0.5, high=1)
+    """A straight run that is longer than this is part of a ruled line."""
+    crossing: float = number(2.0, "line widths", low=0.5, high=8)
+    """Ink that is higher than this, where a line runs, is a stroke that crosses the line."""
+    enclosed: float = number(0.25, "heights of the hole", low=0, high=1)
+    """A component in a hole makes a box of what is around it if it is at least this high."""
+    rectangular: float = number(0.92, "part of the smallest rectangle around it", low=0.5, high=1)
+    """Area of a hole's convex hull, at least, for the hole to be the inside of a box."""
+    hole_side: float = number(10, "pixels", low=2, high=50)
+    """Shortest side of a box's inside, at least."""
+    fill: float = number(0.08, "part of its bounding box", low=0, high=0.5)
+    """Ink of a component from whose height that of a digit is estimated, at least."""
+    long: float = number(3.0, "heights of a digit", low=1, high=10)
+    """A component that is wider or higher than this may be a ruled line, and is no digit."""
+    outside: float = number(0.05, "part of the ink", low=0, high=1)
+    """Ink outside of boxes, at least, for the height of a digit to be estimated from that alone."""
+    level: float = number(0.3, "degrees", low=0, high=3)
+    """Boxes and lines that are skewed by less than this are level."""
+    sample: int = number(16, "components", low=1, high=100)
+    """Number of the largest boxes, or lines, whose median skew is taken for all."""
+    odd: float = number(2.0, "degrees", low=0.1, high=10)
+    """A box or line whose skew differs from the median by more than this keeps its own."""
+    tooth_margin: float = number(3, "pixels", low=0, high=10)
+    """A comb's tooth is thicker than the line it stands on by this, at most."""
+    tooth_reach: int = number(2, "pixels", low=1, high=10)
+    """Gap between a comb's tooth and the line it stands on, at most."""
+    straight: float = number(0.5, "part of the smallest rectangle around it", low=0, high=1)
+    """Ink of a comb's tooth, at least."""
 
-RECTANGULAR = 0.92
-"""Part of the smallest rectangle around a hole that its hull covers, at least, in a frame."""
 
-LEAST_SIDE = 10
-"""Of such a hole, in pixels."""
-
-LEAST_FILL = 0.08
-"""Part of its box that a digit covers, at least."""
-
-LONG = 3.0
-"""What is more than so many heights of a digit wide or high may be ruled."""
-
-STRAIGHT = 0.5
-"""Part of the smallest rectangle around a tooth of a comb that it fills, at least."""
-
-APART = 0.05
-"""Part of the ink that stands apart from frames, at least, for digits to be known by it."""
-
-LEVEL = 0.3
-"""Frames that lean by less are level, in degrees."""
-
-ENOUGH = 16
-"""So many of the largest frames, or lines, tell how all lean."""
-
-ODD = 2.0
-"""One of these that leans by so much more or less does so by itself, in degrees."""
+RULED_LINES = RuledLinesParameters()
 
 
 def without_ruled_lines(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Without frames and ruled lines; strokes that cross them stay.
+    """Remove boxes and ruled lines; strokes that cross them stay.
 
-    Frames, and marks that are much longer than digits are high, may lean.
+    Boxes, and components that are much longer than digits are high, may be skewed.
     """
     rest, height = without_boxes(mask)
-    rest = _without_lines(rest, LINE_LENGTH * height)
-    return _without_ticks(rest, mask & ~rest, SIDE_LENGTH * height)
+    rest = _without_lines(rest, RULED_LINES.line_length * height)
+    return _without_teeth(rest, mask & ~rest, RULED_LINES.side_length * height)
 
 
 def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
-    """Without boxes and grids; what touches them stays, but for what is straight and long.
+    """Remove form boxes, grids and skewed lines; what touches them stays, unless straight and long.
 
     Returns:
         The ink that is left, and the typical height of a digit, in pixels.
     """
-    labels, pieces = connected_components(mask)
-    if not len(pieces):
+    labels, stats = connected_components(mask)
+    if not len(stats):
         return mask, float(mask.shape[0])
-    _, _, widths, heights, areas = pieces.T
-    is_frame = np.isin(np.arange(1, len(pieces) + 1), _frames(mask, labels))
-    # Neither frames nor lines are as high as digits; frames that fill little of their boxes may be
-    # open, and where nearly all ink is one frame, that is digits on lines.
-    usual = (areas > LEAST_FILL * widths * heights) & (widths < LONG * heights)
-    if areas[usual & ~is_frame].sum() > APART * areas[usual].sum():
-        usual &= ~is_frame
+    _, _, widths, heights, areas = stats.T
+    is_box = np.isin(np.arange(1, len(stats) + 1), _form_boxes(mask, labels))
+    # Neither boxes nor lines are as high as digits; boxes that fill little of their rectangles may
+    # be open, and where nearly all ink is one box, that is digits on lines.
+    usual = (areas > RULED_LINES.fill * widths * heights) & (widths < RULED_LINES.long * heights)
+    if areas[usual & ~is_box].sum() > RULED_LINES.outside * areas[usual].sum():
+        usual &= ~is_box
     height = float(mask.shape[0])
     if usual.any():
         height = typical_height(heights[usual], areas[usual])
-    is_ruled = (is_frame & (heights > SIDE_LENGTH * height)) | (
-        np.maximum(widths, heights) > LONG * height
+    line_length, side_length = RULED_LINES.line_length * height, RULED_LINES.side_length * height
+    is_ruled = (is_box & (heights > side_length)) | (
+        np.maximum(widths, heights) > RULED_LINES.long * height
     )
     mask = mask.copy()
-    for is_kind, length in ((is_frame, SIDE_LENGTH * height), (~is_frame, LINE_LENGTH * height)):
+    for is_kind, length in ((is_box, side_length), (~is_box, line_length)):
         chosen = np.flatnonzero(is_ruled & is_kind)
         if not chosen.size:
             continue
-        largest = chosen[np.argsort(-areas[chosen])][:ENOUGH]
-        angles = np.array([_lean(own) for _, own in _cut_out(labels, pieces, largest)])
+        largest = chosen[np.argsort(-areas[chosen])][: RULED_LINES.sample]
+        angles = np.array([_skew(own) for _, own in _cut_out(labels, stats, largest)])
         angle = float(np.median(angles))
-        odd = np.abs(angles - angle) > ODD
+        odd = np.abs(angles - angle) > RULED_LINES.odd
         for (window, own), its in zip(
-            _cut_out(labels, pieces, largest[odd]), angles[odd], strict=True
+            _cut_out(labels, stats, largest[odd]), angles[odd], strict=True
         ):
-            mask[window] &= ~own | _without_leaning_lines(own, float(its), length)
+            mask[window] &= ~own | _without_skewed_lines(own, float(its), length)
         rest = np.isin(labels, np.setdiff1d(chosen, largest[odd]) + 1)
-        mask &= ~rest | _without_leaning_lines(rest, angle, length)
+        mask &= ~rest | _without_skewed_lines(rest, angle, length)
     return mask, height
 
 
 def _cut_out(
-    labels: Int[np.ndarray, "h w"], pieces: Int[np.ndarray, "n 5"], chosen: Int[np.ndarray, " m"]
+    labels: Int[np.ndarray, "h w"], stats: Int[np.ndarray, "n 5"], chosen: Int[np.ndarray, " m"]
 ) -> Iterator[tuple[tuple[slice, slice], Bool[np.ndarray, "h2 w2"]]]:
-    """Where each piece is, and its own ink there."""
+    """Yield the window of each chosen component, and its own ink there."""
     for index in chosen:
-        left, top, width, height, _ = pieces[index]
+        left, top, width, height, _ = stats[index]
         window = slice(top, top + height), slice(left, left + width)
         yield window, labels[window] == index + 1
 
 
-def _lean(mask: Bool[np.ndarray, "h w"]) -> float:
-    """By how much the smallest rectangle around a mark leans, in degrees."""
+def _skew(mask: Bool[np.ndarray, "h w"]) -> float:
+    """Angle of the smallest rectangle around a component, from -45 to 45 degrees."""
     points = np.argwhere(mask)[:, ::-1].astype(np.int32)
     return float((cv2.minAreaRect(points)[2] + 45) % 90 - 45)
 
 
-def _frames(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> list[int]:
-    """Labels of marks with a rectangular hole, or a hole in which stands what is no speck there."""
+def _form_boxes(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> list[int]:
+    """Labels of components with a rectangular hole, or one in which stands more than a speck."""
     contours, hierarchy = cv2.findContours(
         mask.astype(np.uint8), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -128,33 +138,35 @@ def _frames(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> li
         generations += ancestors >= 0
         ancestors = np.where(ancestors >= 0, parents[ancestors], -1)
     heights = [cv2.boundingRect(contour)[3] for contour in contours]
-    frames = set()
+    boxes = set()
     for index in np.flatnonzero(generations).tolist():
         contour, parent = contours[index], int(parents[index])
-        if generations[index] % 2:  # a hole; around it is its mark
-            owner, is_frame = parent, _is_rectangular(contour)
-        else:  # a mark in a hole
-            owner, is_frame = parents[parent], heights[index] >= ENCLOSED * heights[parent]
-        if is_frame:
+        if generations[index] % 2:  # a hole; around it is its component
+            owner, is_box = parent, _is_rectangular(contour)
+        else:  # a component in a hole
+            owner = int(parents[parent])
+            is_box = heights[index] >= RULED_LINES.enclosed * heights[parent]
+        if is_box:
             x, y = contours[owner][0, 0]
-            frames.add(int(labels[y, x]))
-    return sorted(frames)
+            boxes.add(int(labels[y, x]))
+    return sorted(boxes)
 
 
 def _is_rectangular(contour: Int[np.ndarray, "n 1 2"]) -> bool:
-    if max(cv2.boundingRect(contour)[2:]) < LEAST_SIDE:
+    if max(cv2.boundingRect(contour)[2:]) < RULED_LINES.hole_side:
         return False
     sides = cv2.minAreaRect(contour)[1]
-    if min(sides) < LEAST_SIDE:
+    if min(sides) < RULED_LINES.hole_side:
         return False
-    return bool(cv2.contourArea(cv2.convexHull(contour)) > RECTANGULAR * sides[0] * sides[1])
+    hull = cv2.contourArea(cv2.convexHull(contour))
+    return bool(hull > RULED_LINES.rectangular * sides[0] * sides[1])
 
 
-def _without_leaning_lines(
+def _without_skewed_lines(
     mask: Bool[np.ndarray, "h w"], angle: float, at_least: float
 ) -> Bool[np.ndarray, "h w"]:
-    """Without straight lines that lean by an angle in degrees, and those across them."""
-    if abs(angle) < LEVEL:
+    """Remove straight lines that are skewed by an angle in degrees, and those across them."""
+    if abs(angle) < RULED_LINES.level:
         return _without_lines(mask, at_least)
     height, width = mask.shape
     pad = round(abs(np.sin(np.radians(angle))) * max(height, width)) + 2
@@ -171,34 +183,41 @@ def _without_leaning_lines(
     return np.asarray(mask & whole[pad:-pad, pad:-pad])
 
 
-def _without_ticks(
+def _without_teeth(
     mask: Bool[np.ndarray, "h w"], lines: Bool[np.ndarray, "h w"], longest: float
 ) -> Bool[np.ndarray, "h w"]:
-    """Without the teeth of combs: thin straight marks, two or more, that stood on lines."""
+    """Remove the teeth of combs: thin straight components, two or more, that stood on lines.
+
+    Args:
+        mask: Ink without lines.
+        lines: Lines that were removed.
+        longest: Length of a tooth, at most, in pixels.
+    """
     if not lines.any():
         return mask
-    thickest = stroke_width(lines) + 3
-    labels, pieces = connected_components(mask)
-    near = cv2.dilate(lines.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    ticks = []
-    for number in np.unique(labels[near & mask]):
-        left, top, width, height, area = pieces[number - 1]
+    thickest = stroke_width(lines) + RULED_LINES.tooth_margin
+    labels, stats = connected_components(mask)
+    size = 2 * RULED_LINES.tooth_reach + 1
+    near = cv2.dilate(lines.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+    teeth = []
+    for label in np.unique(labels[near & mask]):
+        left, top, width, height, area = stats[label - 1]
         if max(width, height) > longest:
             continue
-        own = labels[top : top + height, left : left + width] == number
+        own = labels[top : top + height, left : left + width] == label
         points = np.argwhere(own)[:, ::-1].astype(np.int32)
         short, long = sorted(side + 1 for side in cv2.minAreaRect(points)[1])
-        if short <= thickest < long and area > STRAIGHT * short * long:
-            ticks.append(number)
-    return mask & ~np.isin(labels, ticks) if len(ticks) > 1 else mask
+        if short <= thickest < long and area > RULED_LINES.straight * short * long:
+            teeth.append(label)
+    return mask & ~np.isin(labels, teeth) if len(teeth) > 1 else mask
 
 
 def _without_lines(mask: Bool[np.ndarray, "h w"], at_least: float) -> Bool[np.ndarray, "h w"]:
-    """Without straight lines, level and upright; strokes that cross them stay."""
+    """Remove straight lines, level and upright; strokes that cross them stay."""
     for axis in (0, 1):
         across = mask if axis == 0 else mask.T
-        length = round(min(at_least, 0.95 * across.shape[1]))
-        if length < 12 or not across.any():
+        length = round(min(at_least, RULED_LINES.whole_width * across.shape[1]))
+        if length < RULED_LINES.shortest or not across.any():
             continue
         window = window_around(across, margin=length)
         lines = _level_lines(across[window], length)
@@ -210,11 +229,11 @@ def _without_lines(mask: Bool[np.ndarray, "h w"], at_least: float) -> Bool[np.nd
 
 
 def _level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.ndarray, "h w"] | None:
-    """Level lines without the strokes that cross them; none if there are no such lines."""
+    """Find level lines, less the strokes that cross them; none if there are no such lines."""
     pixels = np.ascontiguousarray(mask, np.uint8)
     # A line may rise a little: let runs go on from one row of pixels to the next.
     thick = cv2.dilate(pixels, np.ones((3, 1), np.uint8))
-    # At the edges of the picture, half of a run is enough.
+    # Opening takes ink to go on outside of the picture: at its edges, half of a run is enough.
     least = length // 2 if thick[:, [0, -1]].any() else length
     may_run = np.flatnonzero(np.count_nonzero(thick, axis=1) >= least)
     if not may_run.size:
@@ -228,7 +247,6 @@ def _level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.ndarray,
         return None
     width = stroke_width(runs) + 2
     # What is taller than the line, where it runs, is a stroke that crosses it.
-    crossing = cv2.morphologyEx(
-        pixels, cv2.MORPH_OPEN, np.ones((round(2 * width) + 1, 1), np.uint8)
-    )
+    least = round(RULED_LINES.crossing * width) + 1
+    crossing = cv2.morphologyEx(pixels, cv2.MORPH_OPEN, np.ones((least, 1), np.uint8))
     return np.asarray(runs & (crossing == 0))
