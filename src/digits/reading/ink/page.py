@@ -1,41 +1,55 @@
-"""A photo to its page: the table around a sheet of paper is no ink."""
+"""Page segmentation: the background around a sheet of paper is covered, so that it is no ink."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from digits.reading.ink.binarization import thumbnail_of
+from digits.reading.ink.illumination import thumbnail_of
+from digits.reading.tuning import Tuned, number
 
-LEAST_PAGE, MOST_PAGE = 0.2, 0.97
-"""Part of the picture that a page on something else takes."""
 
-LEAST_INK, MOST_INK = 0.001, 0.3
-"""Part of a page that is not paper; without any there is nothing to read."""
+@dataclass(frozen=True)
+class PageParameters(Tuned):
+    """Tuned numbers of the page segmentation; its pixels are those of the thumbnail."""
 
-QUADRILATERAL = 0.94
-"""Part that a page and the polygon of its corners share, at least, of both together."""
+    least_area: float = number(0.2, "part of the picture", low=0, high=0.5)
+    """Smallest page."""
+    most_area: float = number(0.97, "part of the picture", low=0.5, high=1)
+    """Largest page with something around it."""
+    least_ink: float = number(0.001, "part of the page", low=0, high=0.05)
+    """Ink of a page, at least; without any there is nothing to read."""
+    most_ink: float = number(0.3, "part of the page", low=0.1, high=1)
+    """Ink of a page, at most."""
+    writing: int = number(9, "pixels", low=1, high=31)
+    """Gaps in paper of up to this width are writing on it."""
+    corner_tolerance: float = number(0.03, "part of the outline", low=0.005, high=0.1)
+    """Distance from a page's outline to the polygon of its corners, at most."""
+    corners: int = number(6, "corners", low=4, high=12)
+    """Corners of a page, at most: the picture may cut off two of its four."""
+    polygonal: float = number(0.94, "part of both together", low=0.5, high=1)
+    """Overlap of a page and the polygon of its corners, at least."""
+    cut_off: float = number(0.45, "part of the outline", low=0, high=1)
+    """Outline of a page on the picture's edges, at most; light beside shade has more."""
+    margin: float = number(4.0, "pixels", low=0, high=30)
+    """Depth of what is around a page, at least; a printed frame is thinner."""
+    contrast: float = number(60, "grey levels", low=5, high=200)
+    """Difference of a page to what is around it, at least; printed grounds differ less."""
+    rim: int = number(2, "pixels", low=1, high=8)
+    """Width of a page's rim that is covered, too: shades of both sides."""
+    blur: float = number(2.0, "pixels", low=0.5, high=8)
+    """Standard deviation of the Gaussian blur of the cover."""
 
-CORNERS = 6
-"""Of a page, at most: the picture may cut two off."""
 
-CUT_OFF = 0.45
-"""Part of a page's outline that is on the picture's edges, at most; light beside shade has more."""
-
-THICK = 4.0
-"""How deep what is around a page is, at least, as no frame is, in pixels of the thumbnail."""
-
-CONTRAST = 60
-"""Between a page and what is around it, at least, in grey levels; printed grounds have less."""
-
-STROKES = 9
-"""Gaps in paper up to this width, in pixels of the thumbnail, are writing on it."""
+PAGE = PageParameters()
 
 
 def isolate_page(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """Cover what is around a page with the page's own paper, if there is anything around one.
+    """Cover the background around a page with the brightness of the page's own paper.
 
     Returns:
-        A picture of the same size; the same one if the page fills it, or none can be told.
+        A picture of the same size; the given one if the page fills it, or no page is found.
     """
     thumbnail = thumbnail_of(grey)
     _, split = cv2.threshold(thumbnail, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
@@ -44,18 +58,19 @@ def isolate_page(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
         if page is None:
             continue
         gap = float(thumbnail[page & paper].mean()) - float(thumbnail[~page].mean())
-        if abs(gap) > CONTRAST:
+        if abs(gap) > PAGE.contrast:
             return _covered(grey, thumbnail, page & paper, page)
     return grey
 
 
 def _page(paper: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"] | None:
-    """The page in a thumbnail, of which paper is a part; none if there is none."""
+    """Find the page in a thumbnail: a quadrilateral of paper with writing in it; or none."""
+    gap = PAGE.writing
     closed = cv2.morphologyEx(
-        np.pad(paper, STROKES).astype(np.uint8),
+        np.pad(paper, gap).astype(np.uint8),
         cv2.MORPH_CLOSE,
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (STROKES, STROKES)),
-    )[STROKES:-STROKES, STROKES:-STROKES]
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap)),
+    )[gap:-gap, gap:-gap]
     contours, _ = cv2.findContours(
         np.ascontiguousarray(closed), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -64,17 +79,18 @@ def _page(paper: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"] | None:
     largest = max(contours, key=cv2.contourArea)
     page = _drawn(largest, paper.shape)
     hull = cv2.convexHull(largest)
-    corners = cv2.approxPolyDP(hull, 0.03 * cv2.arcLength(hull, True), True)
+    outline = cv2.arcLength(hull, True)
+    corners = cv2.approxPolyDP(hull, PAGE.corner_tolerance * outline, True)
     polygon = _drawn(corners, paper.shape)
     around = cv2.distanceTransform((~page).astype(np.uint8), cv2.DIST_L2, 3)
     edges = np.concatenate([page[0], page[-1], page[1:-1, 0], page[1:-1, -1]])
     is_page = (
-        LEAST_PAGE < page.mean() < MOST_PAGE
-        and len(corners) <= CORNERS
-        and (page & polygon).sum() > QUADRILATERAL * (page | polygon).sum()
-        and edges.sum() < CUT_OFF * cv2.arcLength(hull, True)
-        and LEAST_INK < 1 - paper[page].mean() < MOST_INK
-        and around.max() > THICK
+        PAGE.least_area < page.mean() < PAGE.most_area
+        and len(corners) <= PAGE.corners
+        and (page & polygon).sum() > PAGE.polygonal * (page | polygon).sum()
+        and edges.sum() < PAGE.cut_off * outline
+        and PAGE.least_ink < 1 - paper[page].mean() < PAGE.most_ink
+        and around.max() > PAGE.margin
     )
     return page if is_page else None
 
@@ -91,9 +107,9 @@ def _covered(
     paper: Bool[np.ndarray, "th tw"],
     page: Bool[np.ndarray, "th tw"],
 ) -> UInt8[np.ndarray, "h w"]:
-    """Everywhere but on the page, the brightness of the nearest paper."""
-    size = grey.shape[::-1]
-    inner = cv2.erode(page.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0)
+    """Give all but the page the brightness of the nearest paper."""
+    size, side = grey.shape[::-1], 2 * PAGE.rim + 1
+    inner = cv2.erode(page.astype(np.uint8), np.ones((side, side), np.uint8), borderValue=0)
     sure = cv2.erode((paper & (inner > 0)).astype(np.uint8), np.ones((3, 3), np.uint8))
     if not sure.any():
         return grey
@@ -102,6 +118,6 @@ def _covered(
     )
     values = np.zeros(int(nearest.max()) + 1, np.uint8)
     values[nearest[sure > 0]] = thumbnail[sure > 0]
-    cover = cv2.GaussianBlur(values[nearest], (0, 0), 2)
+    cover = cv2.GaussianBlur(values[nearest], (0, 0), PAGE.blur)
     is_page = cv2.resize(inner, size, interpolation=cv2.INTER_NEAREST) > 0
     return np.where(is_page, grey, cv2.resize(cover, size, interpolation=cv2.INTER_LINEAR))
