@@ -1,4 +1,4 @@
-"""Any picture, from a file, bytes, Pillow or an array, as grey levels."""
+"""Decoding of pictures: a file, bytes, a Pillow image or an array becomes grey levels."""
 
 import io
 import warnings
@@ -11,59 +11,80 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from digits.errors import InvalidInput
+from digits.reading.tuning import Tuned, number
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-"""What is read; Pillow knows more, of less care."""
+"""Formats that are read; Pillow's decoders of others are less tested."""
 
 MAX_PIXELS = 64_000_000
-"""Of a picture, as it says of itself before anything of it is decoded."""
+"""Limit on a picture's memory: pixels that its header may claim."""
 
-MAX_SIDE, MIN_SIDE = 2000, 84
-"""Pictures are looked at with at most the one on the longer side, in pixels, and enlarged to the
-other on the shorter."""
-
-SMALL = 32
-"""A square picture of at most so many pixels a side shows one digit, as those of data sets do."""
-
-LUMINANCE = np.array([0.299, 0.587, 0.114])
-"""Of red, green and blue."""
-
-COLOURS, DULL, COLOURFUL = 64, 0.2, 8.0
-"""A thumbnail of so many pixels a side tells whether ink differs in colour only: brightness then
-deviates by less than the second part of the colours' largest deviation, and that by more than the
-third, in levels. Of grey on grey the part is 0.58."""
+MAX_SIDE = 2000
+"""Limit on a picture's time: pixels on the longer side that are looked at; more are shrunk."""
 
 ELONGATION = 100
-"""A picture that is this much longer than wide is none."""
+"""Limit on a picture's ratio of sides: one that is longer can't be shrunk and shows no digits."""
+
+SMALL = 32
+"""Largest side, in pixels, of a square picture that is taken to show one digit, as in data sets."""
+
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue in brightness (ITU-R BT.601), as Pillow's."""
+
+
+@dataclass(frozen=True)
+class PictureParameters(Tuned):
+    """Tuned numbers of the decoding of pictures."""
+
+    min_side: int = number(84, "pixels", low=28, high=400)
+    """Pictures whose shorter side is less are enlarged to it."""
+    glyph_bright: float = number(0.75, "part of the pixels", low=0.3, high=1)
+    """Bright part of a picture of 28×28 pixels that may be a glyph, at most; else it is paper."""
+    colour_side: int = number(64, "pixels", low=8, high=512)
+    """Side of the thumbnail that tells whether ink differs in colour only."""
+    dull: float = number(0.2, "standard deviations along the main colour axis", low=0.01, high=0.57)
+    """Ink differs in colour only if brightness deviates by less; grey ink on grey has 0.58."""
+    colourful: float = number(8.0, "grey levels", low=1, high=60)
+    """Standard deviation along the main colour axis, at least, for ink to differ in colour."""
+    texture: float = number(8, "grey levels", low=0, high=100)
+    """Range of grey levels in a row of pixels, at least, for a copy of it to be padding."""
+    plain: float = number(0.85, "part of the rows", low=0.3, high=1)
+    """A picture with more rows that copy their neighbour is a drawing, and has no padding."""
+    opaque: float = number(0.9, "part of the pixels", low=0.5, high=1)
+    """A transparent picture with more opaque pixels has a ground of its own."""
+
+
+PICTURE = PictureParameters()
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it is looked at, upright."""
+    """A decoded picture: upright, without padding, and scaled to the size that is read."""
 
     colour: UInt8[np.ndarray, "h w 3"]
-    """Red, green, blue, for people to look at."""
+    """Red, green and blue, to show."""
     grey: UInt8[np.ndarray, "h w"]
+    """Grey levels, to read."""
     scale: float
     """Pixels of the original for each pixel here."""
     origin: tuple[int, int]
-    """Where it begins in the original: x, y. Padding is left away."""
+    """Offset of its corner in the original: x, y."""
     is_small: bool
-    """Whether there is room for one digit only."""
+    """Whether it has room for one digit only."""
     glyph: UInt8[np.ndarray, "28 28"] | None
     """The original, if it may be a glyph already: 28×28, and not mostly bright."""
 
     def to_original(
         self, box: tuple[float, float, float, float]
     ) -> tuple[float, float, float, float]:
-        """A box (left, top, width, height) in pixels of the original."""
+        """Map a box (left, top, width, height) from this picture to the original."""
         left, top, width, height = (value * self.scale for value in box)
         return left + self.origin[0], top + self.origin[1], width, height
 
     def from_original(
         self, box: tuple[float, float, float, float]
     ) -> tuple[float, float, float, float]:
-        """A box in pixels of the original, in pixels of what is looked at."""
+        """Map a box (left, top, width, height) from the original to this picture."""
         left, top, width, height = box
         x, y = left - self.origin[0], top - self.origin[1]
         return x / self.scale, y / self.scale, width / self.scale, height / self.scale
@@ -75,10 +96,13 @@ def open_picture(source: Any, *, rotate: bool = True) -> Picture:
     Args:
         source: A path, the bytes of a file, a Pillow image, or an array: (h, w), (h, w, 1), 3 or 4
             channels last or first; booleans, integers, or floats from 0 to 1 or 0 to 255.
-        rotate: Turn it as the camera says that it was held.
+        rotate: Apply the EXIF orientation.
+
+    Returns:
+        The picture as it is read.
 
     Raises:
-        InvalidInput: If it is no picture, or one that can't be read; says why in a line.
+        InvalidInput: If the source is no picture, or one that can't be read; says why in one line.
     """
     if isinstance(source, np.ndarray):
         return _from_image(_image_of(source))
@@ -136,7 +160,7 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
 
 
 def _has_more_pages(image: Image.Image) -> bool:
-    """Whether there is a second one; to count them all may take minutes."""
+    """Whether a file holds a second picture; counting them all may take minutes."""
     try:
         image.seek(1)
         return True
@@ -164,7 +188,7 @@ def _upright(image: Image.Image, rotate: bool) -> Image.Image:
 
 
 def _image_of(array: np.ndarray) -> Image.Image:
-    """An array as a Pillow image of 8 bits, grey or colour."""
+    """Convert an array to a Pillow image of 8 bits, grey or colour."""
     if array.ndim == 3 and array.shape[2] not in (1, 3, 4) and array.shape[0] in (1, 3, 4):
         array = np.moveaxis(array, 0, 2)
     if array.ndim == 3 and array.shape[2] == 1:
@@ -180,7 +204,7 @@ def _image_of(array: np.ndarray) -> Image.Image:
 
 
 def _to_bytes(values: np.ndarray) -> np.ndarray:
-    """Numbers on any scale as 0 to 255."""
+    """Scale numbers of any range to 0 to 255."""
     if values.dtype == np.uint8:
         return values
     if values.dtype == bool:
@@ -208,11 +232,11 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
         raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
     grey = np.asarray(image.convert("L"))
     is_small = image.width == image.height <= SMALL
-    is_glyph = grey.shape == (28, 28) and float((grey > 127).mean()) < 0.75
+    is_glyph = grey.shape == (28, 28) and float((grey > 127).mean()) < PICTURE.glyph_bright
     left, top, right, bottom = _without_padding(grey)
     image = image.crop((left, top, right, bottom))
     shrink = max(1.0, max(image.size) / MAX_SIDE)
-    enlarge = max(1.0, min(MIN_SIDE / min(image.size), MAX_SIDE / max(image.size)))
+    enlarge = max(1.0, min(PICTURE.min_side / min(image.size), MAX_SIDE / max(image.size)))
     factor = shrink / enlarge
     if factor != 1:
         size = (max(1, round(image.width / factor)), max(1, round(image.height / factor)))
@@ -229,15 +253,19 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
 
 
 def _to_grey(image: Image.Image) -> UInt8[np.ndarray, "h w"]:
-    """Brightness; or, where ink and paper differ in colour only, by how much of that colour."""
-    small = np.asarray(image.resize((COLOURS, COLOURS), Image.Resampling.BOX))
+    """Convert to brightness or, where ink and paper differ in colour only, to the main colour axis.
+
+    That axis is the first principal component of the colours.
+    """
+    side = PICTURE.colour_side
+    small = np.asarray(image.resize((side, side), Image.Resampling.BOX))
     if (small == small[:, :, :1]).all():  # grey on grey, as most
         return np.asarray(image.convert("L"))
     colours = small.reshape(-1, 3).astype(np.float64)
     variances, directions = np.linalg.eigh(np.cov(colours.T))
     brightness = float((colours @ LUMINANCE).std())
     most = float(np.sqrt(variances[-1]))
-    if brightness > DULL * most or most < COLOURFUL:
+    if brightness > PICTURE.dull * most or most < PICTURE.colourful:
         return np.asarray(image.convert("L"))
     direction = directions[:, -1].astype(np.float32)
     along = (np.asarray(image, np.float32) - colours.mean(axis=0, dtype=np.float32)) @ direction
@@ -245,24 +273,27 @@ def _to_grey(image: Image.Image) -> UInt8[np.ndarray, "h w"]:
 
 
 def _without_padding(grey: UInt8[np.ndarray, "h w"]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of a picture without lines at its edges that are copies.
+    """Find the part of a picture that is not padding: left, top, right and bottom.
 
-    Tools that make pictures square repeat the outermost line, and what touches the edge becomes a
-    bar. A plain line is no such copy, and a drawing in which nearly all lines are alike has none.
+    Tools that make pictures square repeat the outermost row of pixels, and what touches the edge
+    becomes a bar. Rows of one grey level are no such copies, and drawings in which nearly all rows
+    are alike have none.
     """
     bounds = []
-    for lines in (grey, grey.T):
-        above, below = lines[:-1], lines[1:]
+    for rows in (grey, grey.T):
+        above, below = rows[:-1], rows[1:]
         differences = np.maximum(above, below) - np.minimum(above, below)
-        is_copy = (differences.max(axis=1, initial=0) <= 1) & (np.ptp(below, axis=1) > 8)
-        first, last = 0, len(lines)
-        if len(is_copy) and is_copy.mean() < 0.85:
+        is_copy = (differences.max(axis=1, initial=0) <= 1) & (
+            np.ptp(below, axis=1) > PICTURE.texture
+        )
+        first, last = 0, len(rows)
+        if len(is_copy) and is_copy.mean() < PICTURE.plain:
             while is_copy[first]:
                 first += 1
             while is_copy[last - 2]:
                 last -= 1
-        # A single pair of like lines is chance.
-        bounds.append((first if first > 1 else 0, last if len(lines) - last > 1 else len(lines)))
+        # A single pair of like rows is chance.
+        bounds.append((first if first > 1 else 0, last if len(rows) - last > 1 else len(rows)))
     (top, bottom), (left, right) = bounds
     return left, top, right, bottom
 
@@ -276,12 +307,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _on_ground(image: Image.Image) -> Image.Image:
-    """What is transparent becomes white, or black where what can be seen is light."""
+    """Fill what is transparent with white, or with black if what can be seen is light."""
     pixels = np.asarray(image)
     alpha = pixels[:, :, 3].astype(np.float32)
     grey = np.asarray(image.convert("RGB").convert("L"), np.float32)
     seen = float(alpha.sum())
     is_light = seen > 0 and float((grey * alpha).sum()) / seen > 127
-    has_ground = float((alpha > 127).mean()) > 0.9  # then what it holds tells nothing
+    has_ground = float((alpha > 127).mean()) > PICTURE.opaque  # then its content tells nothing
     ground = Image.new("RGBA", image.size, "black" if is_light and not has_ground else "white")
     return Image.alpha_composite(ground, image).convert("RGB")
