@@ -1,10 +1,13 @@
-# What matters: `make train`, `make serve`, `make tutorial`, `make test`. All work from nothing, and again.
+# What matters: `make read`, `make serve`, `make train`, `make tutorial`, `make test`. All work from
+# nothing, and again; each installs what it needs and no more.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Made last by a set-up that went well; made anew when what it depends on changes.
+# Made last by a set-up that went well; made anew when what it depends on changes. The first is for
+# reading and the page; each of the others contains those before it.
 READY := $(VENV)/.ready
+READY_TRAIN := $(VENV)/.ready-train
 READY_TUTORIAL := $(VENV)/.ready-tutorial
 READY_DEV := $(VENV)/.ready-dev
 
@@ -14,13 +17,17 @@ READY_DEV := $(VENV)/.ready-dev
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: train
-train: $(READY) ## Set up, fetch MNIST, train, evaluate, write the report (ARGS="--recipe deep")
-	@$(BIN)/digits train --report $(ARGS)
+.PHONY: read
+read: $(READY) ## Set up, and read the digits of a picture (ARGS=photo.jpg)
+	@$(BIN)/digits read $(or $(ARGS),src/digits/reading/samples/paper.jpg)
 
 .PHONY: serve
 serve: $(READY) ## Set up, and show a page to draw digits on (ARGS="--open")
 	@$(BIN)/digits serve $(ARGS)
+
+.PHONY: train
+train: $(READY_TRAIN) ## Set up, fetch MNIST, train, evaluate, write the report (ARGS="--recipe deep")
+	@$(BIN)/digits train --report $(ARGS)
 
 # In a container one often is root, whom Jupyter refuses unless told that this is meant.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -56,18 +63,24 @@ bench-serving: $(READY_DEV) ## Load the server, beside a plain one (25 minutes; 
 clean: ## Remove the set-up and what the checks left; runs and data stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(READY): pyproject.toml constraints.txt
+# Pip is what a virtual environment gets last.
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "digits needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(PYTHON) -m venv $(VENV)
+
+$(READY): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(READY_TUTORIAL): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tutorial]'
-	@touch $@
+$(READY_TRAIN): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[train]"
+	@touch $(READY) $@
 
-# What developers need contains what the tutorial needs.
-$(READY_DEV): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $(READY_TUTORIAL) $@
+$(READY_TUTORIAL): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[tutorial]"
+	@touch $(READY) $(READY_TRAIN) $@
+
+$(READY_DEV): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $(READY) $(READY_TRAIN) $(READY_TUTORIAL) $@

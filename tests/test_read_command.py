@@ -14,7 +14,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to work in, with a picture and a folder of two, of which one is none."""
     monkeypatch.chdir(tmp_path)
     Image.fromarray(draw("1995")).save("photo.jpg")
@@ -25,12 +25,12 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("workspace")
 def test_a_picture_s_text_is_printed_and_nothing_else(call: Call) -> None:
     assert call("read", "photo.jpg") == (0, "1995\n", "")
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("workspace")
 def test_one_bad_file_is_said_and_the_rest_is_read(call: Call) -> None:
     status, output, errors = call("read", "scans", "photo.jpg")
     assert status == 1
@@ -39,7 +39,7 @@ def test_one_bad_file_is_said_and_the_rest_is_read(call: Call) -> None:
     assert errors.count("\n") == 1
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("workspace")
 def test_json_has_a_line_for_each_file(call: Call) -> None:
     status, output, _ = call("read", "scans", "--json")
     assert status == 1
@@ -50,14 +50,14 @@ def test_json_has_a_line_for_each_file(call: Call) -> None:
     assert [digit["label"] for digit in good["digits"]] == [4, 2]
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("workspace")
 def test_an_explanation_is_a_picture(call: Call) -> None:
     assert call("read", "photo.jpg", "--explain", "how.png")[:2] == (0, "1995\n")
     with Image.open("how.png") as image:
         assert image.width > 1000
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("workspace")
 def test_the_threshold_refuses(call: Call) -> None:
     assert call("read", "photo.jpg", "--threshold", "1")[:2] == (0, "????\n")
 
@@ -77,7 +77,7 @@ def test_the_threshold_refuses(call: Call) -> None:
         (["export", "scans", "--format", "tflite"], 2, "--format: expected onnx, found 'tflite'."),
     ],
 )
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("workspace")
 def test_what_goes_wrong_is_one_line(
     call: Call, arguments: list[str], status: int, message: str
 ) -> None:

@@ -31,8 +31,8 @@ def optional_imports(what: str) -> Iterator[None]:
         if error.name not in _packages():
             raise
         raise MissingExtraError(
-            f"{what} needs {error.name}, which is not installed; install it with: "
-            f'{sys.executable} -m pip install "digits[train]"',
+            f"{what} needs packages that are not installed, such as {error.name}; install them "
+            f'with: {sys.executable} -m pip install "digits[train]"',
             name=error.name,
         ) from error
 
