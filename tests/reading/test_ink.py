@@ -14,7 +14,9 @@ from PIL import Image
 
 from digits.data import load
 from digits.errors import InvalidInput
-from digits.reading.ink import cut, find_drawing, find_ink, find_lines, frame_single, open_picture
+from digits.reading.ink import find_lines, frame_single, open_picture, over_segment
+from digits.reading.ink.binarization import binarize
+from digits.reading.ink.drawings import binarize_drawing
 from tests.reading.drawings import INK, PAPER, draw, enlarged, turned, write
 
 
@@ -65,8 +67,8 @@ FORMS: dict[str, Any] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_digit_is_the_same_in_every_form(form: str) -> None:
-    expected = frame_single(find_ink(PAGE))
-    found = frame_single(find_ink(open_picture(FORMS[form]).grey))
+    expected = frame_single(binarize(PAGE))
+    found = frame_single(binarize(open_picture(FORMS[form]).grey))
     assert expected is not None
     assert found is not None
     difference = np.abs(found.pixels.astype(int) - expected.pixels.astype(int))
@@ -74,7 +76,7 @@ def test_a_digit_is_the_same_in_every_form(form: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_is_turned_as_the_camera_was_held(orientation: int) -> None:
+def test_the_exif_orientation_is_applied(orientation: int) -> None:
     """Each of the eight ways in which a camera can store the same picture."""
     turns = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
              4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
@@ -146,7 +148,7 @@ def test_bad_input_is_refused_in_one_line(name: str) -> None:
     assert len(str(caught.value)) < 200
 
 
-def test_a_bomb_takes_no_memory() -> None:
+def test_a_decompression_bomb_takes_no_memory() -> None:
     tracemalloc.start()
     for side in (60_000, 20_000):
         with pytest.raises(InvalidInput):
@@ -156,14 +158,14 @@ def test_a_bomb_takes_no_memory() -> None:
     assert peak < 10_000_000
 
 
-def test_large_pictures_are_looked_at_smaller_and_boxes_are_in_their_pixels() -> None:
+def test_large_pictures_are_shrunk_and_boxes_are_in_the_original_s_pixels() -> None:
     page = np.full((300, 400), PAPER, np.uint8)
     write(page, "4", (100, 180), 80, 6)
     page = enlarged(page, 10)
     for source in (page, saved(Image.fromarray(page), "JPEG")):
         picture = open_picture(source)
         assert max(picture.grey.shape) == 2000
-        glyph = frame_single(find_ink(picture.grey))
+        glyph = frame_single(binarize(picture.grey))
         assert glyph is not None
         _, top, _, height = picture.to_original(glyph.box)
         rows = np.flatnonzero((page < 128).any(axis=1))
@@ -171,7 +173,7 @@ def test_large_pictures_are_looked_at_smaller_and_boxes_are_in_their_pixels() ->
         assert abs(height - np.ptp(rows)) < 50
 
 
-def test_copies_of_the_outermost_line_are_left_away() -> None:
+def test_padding_with_copies_of_the_outermost_row_is_removed() -> None:
     rng = np.random.default_rng(0)
     page = np.clip(draw("3", margin=4) + rng.normal(0, 5, draw("3", margin=4).shape), 0, 255)
     page = page.astype(np.uint8)
@@ -182,7 +184,7 @@ def test_copies_of_the_outermost_line_are_left_away() -> None:
 
 
 @pytest.mark.parametrize("content", [np.tile(draw("1")[60], (100, 1)), np.full((40, 50), 200)])
-def test_drawings_without_change_from_line_to_line_are_left_whole(content: np.ndarray) -> None:
+def test_drawings_without_change_from_row_to_row_are_left_whole(content: np.ndarray) -> None:
     assert open_picture(content.astype(np.uint8)).origin == (0, 0)
 
 
@@ -199,7 +201,7 @@ def test_ink_is_told_from_paper_whichever_is_darker(
     page = draw(digit, thickness=thickness, margin=margin)
     faint = (235 - (235.0 - page) * contrast / 205).astype(np.uint8)
     for picture, is_dark in ((faint, True), (255 - faint, False)):
-        ink = find_ink(open_picture(picture).grey)
+        ink = binarize(open_picture(picture).grey)
         assert ink.is_dark is is_dark
         assert ink.certainty > 1
 
@@ -214,7 +216,7 @@ def test_the_ink_of_a_drawing_is_what_differs_from_its_ground(
     digit: str, height: int, margin: int, inverted: bool
 ) -> None:
     page = draw(digit, height=height, thickness=1, margin=margin)
-    ink = find_drawing(255 - page if inverted else page)
+    ink = binarize_drawing(255 - page if inverted else page)
     assert ink is not None
     assert np.array_equal(ink.contrast, PAPER - page.astype(np.float32))
     assert not (ink.mask & (page == PAPER)).any()
@@ -224,7 +226,7 @@ def test_the_ink_of_a_drawing_is_what_differs_from_its_ground(
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_blank_drawing_has_no_ink(level: int) -> None:
-    ink = find_drawing(np.full((40, 60), level, np.uint8))
+    ink = binarize_drawing(np.full((40, 60), level, np.uint8))
     assert ink is not None
     assert not ink.mask.any()
 
@@ -232,7 +234,7 @@ def test_a_blank_drawing_has_no_ink(level: int) -> None:
 def test_a_drawing_may_come_as_a_jpeg() -> None:
     page = draw("5", height=160, thickness=12)
     saved_page = open_picture(saved(Image.fromarray(page), "JPEG", quality=80)).grey
-    exact, found = find_drawing(page), find_drawing(saved_page)
+    exact, found = binarize_drawing(page), binarize_drawing(saved_page)
     assert exact is not None
     assert found is not None
     assert (exact.mask & found.mask).sum() > 0.95 * (exact.mask | found.mask).sum()
@@ -262,7 +264,7 @@ NO_DRAWINGS = {
 
 @pytest.mark.parametrize("name", NO_DRAWINGS)
 def test_what_is_no_ink_on_plain_ground_is_no_drawing(name: str) -> None:
-    assert find_drawing(NO_DRAWINGS[name]) is None
+    assert binarize_drawing(NO_DRAWINGS[name]) is None
 
 
 def test_the_light_may_fall_unevenly() -> None:
@@ -271,13 +273,13 @@ def test_the_light_may_fall_unevenly() -> None:
         np.linspace(0.35, 1, page.shape[1])[None, :] * np.linspace(1, 0.7, page.shape[0])[:, None]
     )
     shaded = (page * light).astype(np.uint8)
-    even, uneven = (find_ink(picture).mask for picture in (page.astype(np.uint8), shaded))
+    even, uneven = (binarize(picture).mask for picture in (page.astype(np.uint8), shaded))
     assert (even & uneven).sum() > 0.85 * (even | uneven).sum()
 
 
 def test_glyphs_are_framed_as_mnist_is() -> None:
     for digit in "0123456789":
-        glyph = frame_single(find_ink(draw(digit)))
+        glyph = frame_single(binarize(draw(digit)))
         assert glyph is not None
         pixels = glyph.pixels.astype(float)
         rows, columns = (np.flatnonzero(pixels.max(axis=axis) > 60) for axis in (1, 0))
@@ -293,7 +295,7 @@ def test_mnist_s_own_digits_come_out_as_they_were() -> None:
     images = load("mnist").train.images[:200].numpy()
     differences = []
     for image in images:
-        glyph = frame_single(find_ink(open_picture(image).grey))
+        glyph = frame_single(binarize(open_picture(image).grey))
         assert glyph is not None
         # Their centres of mass were moved by whole pixels, which can be the next one here.
         moved = [np.roll(glyph.pixels, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
@@ -304,9 +306,9 @@ def test_mnist_s_own_digits_come_out_as_they_were() -> None:
 
 def test_boxes_lie_around_their_digits() -> None:
     page = draw("58", height=100, spacing=1.2)
-    (line,) = find_lines(find_ink(page))
-    pieces = cut(line[0], find_ink(page))
-    boxes = [c.box for c in pieces.candidates if c.may_be_digit and c.last - c.first == 1]
+    (line,) = find_lines(binarize(page))
+    lattice = over_segment(line[0], binarize(page))
+    boxes = [c.box for c in lattice.candidates if c.may_be_digit and c.last - c.first == 1]
     for left, (x, y, width, height) in zip((30, 150), boxes, strict=True):
         ys, xs = np.nonzero(page[:, left - 10 : left + 100] < 128)
         assert abs(x - (xs.min() + left - 10)) < 5
@@ -315,32 +317,32 @@ def test_boxes_lie_around_their_digits() -> None:
         assert abs(height - np.ptp(ys)) < 9
 
 
-def num_rows(page: np.ndarray) -> list[int]:
-    return [len(line) for line in find_lines(find_ink(page))]
+def num_words(page: np.ndarray) -> list[int]:
+    return [len(line) for line in find_lines(binarize(page))]
 
 
-def test_rows_and_columns_are_told_apart() -> None:
+def test_words_are_told_apart_in_lines_and_columns() -> None:
     row = draw("123", margin=40)
-    assert num_rows(row) == [1]
-    assert num_rows(np.vstack([row] * 3)) == [1, 1, 1]
-    assert num_rows(np.hstack([np.pad(row, 40, constant_values=PAPER)] * 2)) == [2]
+    assert num_words(row) == [1]
+    assert num_words(np.vstack([row] * 3)) == [1, 1, 1]
+    assert num_words(np.hstack([np.pad(row, 40, constant_values=PAPER)] * 2)) == [2]
 
 
 @pytest.mark.parametrize("degrees", [-40, -25, -10, 12, 35])
-def test_slanted_rows_are_turned_level(degrees: float) -> None:
-    (line,) = find_lines(find_ink(turned(draw("46835", spacing=1.1), degrees)))
-    (row,) = line
-    assert row.mask.shape[0] < 1.7 * row.height
+def test_skewed_words_are_deskewed(degrees: float) -> None:
+    (line,) = find_lines(binarize(turned(draw("46835", spacing=1.1), degrees)))
+    (word,) = line
+    assert word.mask.shape[0] < 1.7 * word.height
 
 
-def test_lines_frames_and_specks_are_no_digits() -> None:
+def test_ruled_lines_boxes_and_specks_are_no_digits() -> None:
     page = draw("52", height=80, spacing=1.4, margin=60)
-    plain = num_rows(page), find_lines(find_ink(page))[0][0].mask.shape
+    plain = num_words(page), find_lines(binarize(page))[0][0].mask.shape
     cv2.line(page, (0, 170), (page.shape[1], 171), INK, 2)
     cv2.rectangle(page, (20, 20), (page.shape[1] - 20, page.shape[0] - 10), 90, 2)
     for x, y in ((15, 15), (40, 120), (page.shape[1] - 30, 40)):
         cv2.circle(page, (x, y), 3, INK, -1)
-    found = find_lines(find_ink(page))
+    found = find_lines(binarize(page))
     assert [len(line) for line in found] == plain[0]
     assert abs(found[0][0].mask.shape[1] - plain[1][1]) < 12
 
@@ -348,8 +350,8 @@ def test_lines_frames_and_specks_are_no_digits() -> None:
 @pytest.mark.parametrize("pair", ["00", "38", "25", "69"])
 def test_a_seam_runs_where_two_digits_touch(pair: str) -> None:
     page = draw(pair, spacing=0.7, thickness=6)
-    (line,) = find_lines(find_ink(page))
-    pieces = cut(line[0], find_ink(page))
+    (line,) = find_lines(binarize(page))
+    lattice = over_segment(line[0], binarize(page))
     middle = 30 + 0.7 * 60
-    edges = [c.box[0] + c.box[2] for c in pieces.candidates if c.first == 0]
+    edges = [c.box[0] + c.box[2] for c in lattice.candidates if c.first == 0]
     assert min(abs(edge - middle) for edge in edges) < 12

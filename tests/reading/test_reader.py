@@ -18,9 +18,9 @@ from torch.nn.functional import softmax
 import digits
 from digits.errors import InvalidInput
 from digits.plots.readings import explanation
-from digits.reading.decode import best_way
+from digits.reading.decode import best_path
 from digits.reading.folder import find_pictures
-from digits.reading.ink.segmentation import Candidate, Pieces
+from digits.reading.ink.segmentation import Candidate, Lattice
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from tests.reading.drawings import (
@@ -449,30 +449,30 @@ def test_the_cheapest_way_through_a_row_is_that_of_an_exhaustive_search() -> Non
             for a in range(last)
             for b in range(a + 1, last + 1)
         ]  # fmt: skip
-        pieces = Pieces([0.0, *rng.uniform(0, 0.3, last - 1).tolist(), 0.0], candidates)
+        lattice = Lattice([0.0, *rng.uniform(0, 0.3, last - 1).tolist(), 0.0], candidates)
         scores = torch.from_numpy(rng.normal(0, 2, (len(candidates), 10)))
         probabilities = softmax(scores, dim=1).numpy()
-        found = best_way(pieces, probabilities)
-        best = min(_all_ways(pieces, probabilities, 0, last), key=lambda way: way[0])
+        found = best_path(lattice, probabilities)
+        best = min(_all_ways(lattice, probabilities, 0, last), key=lambda way: way[0])
         assert found == best[1]
 
 
 def _all_ways(
-    pieces: Pieces, probabilities: np.ndarray, start: int, end: int
+    lattice: Lattice, probabilities: np.ndarray, start: int, end: int
 ) -> list[tuple[float, list[int]]]:
-    from digits.reading.decode import _crossing, _loss, _oddness
+    from digits.reading.decode import cut_cost, shape_cost, skip_cost
 
     if start == end:
         return [(0.0, [])]
     ways = []
-    for index, candidate in enumerate(pieces.candidates):
+    for index, candidate in enumerate(lattice.candidates):
         if candidate.first != start:
             continue
-        seams = _crossing(candidate, pieces)
-        for cost, rest in _all_ways(pieces, probabilities, candidate.last, end):
-            ways.append((cost + seams + _loss(candidate), rest))
+        seams = cut_cost(candidate, lattice)
+        for cost, rest in _all_ways(lattice, probabilities, candidate.last, end):
+            ways.append((cost + seams + skip_cost(candidate), rest))
             if candidate.may_be_digit:
-                own = -np.log(probabilities[index].max()) + _oddness(candidate)
+                own = -np.log(probabilities[index].max()) + shape_cost(candidate)
                 ways.append((cost + seams + own, [index, *rest]))
     return ways
 

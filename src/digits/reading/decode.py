@@ -1,71 +1,101 @@
-"""Decoding: the cheapest path through an over-segmentation lattice, by the Viterbi algorithm."""
+"""Decoding: scores the cuts of an over-segmentation lattice; its cheapest path, by Viterbi."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from digits.reading.ink import Candidate, Pieces
-
-# What a way to cut a row costs beside its digits' confidence, in nats. A digit is rarely wider than
-# high or much lower than its row; a seam rarely crosses ink, and a digit rarely has a wide gap.
-CROSSED_INK, INNER_GAP, WIDTH, LOWNESS = 7.0, 4.5, 1.3, 0.4
-USUAL_WIDTH, USUAL_HEIGHT, USUAL_GAP = 0.67, 0.7, 0.05  # in heights of the row's digits
-LEFT_AWAY, SMALL_LEFT_AWAY = 2.5, 0.2
-"""Cost in nats of skipping this ink; and of ink that is too small for a digit."""
+from digits.reading.ink import Candidate, Lattice
+from digits.reading.tuning import Tuned, number
 
 
-def best_way(pieces: Pieces, probabilities: Float[np.ndarray, "n 10"]) -> list[int]:
-    """The likeliest way to cut a row: indices of the candidates that are digits, from the left.
+@dataclass(frozen=True)
+class DecodingParameters(Tuned):
+    """Tuned costs of a path, beside the negative logarithms of its digits' confidence.
 
-    Each way costs the logarithms of its digits' confidence, and what their shapes and cuts make
-    unlikely. The cheapest is found by dynamic programming, from seam to seam.
+    A digit is rarely wider than high or much lower than its word; a cut rarely crosses ink, and a
+    digit rarely has a wide gap.
+    """
+
+    crossed_ink: float = number(7.0, "nats a height of a digit", low=1, high=30)
+    """Cost of the ink that a cut crosses."""
+    inner_gap: float = number(4.5, "nats a height of a digit", low=0.5, high=20)
+    """Cost of the widest gap inside a digit, past the usual one."""
+    width: float = number(1.3, "nats a height of a digit", low=0.2, high=6)
+    """Cost of a digit's width, past the usual one."""
+    lowness: float = number(0.4, "nats a height of a digit", low=0, high=4)
+    """Cost of what a digit is less high than usual."""
+    usual_gap: float = number(0.05, "heights of a digit", low=0, high=0.3)
+    """Widest gap inside a digit that costs nothing."""
+    usual_width: float = number(0.67, "heights of a digit", low=0.3, high=1.5)
+    """Greatest width that costs nothing."""
+    usual_height: float = number(0.7, "heights of a digit", low=0.3, high=1)
+    """Least height that costs nothing."""
+    skip: float = number(2.5, "nats", low=0.5, high=10)
+    """Cost of skipping ink, as no digit; times its width if that is more than a digit's height."""
+    skip_small: float = number(0.2, "nats", low=0, high=2)
+    """Cost of skipping ink that is too small for a digit."""
+
+
+DECODING = DecodingParameters()
+
+
+def best_path(lattice: Lattice, probabilities: Float[np.ndarray, "n 10"]) -> list[int]:
+    """Find the cheapest path through a lattice, by dynamic programming from cut to cut.
+
+    A path costs the negative logarithms of its digits' confidence, and what their shapes and cuts
+    make unlikely, in nats.
 
     Args:
-        pieces: A row between all its seams.
-        probabilities: Of each candidate.
+        lattice: A word between all its cuts.
+        probabilities: The network's probabilities of each candidate.
+
+    Returns:
+        Indices of the candidates that are digits, from the left.
     """
     confidence = np.log(np.maximum(probabilities.max(axis=1, initial=0), 1e-9))
-    costs, ways = [0.0], [(0, -1)]
-    ending: list[list[int]] = [[] for _ in pieces.crossed]
-    for index, candidate in enumerate(pieces.candidates):
+    costs, steps = [0.0], [(0, -1)]
+    ending: list[list[int]] = [[] for _ in lattice.crossed]
+    for index, candidate in enumerate(lattice.candidates):
         ending[candidate.last].append(index)
     for options in ending[1:]:
-        best, way = np.inf, (0, -1)
+        best, step = np.inf, (0, -1)
         for index in options:
-            candidate = pieces.candidates[index]
-            before = costs[candidate.first] + _crossing(candidate, pieces)
-            left_away = before + _loss(candidate)
-            if left_away < best:
-                best, way = left_away, (candidate.first, -1)
-            as_digit = before - confidence[index] + _oddness(candidate)
+            candidate = lattice.candidates[index]
+            before = costs[candidate.first] + cut_cost(candidate, lattice)
+            skipped = before + skip_cost(candidate)
+            if skipped < best:
+                best, step = skipped, (candidate.first, -1)
+            as_digit = before - confidence[index] + shape_cost(candidate)
             if candidate.may_be_digit and as_digit < best:
-                best, way = as_digit, (candidate.first, index)
+                best, step = as_digit, (candidate.first, index)
         costs.append(float(best))
-        ways.append(way)
-    chosen, last = [], len(pieces.crossed) - 1
+        steps.append(step)
+    chosen, last = [], len(lattice.crossed) - 1
     while last > 0:
-        last, index = ways[last]
+        last, index = steps[last]
         if index >= 0:
             chosen.append(index)
     return chosen[::-1]
 
 
-def _loss(candidate: Candidate) -> float:
-    """Of leaving ink away as no digit, in nats."""
+def cut_cost(candidate: Candidate, lattice: Lattice) -> float:
+    """Score a candidate's two cuts: half the cost in nats of the ink that each crosses."""
+    crossed = lattice.crossed[candidate.first] + lattice.crossed[candidate.last]
+    return DECODING.crossed_ink * crossed / 2
+
+
+def shape_cost(candidate: Candidate) -> float:
+    """Score a candidate's shape: the cost in nats of a digit with its width, height and gap."""
+    return (
+        DECODING.inner_gap * max(0.0, candidate.gap - DECODING.usual_gap)
+        + DECODING.width * max(0.0, candidate.width - DECODING.usual_width)
+        + DECODING.lowness * max(0.0, DECODING.usual_height - candidate.height)
+    )
+
+
+def skip_cost(candidate: Candidate) -> float:
+    """Cost in nats of skipping a candidate's ink."""
     if candidate.height == 0:
         return 0.0
-    return SMALL_LEFT_AWAY if candidate.is_small else LEFT_AWAY * max(1.0, candidate.width)
-
-
-def _crossing(candidate: Candidate, pieces: Pieces) -> float:
-    """What the ink that the two seams cross makes unlikely, in nats."""
-    crossed = pieces.crossed[candidate.first] + pieces.crossed[candidate.last]
-    return CROSSED_INK * crossed / 2
-
-
-def _oddness(candidate: Candidate) -> float:
-    """How unlikely a digit's shape is, in nats."""
-    return (
-        INNER_GAP * max(0.0, candidate.gap - USUAL_GAP)
-        + WIDTH * max(0.0, candidate.width - USUAL_WIDTH)
-        + LOWNESS * max(0.0, USUAL_HEIGHT - candidate.height)
-    )
+    return DECODING.skip_small if candidate.is_small else DECODING.skip * max(1.0, candidate.width)

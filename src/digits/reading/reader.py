@@ -1,4 +1,4 @@
-"""Pictures to digits, with confidence: ink, and a network. No torch, to answer at once."""
+"""The reader: pictures to digits with confidence, by their ink and a network."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,58 +8,31 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from digits.errors import InvalidInput
-from digits.reading.decode import best_way
+from digits.reading.confidence import CONFIDENCE, judge
+from digits.reading.decode import best_path
 from digits.reading.ink import (
-    Candidate,
+    HYPOTHESES,
+    Glyph,
+    Hypothesis,
     Ink,
+    Lattice,
     Picture,
-    Pieces,
-    aspect,
-    cut,
-    deep_part,
-    find_drawing,
-    find_ink,
-    find_ink_under_shadows,
     find_lines,
-    find_single_under_shadows,
     frame_single,
-    isolate_page,
+    hypotheses,
+    hypotheses_of_single,
     looks,
     open_picture,
+    over_segment,
 )
 from digits.reading.network import MAX_BATCH, Network
 from digits.reading.results import Digit, Reading
 
-THRESHOLD = 0.78
-"""Marks read with less confidence than this are refused: 97 % of pictures of clothes are, and few
-digits (benchmarks/reading.py)."""
+MAX_CANDIDATES = 60_000
+"""Most candidates of a picture that are classified; one with more is texture, and not read."""
 
-SOLID, WIDE, WIDEST = 7.0, 3.0, 1.4
-"""What lowers the log odds of confidence: the part of the ink that lies deeper than in strokes,
-times the first; and a width of more than so many heights, times the second."""
-
-MOST_CANDIDATES = 60_000
-"""A picture with more that may be a digit is texture, of which nothing is read."""
-
-SAFE = 2.0
-"""Below this certainty about dark or light ink, both are tried, and neither is trusted in full."""
-
-SURE = 0.7
-"""Ink that was found under shadows is believed if each mark is read with more confidence."""
-
-
-class _Mark(NamedTuple):
-    """What may be a digit."""
-
-    pixels: UInt8[np.ndarray, "28 28"]
-    """As a glyph; black if there is no ink."""
-    box: tuple[float, float, float, float]
-    """Left, top, width and height, in pixels of the picture."""
-    certainty: float
-    """That it is ink and the rest is paper, not the other way round."""
-
-
-BLANK = _Mark(np.zeros((28, 28), np.uint8), (0.0, 0.0, 0.0, 0.0), SAFE)
+BLANK = Glyph(np.zeros((28, 28), np.uint8), (0.0, 0.0, 0.0, 0.0))
+"""Glyph of a picture without ink."""
 
 
 class Reader:
@@ -68,7 +41,8 @@ class Reader:
     Args:
         model: An ONNX file made by `digits export`, or a `Network`; the one that comes with the
             package if not given.
-        threshold: Marks read with less confidence are refused: 0 refuses none, 1 all.
+        threshold: Confidence below which a digit is refused: 0 refuses none, 1 all; 0.78 if not
+            given.
 
     Raises:
         InvalidInput: If the file is no such network, or the threshold is not from 0 to 1.
@@ -81,8 +55,9 @@ class Reader:
     """
 
     def __init__(
-        self, model: str | Path | Network | None = None, *, threshold: float = THRESHOLD
+        self, model: str | Path | Network | None = None, *, threshold: float | None = None
     ) -> None:
+        threshold = CONFIDENCE.threshold if threshold is None else threshold
         if not 0 <= threshold <= 1:
             raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
         self.threshold = threshold
@@ -96,7 +71,10 @@ class Reader:
         Args:
             source: A path, the bytes of a file, a Pillow image, or an array: (h, w) or (h, w, 1),
                 3 or 4; booleans, integers, or floats from 0 to 1 or 0 to 255.
-            rotate: Turn the picture as the camera says that it was held.
+            rotate: Apply the EXIF orientation.
+
+        Returns:
+            The reading of the hypothesis about its ink that has the most evidence.
 
         Raises:
             InvalidInput: If it is no picture, or can't be read; says why.
@@ -104,19 +82,11 @@ class Reader:
         picture = open_picture(source, rotate=rotate)
         if picture.is_small:
             return self._read_small(picture)
-        drawing = find_drawing(picture.grey)
-        if drawing:
-            return self._read_ink(drawing, picture)
-        page = isolate_page(picture.grey)
-        ink = find_ink(page)
-        readings = [self._read_ink(ink, picture)]
-        if ink.certainty < SAFE:
-            readings.append(self._read_ink(find_ink(page, dark=not ink.is_dark), picture))
-        under_shadows = find_ink_under_shadows(page, ink)
-        if under_shadows:
-            reading = self._read_ink(under_shadows, picture)
-            if all(digit.confidence > SURE for digit in reading.digits):
-                readings.append(reading)
+        readings = [
+            reading
+            for hypothesis in hypotheses(picture.grey)
+            if _counts(reading := self._read_ink(hypothesis.ink, picture), hypothesis)
+        ]
         return max(readings, key=_evidence)
 
     def read_glyphs(self, images: Iterable[Any]) -> list[Digit]:
@@ -128,29 +98,22 @@ class Reader:
         Returns:
             A digit for each; its label is the best guess also when it is refused.
         """
-        return self._read_singles(open_picture(image) for image in images)
+        return [digit for digit, _ in self._read_singles(open_picture(image) for image in images)]
 
     def classify(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> list[Digit]:
-        """Read glyphs as they are: white on black, framed as MNIST's. The quickest way.
+        """Read glyphs as they are: white on black, framed as MNIST's. The quickest method.
 
         Args:
-            glyphs: Digits as `Digit.glyph` has them; of any other pictures, `read_glyphs` knows
-                where the ink is.
+            glyphs: Digits as `Digit.glyph` has them; `read_glyphs` takes any other pictures, and
+                finds the ink on them.
 
         Returns:
             A digit for each.
         """
         return [
-            self._digit(probabilities, _Mark(glyph, (0.0, 0.0, 28.0, 28.0), SAFE))
+            self._digit(probabilities, Glyph(glyph, (0.0, 0.0, 28.0, 28.0)))
             for glyph, probabilities in zip(glyphs, self._look(glyphs), strict=True)
         ]
-
-    def _read_small(self, picture: Picture) -> Reading:
-        """A picture that has room for one digit."""
-        (digit,) = self._read_singles([picture])
-        is_blank = not digit.glyph.any()
-        found = () if is_blank else (digit,)
-        return Reading(tuple(digit.text for digit in found), found, picture, find_ink(picture.grey))
 
     def _look(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
         """Mean probabilities over several looks of each glyph."""
@@ -160,105 +123,106 @@ class Reader:
         ]
         return np.concatenate(means)
 
-    def _read_singles(self, pictures: Iterable[Picture]) -> list[Digit]:
-        """The one digit of each picture: of the ways to see it, the one that is read surest."""
-        marks_of, as_they_are = [], {}
-        for number, picture in enumerate(pictures):
-            marks_of.append(_single(picture))
-            # What has a glyph's form is looked at as it is, too, and believed as far as both agree:
-            # of other pictures of that size, framing may have kept a part only.
+    def _read_small(self, picture: Picture) -> Reading:
+        """Read a picture that has room for one digit."""
+        ((digit, ink),) = self._read_singles([picture])
+        found = (digit,) if digit.glyph.any() else ()
+        return Reading(tuple(digit.text for digit in found), found, picture, ink)
+
+    def _read_singles(self, pictures: Iterable[Picture]) -> list[tuple[Digit, Ink]]:
+        """Read the one digit of each picture, by the hypothesis of which it is read surest."""
+        singles_of, as_they_are = [], {}
+        for index, picture in enumerate(pictures):
+            singles_of.append(_frame_hypotheses(picture))
+            # A picture in the form of a glyph is classified as it is, too, and believed as far as
+            # both agree: of other pictures of that size, framing may have kept a part only.
             if picture.glyph is not None:
-                as_they_are[number] = picture.glyph
-        rows = iter(self._look(_stacked([mark.pixels for marks in marks_of for mark in marks])))
+                as_they_are[index] = picture.glyph
+        glyphs = [single.glyph.pixels for singles in singles_of for single in singles]
+        probabilities = iter(self._look(_stacked(glyphs)))
         whole = self.network.probabilities(_stacked(list(as_they_are.values())))
         limits = dict(zip(as_they_are, whole, strict=True))
-        digits = (
-            [self._digit(np.minimum(next(rows), limits.get(number, 1.0)), mark) for mark in marks]
-            for number, marks in enumerate(marks_of)
-        )
-        return [max(ways, key=lambda digit: digit.confidence) for ways in digits]
+        read = []
+        for index, singles in enumerate(singles_of):
+            limit = limits.get(index, 1.0)
+            options = [
+                (self._digit(np.minimum(next(probabilities), limit), glyph, certainty), ink)
+                for glyph, ink, certainty in singles
+            ]
+            read.append(max(options, key=lambda option: option[0].confidence))
+        return read
 
     def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
-        lines: list[list[Pieces]] = []
-        candidates: list[Candidate] = []
-        for rows_of_line in find_lines(ink):
-            lines.append([cut(row, ink) for row in rows_of_line])
-            candidates.extend(c for pieces in lines[-1] for c in pieces.candidates)
-            if len(candidates) > MOST_CANDIDATES:
+        """Read the lines of a picture whose ink is known."""
+        lines: list[list[Lattice]] = []
+        num_candidates = 0
+        for words in find_lines(ink):
+            lines.append([over_segment(word, ink) for word in words])
+            num_candidates += sum(len(lattice.candidates) for lattice in lines[-1])
+            if num_candidates > MAX_CANDIDATES:
                 break
-        if not 0 < len(candidates) <= MOST_CANDIDATES:
+        if not 0 < num_candidates <= MAX_CANDIDATES:
             return Reading((), (), picture, ink)
-        rows = iter(self._look(np.stack([c.pixels for c in candidates])))
+        glyphs = [c.pixels for line in lines for lattice in line for c in lattice.candidates]
+        rows = iter(self._look(np.stack(glyphs)))
         texts, digits = [], []
         for line in lines:
-            words = []
-            for pieces in line:
-                probabilities = np.array([next(rows) for _ in pieces.candidates]).reshape(-1, 10)
+            text = []
+            for lattice in line:
+                probabilities = np.array([next(rows) for _ in lattice.candidates]).reshape(-1, 10)
                 word = []
-                for index in best_way(pieces, probabilities):
-                    best = pieces.candidates[index]
-                    mark = _Mark(best.pixels, picture.to_original(best.box), ink.certainty)
-                    word.append(self._digit(probabilities[index], mark))
-                words.append("".join(digit.text for digit in word))
+                for index in best_path(lattice, probabilities):
+                    best = lattice.candidates[index]
+                    glyph = Glyph(best.pixels, picture.to_original(best.box))
+                    word.append(self._digit(probabilities[index], glyph, ink.certainty))
+                text.append("".join(digit.text for digit in word))
                 digits.extend(word)
-            texts.append(" ".join(word for word in words if word))
+            texts.append(" ".join(part for part in text if part))
         return Reading(tuple(text for text in texts if text), tuple(digits), picture, ink)
 
-    def _digit(self, probabilities: Float[np.ndarray, " 10"], mark: _Mark) -> Digit:
-        best, second = np.argsort(-probabilities, kind="stable")[:2]
-        # Where ink and paper could be the other way round, so could everything else.
-        probabilities = probabilities * min(1.0, mark.certainty / SAFE)
-        confidence = float(probabilities[best])
-        odds = SOLID * deep_part(mark.pixels) + WIDE * max(0.0, aspect(mark.pixels) - WIDEST)
-        probabilities = probabilities / (confidence + (1 - confidence) * np.exp(odds))
-        confidence = float(probabilities[best])
-        reason = None
-        if not mark.pixels.any():
-            reason = "there is no ink"
-        elif confidence < self.threshold:
-            close = float(probabilities[second]) > confidence / 2
-            between = confidence + float(probabilities[second]) > self.threshold
-            reason = (
-                f"it may be a {best} or a {second}"
-                if close and between
-                else "it looks like no digit"
-            )
-        return Digit(
-            label=int(best),
-            confidence=confidence,
-            probabilities=tuple(probabilities.tolist()),
-            box=mark.box,
-            glyph=mark.pixels,
-            reason=reason,
+    def _digit(
+        self, probabilities: Float[np.ndarray, " 10"], glyph: Glyph, certainty: float = np.inf
+    ) -> Digit:
+        return judge(
+            probabilities, glyph.pixels, glyph.box, certainty=certainty, threshold=self.threshold
         )
 
 
-def _single(picture: Picture) -> list[_Mark]:
-    """The one digit of a picture, as it may be seen; a blank mark if there is no ink."""
-    found = [
-        _Mark(glyph.pixels, picture.to_original(glyph.box), seen.certainty)
-        for seen in _inks_of_single(picture.grey)
-        if (glyph := frame_single(seen)) and glyph.pixels.any()
-    ]
-    return found or [BLANK]
+class _Single(NamedTuple):
+    """The one digit of a picture, by one hypothesis about its ink."""
+
+    glyph: Glyph
+    ink: Ink
+    certainty: float
 
 
-def _inks_of_single(grey: UInt8[np.ndarray, "h w"]) -> list[Ink]:
-    """The ink of a drawing, or that found in either light; none if there is none."""
-    drawing = find_drawing(grey)
-    if drawing:
-        return [drawing]
-    ink = find_ink(grey)
-    return [ink, find_single_under_shadows(grey, ink)] if ink.mask.any() else []
+def _frame_hypotheses(picture: Picture) -> list[_Single]:
+    """Frame the one digit of a picture by each hypothesis; a blank glyph if there is no ink."""
+    seen = [hypothesis.ink for hypothesis in hypotheses_of_single(picture.grey)]
+    singles = []
+    for ink in seen:
+        glyph = frame_single(ink)
+        if glyph is not None and glyph.pixels.any():
+            glyph = Glyph(glyph.pixels, picture.to_original(glyph.box))
+            singles.append(_Single(glyph, ink, ink.certainty))
+    return singles or [_Single(BLANK, seen[0], np.inf)]
 
 
 def _stacked(glyphs: list[UInt8[np.ndarray, "28 28"]]) -> UInt8[np.ndarray, "n 28 28"]:
     return np.array(glyphs, np.uint8).reshape(-1, 28, 28)
 
 
-def _evidence(reading: Reading) -> tuple[bool, float]:
-    """How much a reading is to be believed, beside another of the same picture.
+def _counts(reading: Reading, hypothesis: Hypothesis) -> bool:
+    """Tell whether a reading may be given, as sure as its hypothesis needs it to be."""
+    return not hypothesis.needs_sure_digits or all(
+        digit.confidence > HYPOTHESES.sure for digit in reading.digits
+    )
 
-    Any more than an empty one: what can't be read is shown.
+
+def _evidence(reading: Reading) -> tuple[bool, float]:
+    """Weigh a reading beside others of the same picture.
+
+    Any counts more than an empty one: what can't be read is shown.
     """
-    return bool(reading.digits), sum(digit.confidence - 0.5 for digit in reading.digits)
+    evidence = sum(digit.confidence - HYPOTHESES.evidence for digit in reading.digits)
+    return bool(reading.digits), evidence

@@ -1,4 +1,4 @@
-"""What was read: a digit with its confidence, and the reading of a picture."""
+"""Results of reading: a digit with its confidence, and the reading of a picture."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,25 +9,25 @@ from jaxtyping import UInt8
 from digits.reading.ink import Ink, Picture
 
 REFUSED = "?"
-"""What stands for a refused mark in a text."""
+"""Text of a refused digit."""
 
 
 @dataclass(frozen=True)
 class Digit:
-    """A mark on a picture, and what it is read as."""
+    """A digit on a picture, as it is read or refused."""
 
     label: int
     """The best guess, 0 to 9, also when refused."""
     confidence: float
     """Probability of the best guess, 0 to 1, calibrated."""
     probabilities: tuple[float, ...]
-    """Of all ten digits, calibrated; what is missing to 1 is the doubt that it is one."""
+    """Probabilities of all ten digits; what they lack to 1 is the doubt that it is a digit."""
     box: tuple[float, float, float, float]
     """Left, top, width and height, in pixels of the picture."""
     glyph: UInt8[np.ndarray, "28 28"] = field(repr=False)
-    """What the network saw."""
+    """The glyph that the network classified."""
     reason: str | None = None
-    """Why it is refused; none if it is not."""
+    """The reason why it is refused; none if it is not."""
 
     @property
     def text(self) -> str:
@@ -41,7 +41,7 @@ class Digit:
         return tuple((label, self.probabilities[label]) for label in order[1:3])
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold of it: all but the glyph."""
+        """Plain data for JSON: all but the glyph."""
         return {
             "label": self.label,
             "confidence": round(self.confidence, 4),
@@ -57,24 +57,24 @@ class Digit:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read on a picture."""
+    """The digits that were read on a picture, in lines."""
 
     lines: tuple[str, ...]
     """Each line's text, from top to bottom."""
     digits: tuple[Digit, ...]
-    """In the order in which they are read."""
+    """Digits in reading order, refused ones included."""
     picture: Picture = field(repr=False)
-    """What was looked at."""
+    """The picture as it was read: upright, in grey levels."""
     ink: Ink = field(repr=False)
-    """What was found on it."""
+    """The ink that was read, of the hypothesis that had the most evidence."""
 
     @property
     def text(self) -> str:
-        """All lines; a refused mark is a question mark."""
+        """All lines; a refused digit is a question mark."""
         return "\n".join(self.lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold of it."""
+        """Plain data for JSON."""
         return {
             "text": self.text,
             "lines": list(self.lines),

@@ -1,38 +1,40 @@
-"""Any picture, to ink, to glyphs: what MNIST's makers did to their scans, done to yours.
+"""Ink: any picture to hypotheses of its ink, to lines of words, to glyphs framed as MNIST's.
 
 ```
-bytes ─picture, page─▶ grey ─drawings, strokes, shadows─▶ ink
-  ink ─rules, marks─▶ rows ─cuts, glyphs─▶ 28×28
+bytes ─picture─▶ grey ─hypotheses (page, binarization, shadows, drawings)─▶ ink
+  ink ─layout, ruled_lines─▶ lines of words ─segmentation, glyphs─▶ candidates, 28×28 each
 ```
 NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
-from digits.reading.ink.binarization import Ink, find_ink
-from digits.reading.ink.drawings import find_drawing
-from digits.reading.ink.glyphs import Glyph, aspect, deep_part, frame_single, looks
+from digits.reading.ink.binarization import Ink
+from digits.reading.ink.glyphs import Glyph, aspect_ratio, depth_share, frame_single, looks
+from digits.reading.ink.hypotheses import (
+    HYPOTHESES,
+    Hypothesis,
+    hypotheses,
+    hypotheses_of_single,
+)
 from digits.reading.ink.layout import Word, find_lines
-from digits.reading.ink.page import isolate_page
 from digits.reading.ink.picture import Picture, open_picture
-from digits.reading.ink.segmentation import Candidate, Pieces, cut
-from digits.reading.ink.shadows import find_ink_under_shadows, find_single_under_shadows
+from digits.reading.ink.segmentation import Candidate, Lattice, over_segment
 
 __all__ = [
+    "HYPOTHESES",
     "Candidate",
     "Glyph",
+    "Hypothesis",
     "Ink",
+    "Lattice",
     "Picture",
-    "Pieces",
     "Word",
-    "aspect",
-    "cut",
-    "deep_part",
-    "find_drawing",
-    "find_ink",
-    "find_ink_under_shadows",
+    "aspect_ratio",
+    "depth_share",
     "find_lines",
-    "find_single_under_shadows",
     "frame_single",
-    "isolate_page",
+    "hypotheses",
+    "hypotheses_of_single",
     "looks",
     "open_picture",
+    "over_segment",
 ]

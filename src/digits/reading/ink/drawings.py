@@ -1,45 +1,52 @@
-"""A drawing to ink: no light falls on it, so all that differs from its plain ground is ink."""
+"""Binarization of drawings: all that differs from a canvas of one level is ink."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from digits.reading.ink.binarization import WEAK, Ink
+from digits.reading.ink.binarization import BINARIZATION, Ink
 from digits.reading.ink.components import depth_in, window_around
-
-PLAIN = 0.5
-"""Part of a drawing that is of one grey level, at least: that of most of its edges."""
-
-DEEP = 0.15
-"""Strokes lie at most so deep, in sizes of their mark: what is deeper may be a card or a button
-with a digit cut out of it."""
+from digits.reading.tuning import Tuned, number
 
 MARGIN = 4
-"""Of ground around the ink, as it is looked at, in pixels."""
+"""Margin of background around the ink in the part of a canvas that is binarized, in pixels."""
 
 
-def find_drawing(grey: UInt8[np.ndarray, "h w"]) -> Ink | None:
-    """Tell ink from ground that a program painted: of one grey level, without light or grain.
+@dataclass(frozen=True)
+class DrawingParameters(Tuned):
+    """Tuned numbers by which a drawing is known."""
 
-    What `find_ink` has to find out is known here. The paper is of that level everywhere, its noise
-    is 0, and ink is what differs from it to one side. Where as much differs to the other side,
-    there is a third thing beside ink and paper; what goes from edge to edge was printed.
+    plain: float = number(0.5, "share of the picture", low=0.2, high=0.95)
+    """Least share of one grey level, the one that most of the edges have."""
+    depth: float = number(0.15, "sizes of the component", low=0.05, high=0.5)
+    """Greatest depth of a stroke: deeper, it may be a card or a button with a digit cut out."""
+
+
+DRAWING = DrawingParameters()
+
+
+def binarize_drawing(grey: UInt8[np.ndarray, "h w"]) -> Ink | None:
+    """Tell ink from a background that a program painted: one grey level, without light or grain.
+
+    The paper has that level everywhere, its noise is 0, and ink differs from it to one side. If as
+    much differs to the other side, there is a third thing beside ink and paper; what goes from edge
+    to edge was printed.
 
     Returns:
-        The ink, of which it is certain whether it is dark; none if the picture is no drawing.
+        The ink, whose polarity is certain; none if the picture is no drawing.
     """
     edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ground = int(np.bincount(edges).argmax())
-    differs = grey != ground
-    if np.count_nonzero(differs) > (1 - PLAIN) * grey.size or _goes_through(differs):
+    background = int(np.bincount(edges).argmax())
+    differs = grey != background
+    if np.count_nonzero(differs) > (1 - DRAWING.plain) * grey.size or _spans(differs):
         return None
-    # Ink takes a small part of a canvas: the rest needs no second look.
+    # Ink takes a small part of a canvas; the rest need not be binarized.
     window = window_around(differs, MARGIN)
-    contrast = ground - grey[window].astype(np.float32)
+    contrast = background - grey[window].astype(np.float32)
     darker, lighter = float(contrast.max()), -float(contrast.min())
-    if min(darker, lighter) > WEAK * max(darker, lighter):
+    if min(darker, lighter) > BINARIZATION.weak * max(darker, lighter):
         return None
     is_dark = darker >= lighter
     sign = 1 if is_dark else -1
@@ -52,14 +59,14 @@ def find_drawing(grey: UInt8[np.ndarray, "h w"]) -> Ink | None:
     return replace(found, contrast=whole[0], mask=whole[1])
 
 
-def _goes_through(mask: Bool[np.ndarray, "h w"]) -> bool:
-    """Whether two opposite edges are touched, as by ruled lines and by borders."""
+def _spans(mask: Bool[np.ndarray, "h w"]) -> bool:
+    """Tell whether a mask touches two opposite edges, as ruled lines and borders do."""
     return bool((mask[0].any() and mask[-1].any()) or (mask[:, 0].any() and mask[:, -1].any()))
 
 
 def _is_deep(mask: Bool[np.ndarray, "h w"]) -> bool:
-    """Whether the mark with the deepest ink is no stroke."""
+    """Tell whether the component with the deepest ink is too solid for strokes."""
     depth = depth_in(mask)[1:-1, 1:-1]
     y, x = np.unravel_index(int(depth.argmax()), depth.shape)
     _, _, _, box = cv2.floodFill(mask.astype(np.uint8), None, (int(x), int(y)), 2, flags=8)
-    return bool(mask.any() and depth[y, x] > DEEP * max(box[2:]))
+    return bool(mask.any() and depth[y, x] > DRAWING.depth * max(box[2:]))

@@ -1,7 +1,7 @@
-"""Ink to glyphs: the digit in 20×20 pixels, grey levels kept, its mass in the middle of 28×28.
+"""Glyphs: digits framed as MNIST's are, 20×20 pixels with their mass in the middle of 28×28.
 
 Source: LeCun et al. 1998, Gradient-based learning applied to document recognition, on how MNIST
-was made.
+was made: size normalisation with grey levels kept, then a shift by whole pixels.
 """
 
 from dataclasses import dataclass
@@ -14,22 +14,67 @@ from jaxtyping import Bool, Float32, UInt8
 from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import connected_components, depth_in, stroke_width
 from digits.reading.ink.ruled_lines import without_boxes
+from digits.reading.tuning import Tuned, number
 
 SIZE, DIGIT_SIZE = 28, 20
-"""Of a glyph, and of the digit in it along its longer side, in pixels."""
+"""Side of a glyph, and the longer side of the digit in it, in pixels."""
+
+CENTRE = SIZE // 2
+"""Pixel on which MNIST's centres of mass are, from 0, along both axes."""
 
 LOOKS = ((0.8, 0.0), (1.0, 0.35))
 """Other looks of a glyph: how wide it becomes, and by how much each row is moved to the right for
 each row that it lies lower, about its middle."""
 
-HALF = 100
-"""What is brighter is ink, in a glyph."""
 
-STROKE_DEPTH = 2.5
-"""How deep the ink of strokes lies at most, in pixels of a glyph."""
+@dataclass(frozen=True)
+class GlyphParameters(Tuned):
+    """Tuned numbers of framing, and of the measures of a glyph's shape."""
 
-THINNEST = 2.0
-"""Strokes thinner than this, in pixels of the glyph, are widened to it."""
+    full_percentile: float = number(80.0, "percent", low=30, high=100)
+    """Percentile of the ink's contrast that is taken for a full stroke."""
+    ground_noise: float = number(2.0, "standard deviations of the paper", low=0, high=6)
+    """Contrast up to which soft edges are paper."""
+    ground_level: float = number(0.15, "contrasts of a full stroke", low=0, high=0.5)
+    """Least such contrast."""
+    ground_most: float = number(0.5, "contrasts of the digit's own full stroke", low=0.1, high=0.9)
+    """Greatest such contrast."""
+    thinnest: float = number(2.0, "pixels of the glyph", low=0, high=4)
+    """Width to which thinner strokes are widened."""
+    faintest: float = number(0.3, "full strokes", low=0.05, high=1)
+    """Strength of the strongest pixel below which a digit stays grey."""
+    ink_level: float = number(100.0, "grey levels", low=32, high=200)
+    """Level above which a pixel of a glyph counts as ink, where its shape is measured."""
+    stroke_depth: float = number(2.5, "pixels of the glyph", low=1, high=6)
+    """Greatest depth of the ink of strokes."""
+
+
+@dataclass(frozen=True)
+class SingleParameters(Tuned):
+    """Tuned numbers by which the one digit of a picture is told from what is around it."""
+
+    centredness: float = number(8.0, "per squared side of the picture", low=1, high=32)
+    """Fall of a component's weight with its distance from the middle."""
+    above_overlap: float = number(0.5, "widths of the component", low=0.1, high=1)
+    """Overlap with the digit for a component above or below it to be a part of it."""
+    above_gap: float = number(0.25, "sizes of the digit", low=0.05, high=0.8)
+    """Greatest gap between the digit and a part above or below it."""
+    edge_gap: float = number(0.12, "sizes of the digit", low=0.02, high=0.5)
+    """Greatest such gap of a part that touches the picture's edge."""
+    beside_gap: float = number(0.06, "sizes of the digit", low=0, high=0.3)
+    """Greatest gap between the digit and a part beside it."""
+    beside_area: float = number(0.05, "areas of the digit", low=0, high=0.5)
+    """Least area of a part beside the digit."""
+    smallest: float = number(0.12, "sizes of the digit", low=0.02, high=0.4)
+    """Least size of a part; smaller components are specks."""
+    line_width: float = number(0.9, "widths of the picture", low=0.5, high=1)
+    """Least width of a line at the edge, which is no part."""
+    line_height: float = number(0.15, "sizes of the digit", low=0.02, high=0.5)
+    """Greatest height of such a line."""
+
+
+GLYPH = GlyphParameters()
+SINGLE = SingleParameters()
 
 
 @dataclass(frozen=True)
@@ -41,47 +86,54 @@ class Glyph:
     """Left, top, width and height, in pixels of the picture."""
 
 
-def strength(
+def stroke_strength(
     contrast: Float32[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"], ink: Ink
 ) -> Float32[np.ndarray, "h w"]:
-    """From 0, paper, to 1, a full stroke, of the ink in `mask` and its soft edges."""
+    """Scale the contrast of some ink and its soft edges from 0, paper, to 1, a full stroke.
+
+    Args:
+        contrast: Contrast to the paper, in grey levels.
+        mask: The ink whose strength is wanted.
+        ink: The ink of the picture, for its noise and level.
+    """
     if not mask.any():
         return np.zeros_like(contrast)
-    top = float(np.percentile(contrast[mask], 80))
-    ground = min(max(2 * ink.noise, 0.15 * ink.level), 0.5 * top)
+    top = float(np.percentile(contrast[mask], GLYPH.full_percentile))
+    ground = max(GLYPH.ground_noise * ink.noise, GLYPH.ground_level * ink.level)
+    ground = min(ground, GLYPH.ground_most * top)
     near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     return np.asarray(np.clip((contrast - ground) / (top - ground), 0, 1) * near, np.float32)
 
 
 def frame(
-    amounts: Float32[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]
+    strength: Float32[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]
 ) -> UInt8[np.ndarray, "28 28"]:
-    """Make of one digit what MNIST's makers made of theirs.
+    """Frame a digit as MNIST's makers did: normalise its size and centre its mass.
 
     Args:
-        amounts: Of ink, 0 to 1.
-        mask: What belongs to the digit; not empty.
+        strength: Strength of the ink, 0 to 1.
+        mask: The pixels that belong to the digit; not empty.
     """
     left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
     crop = slice(top, top + height), slice(left, left + width)
-    digit = amounts[crop]
+    digit = strength[crop]
     factor = DIGIT_SIZE / max(width, height)
-    missing = (THINNEST - stroke_width(mask[crop]) * factor) / factor
+    missing = (GLYPH.thinnest - stroke_width(mask[crop]) * factor) / factor
     if missing >= 1:
         size = round(missing) + 1
         digit = cv2.dilate(digit, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    size_there = max(1, round(width * factor)), max(1, round(height * factor))
+    normalised = max(1, round(width * factor)), max(1, round(height * factor))
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    small = np.clip(cv2.resize(digit, size_there, interpolation=method), 0, 1)
+    small = np.clip(cv2.resize(digit, normalised, interpolation=method), 0, 1)
     mass = float(small.sum())
     if mass == 0:
         return np.zeros((SIZE, SIZE), np.uint8)
-    x = float((small.sum(axis=0) * np.arange(size_there[0])).sum()) / mass
-    y = float((small.sum(axis=1) * np.arange(size_there[1])).sum()) / mass
-    middle = SIZE // 2  # MNIST's centres of mass are there, and whole pixels were moved
-    shift = np.array([[1, 0, round(middle - x)], [0, 1, round(middle - y)]], np.float32)
+    x = float((small.sum(axis=0) * np.arange(normalised[0])).sum()) / mass
+    y = float((small.sum(axis=1) * np.arange(normalised[1])).sum()) / mass
+    shift = np.array([[1, 0, round(CENTRE - x)], [0, 1, round(CENTRE - y)]], np.float32)
     framed = cv2.warpAffine(small, shift, (SIZE, SIZE))
-    return np.asarray(np.clip(framed * (255 / max(float(framed.max()), 0.3)), 0, 255), np.uint8)
+    brightest = max(float(framed.max()), GLYPH.faintest)
+    return np.asarray(np.clip(framed * (255 / brightest), 0, 255), np.uint8)
 
 
 def looks(glyphs: UInt8[np.ndarray, "n 28 28"]) -> UInt8[np.ndarray, "looks n 28 28"]:
@@ -113,53 +165,60 @@ def _look_maps() -> Float32[np.ndarray, "looks y x x2"]:
     return weights.astype(np.float32)
 
 
-def deep_part(glyph: UInt8[np.ndarray, "28 28"]) -> float:
-    """Part of a glyph's ink that lies deeper inside than that of strokes, 0 to 1."""
-    depth = depth_in(glyph > HALF)
-    return float((depth > STROKE_DEPTH).sum()) / max(1, int((depth > 0).sum()))
+def depth_share(glyph: UInt8[np.ndarray, "28 28"]) -> float:
+    """Compute the share of a glyph's ink that lies deeper than in strokes, 0 to 1."""
+    depth = depth_in(glyph > GLYPH.ink_level)
+    return float((depth > GLYPH.stroke_depth).sum()) / max(1, int((depth > 0).sum()))
 
 
-def aspect(glyph: UInt8[np.ndarray, "28 28"]) -> float:
-    """Width of a glyph's ink, in heights of it; 1 if there is none."""
-    _, _, width, height = cv2.boundingRect((glyph > HALF).astype(np.uint8))
+def aspect_ratio(glyph: UInt8[np.ndarray, "28 28"]) -> float:
+    """Compute the width of a glyph's ink by its height; 1 if there is none."""
+    _, _, width, height = cv2.boundingRect((glyph > GLYPH.ink_level).astype(np.uint8))
     return width / height if height else 1.0
 
 
 def frame_single(ink: Ink) -> Glyph | None:
-    """Frame the one digit of a picture: what is largest and nearest the middle, whole.
+    """Frame the one digit of a picture: the largest component nearest the middle, with its parts.
 
     Parts of neighbours, specks, a box around it and lines at the edges are left away.
 
     Returns:
         The glyph, or none if there is no ink.
     """
-    mask = _main_mark(ink)
+    mask = _main_digit(ink)
     if mask is None:
         return None
     left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return Glyph(frame(strength(ink.contrast, mask, ink), mask), (left, top, width, height))
+    strength = stroke_strength(ink.contrast, mask, ink)
+    return Glyph(frame(strength, mask), (left, top, width, height))
 
 
-def _main_mark(ink: Ink) -> Bool[np.ndarray, "h w"] | None:
-    height, width = ink.mask.shape
+def _main_digit(ink: Ink) -> Bool[np.ndarray, "h w"] | None:
+    """Find the components of the one digit; none if there is no ink."""
+    picture_height, picture_width = ink.mask.shape
     mask, _ = without_boxes(ink.mask)
-    labels, pieces = connected_components(mask)
-    if not len(pieces):
+    labels, components = connected_components(mask)
+    if not len(components):
         return None
-    left, top, widths, heights, areas = pieces.T
+    left, top, widths, heights, areas = components.T
     right, bottom = left + widths, top + heights
-    amounts = np.bincount(labels.ravel(), np.maximum(ink.contrast, 0).ravel())[1:]
-    away = ((left + right) / (2 * width) - 0.5) ** 2 + ((top + bottom) / (2 * height) - 0.5) ** 2
-    main = int(np.argmax(amounts * np.exp(-8 * away)))
+    weights = np.bincount(labels.ravel(), np.maximum(ink.contrast, 0).ravel())[1:]
+    across, down = (left + right) / (2 * picture_width), (top + bottom) / (2 * picture_height)
+    away = (across - 0.5) ** 2 + (down - 0.5) ** 2
+    main = int(np.argmax(weights * np.exp(-SINGLE.centredness * away)))
     size = max(widths[main], heights[main])
-    at_edge = (left <= 1) | (top <= 1) | (right >= width - 1) | (bottom >= height - 1)
+    at_edge = (left <= 1) | (top <= 1)
+    at_edge |= (right >= picture_width - 1) | (bottom >= picture_height - 1)
     overlap = np.minimum(right, right[main]) - np.maximum(left, left[main])
     gap_x = np.maximum(0, -overlap)
     gap_y = np.maximum(0, np.maximum(top - bottom[main], top[main] - bottom))
-    above_or_below = (overlap > 0.5 * widths) & (gap_y < 0.25 * size)
-    beside = (gap_x < 0.06 * size) & (gap_y == 0) & (areas > 0.05 * areas[main])
-    is_line = (widths > 0.9 * width) & (heights < 0.15 * size)
-    inner = ~at_edge | (above_or_below & (gap_y < 0.12 * size) & ~is_line)
-    belongs = (np.maximum(widths, heights) >= 0.12 * size) & inner & (above_or_below | beside)
+    above_or_below = overlap > SINGLE.above_overlap * widths
+    above_or_below &= gap_y < SINGLE.above_gap * size
+    beside = (gap_x < SINGLE.beside_gap * size) & (gap_y == 0)
+    beside &= areas > SINGLE.beside_area * areas[main]
+    is_line = (widths > SINGLE.line_width * picture_width) & (heights < SINGLE.line_height * size)
+    inner = ~at_edge | (above_or_below & (gap_y < SINGLE.edge_gap * size) & ~is_line)
+    is_large = np.maximum(widths, heights) >= SINGLE.smallest * size
+    belongs = is_large & inner & (above_or_below | beside)
     belongs[main] = True
     return np.asarray(np.concatenate([[False], belongs])[labels])

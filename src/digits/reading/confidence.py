@@ -1,0 +1,71 @@
+"""Confidence: calibrated probabilities, lowered by doubts, and refusal below a threshold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from digits.reading.ink import HYPOTHESES, aspect_ratio, depth_share
+from digits.reading.results import Digit
+from digits.reading.tuning import Tuned, number
+
+
+@dataclass(frozen=True)
+class ConfidenceParameters(Tuned):
+    """Tuned numbers of the confidence in a digit."""
+
+    threshold: float = number(0.78, "probability", low=0, high=1)
+    """Confidence below which a digit is refused, as 97 % of pictures of clothes are."""
+    solid: float = number(7.0, "log odds", low=0, high=20)
+    """Doubt for ink that lies deeper than in strokes, times its share of the ink."""
+    wide: float = number(3.0, "log odds", low=0, high=12)
+    """Doubt for each height by which a glyph is wider than digits are."""
+    widest: float = number(1.4, "heights of the glyph", low=0.8, high=3)
+    """Width past which a glyph is wider than digits are."""
+    rival: float = number(0.5, "confidences of the best guess", low=0.1, high=1)
+    """Probability of the second guess for a refusal to name both."""
+
+
+CONFIDENCE = ConfidenceParameters()
+
+
+def judge(
+    probabilities: Float[np.ndarray, " 10"],
+    glyph: UInt8[np.ndarray, "28 28"],
+    box: tuple[float, float, float, float],
+    *,
+    certainty: float,
+    threshold: float,
+) -> Digit:
+    """Make a digit of the network's probabilities: doubt them, and refuse what is too unsure.
+
+    Args:
+        probabilities: Calibrated probabilities of the ten digits.
+        glyph: The glyph that was classified.
+        box: Left, top, width and height, in pixels of the picture.
+        certainty: Certainty of the polarity of its ink, as `Ink.certainty`.
+        threshold: Confidence below which it is refused, 0 to 1.
+    """
+    best, second = np.argsort(-probabilities, kind="stable")[:2]
+    # Where ink and paper could be the other way round, so could everything else.
+    probabilities = probabilities * min(1.0, certainty / HYPOTHESES.safe_certainty)
+    confidence = float(probabilities[best])
+    too_wide = max(0.0, aspect_ratio(glyph) - CONFIDENCE.widest)
+    odds = CONFIDENCE.solid * depth_share(glyph) + CONFIDENCE.wide * too_wide
+    probabilities = probabilities / (confidence + (1 - confidence) * np.exp(odds))
+    confidence, runner_up = float(probabilities[best]), float(probabilities[second])
+    reason = None
+    if not glyph.any():
+        reason = "there is no ink"
+    elif confidence < threshold:
+        is_between = runner_up > CONFIDENCE.rival * confidence
+        is_between &= confidence + runner_up > threshold
+        reason = f"it may be a {best} or a {second}" if is_between else "it looks like no digit"
+    return Digit(
+        label=int(best),
+        confidence=confidence,
+        probabilities=tuple(probabilities.tolist()),
+        box=box,
+        glyph=glyph,
+        reason=reason,
+    )
