@@ -17,6 +17,7 @@ PARAMETERS = {
     "balanced": 103_978,
     "accurate": 418_634,
     "tiny": 4_814,
+    "glyph-classifier": 155_466,
 }
 
 
@@ -206,7 +207,7 @@ MISFITS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "a tuple": (lambda: nn.Sequential(nn.Flatten(), InPairs(784, 10)), "found tuple"),
     "softmax": (
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.Softmax(dim=1)),
-        "leave its softmax away",
+        "remove its softmax",
     ),
     "nothing to learn": (
         lambda: nn.Sequential(nn.AdaptiveAvgPool2d((2, 5)), nn.Flatten()),

@@ -108,7 +108,7 @@ def test_recipes_with_it_are_compared_with_others(tmp_path: Path) -> None:
     assert difference.interval[0] <= difference.mean <= difference.interval[1]
 
 
-def test_a_run_that_was_stopped_says_how_to_go_on_and_does(tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_says_how_to_resume_it(tmp_path: Path) -> None:
     run = train_until_stopped(tmp_path / "stopped", RECIPE)
     assert str(Interrupted(run)).endswith(f"digits.resume('{run.folder}')")
     whole = train(RECIPE, out=tmp_path / "whole", progress=Silent())

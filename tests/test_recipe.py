@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from digits.errors import InvalidInput
 from digits.recipe import (
     NAME,
+    RENAMED_FIELDS,
     Augmentation,
     Recipe,
     load_measurement,
@@ -19,6 +20,7 @@ from digits.recipe import (
     parse_recipe,
     recipe_names,
 )
+from digits.training.augmentation import digest_amounts
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
@@ -84,7 +86,7 @@ def test_measurements_are_means_over_the_seeds_they_list(measured: dict[str, Any
     assert measured["seconds_median"] == median(seed["seconds"] for seed in measured["seeds"])
     first = measured["seeds"][0]["seed"]
     assert [seed["seed"] for seed in measured["seeds"]] == [
-        first + place for place in range(len(accuracies))
+        first + index for index in range(len(accuracies))
     ], "no seed was left out"
 
 
@@ -95,7 +97,7 @@ def test_measurements_are_of_the_recipes_as_they_are_now(measured: dict[str, Any
     # What the data and the machine complete, and what a benchmark may change.
     completed = {n for n in ("mean", "std", "precision") if getattr(now, n) in (None, "auto")}
     changed = {name: getattr(recipe, name) for name in (*completed, "epochs", "seed")}
-    assert recipe == now.override(**changed)
+    assert recipe == now.override(**changed, amounts=digest_amounts(now.augmentation))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +140,28 @@ def test_a_bad_field_is_named_with_what_was_expected(toml: str, message: str) ->
         parse_recipe(f"network = 'classic'\n{toml}", name="bad", source="bad.toml")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("pens", "'writing_styles' and 'stroke_variation'"),
+        ("surroundings", "'degradation'"),
+        ("nonsense", "'outliers'"),
+        ("plain", "'unchanged'"),
+    ],
+)
+def test_a_field_of_an_older_version_is_refused_by_its_new_name(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text(f"network = 'deep'\nepochs = 2\n[augmentation]\n{old} = 0.1\n")
+    with pytest.raises(InvalidInput) as caught:
+        load_recipe(path)
+    assert str(caught.value) == f"{path}: field {old!r} is now {new}; rename it."
+    with pytest.raises(InvalidInput, match=f"^field {old!r} is now {new}; rename it.$"):
+        load_recipe("deep").override(**{old: 0.1})
+    assert all(hasattr(Augmentation(), name) for name in RENAMED_FIELDS[old])
+
+
 def test_an_unknown_recipe_suggests_the_nearest() -> None:
     with pytest.raises(InvalidInput, match="did you mean 'classic'"):
         load_recipe("clasic")
@@ -161,6 +185,11 @@ def test_overrides_reach_the_recipe_and_its_augmentation() -> None:
     assert changed.augmentation == replace(recipe.augmentation, scale=0.3)
     with pytest.raises(InvalidInput, match="did you mean 'epochs'"):
         recipe.override(epoch=3)
+
+
+def test_what_augmentation_draws_with_is_no_change_by_itself() -> None:
+    assert not Augmentation(amounts="0123456789ab")
+    assert Augmentation(outliers=0.1)
 
 
 def test_every_field_that_can_be_overridden_explains_itself() -> None:

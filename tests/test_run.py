@@ -125,13 +125,13 @@ def test_a_missing_file_is_named(run: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["checkpoint.pt", "model.safetensors"])
-@pytest.mark.parametrize("place", [0.02, 0.25, 0.5, 0.75, 0.98])
-def test_one_flipped_bit_in_a_binary_file_is_noticed(run: Run, name: str, place: float) -> None:
+@pytest.mark.parametrize("position", [0.02, 0.25, 0.5, 0.75, 0.98])
+def test_one_flipped_bit_in_a_binary_file_is_noticed(run: Run, name: str, position: float) -> None:
     path = run.folder / name
     content = bytearray(path.read_bytes())
     # A bit of data or structure; the zip's padding between entries carries nothing.
     index = next(
-        i for i in range(int(len(content) * place), len(content)) if content[i] not in b"\0Z"
+        i for i in range(int(len(content) * position), len(content)) if content[i] not in b"\0Z"
     )
     content[index] ^= 0x10
     path.write_bytes(bytes(content))
@@ -160,7 +160,7 @@ def test_a_summary_of_another_shape_is_damaged(run: Run, text: str) -> None:
         _ = run.summary
 
 
-@pytest.mark.parametrize("line", ["{}", '{"epoch": 1}', "nonsense", "[1, 2]"])
+@pytest.mark.parametrize("line", ["{}", '{"epoch": 1}', "no JSON", "[1, 2]"])
 def test_a_history_of_another_shape_is_damaged(run: Run, line: str) -> None:
     run.history_path.write_text(run.history_path.read_text() + line + "\n")
     with pytest.raises(DigitsError, match=r"history\.jsonl is damaged"):
@@ -185,18 +185,33 @@ def test_what_a_killed_process_left_half_written_is_swept_up(run: Run) -> None:
 
 def test_a_run_of_another_format_is_refused_and_says_what_to_do(run: Run) -> None:
     run.summary_path.write_text(json.dumps({"format": 99, **SUMMARY}))
-    with pytest.raises(DigitsError, match=f"format 99; this version of digits reads {FORMAT}"):
+    with pytest.raises(
+        DigitsError, match=f"format 99; this version of digits reads format {FORMAT}"
+    ):
         _ = run.summary
     run.save_checkpoint({"format": 99}, [])
     with pytest.raises(DigitsError, match="format 99"):
         run.load_checkpoint()
 
 
-def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
+def test_a_run_whose_recipe_has_a_field_of_an_older_version_is_of_an_older_format(
+    run: Run,
+) -> None:
+    text = run.recipe_path.read_text()
+    run.recipe_path.write_text(text.replace("writing_styles = 0.0", "pens = 0.0"))
+    with pytest.raises(DigitsError) as caught:
+        _ = Run(run.folder).recipe
+    assert str(caught.value) == (
+        f"{run.recipe_path} is of an older format, with field 'pens'; this version of digits reads "
+        f"format {FORMAT}. Use the version that wrote it (summary.json names it), or train anew."
+    )
+
+
+def test_an_unfinished_run_says_how_to_resume_it(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", RECIPE, {})
     assert not run.is_finished
     for name in ("model", "summary"):
-        with pytest.raises(DigitsError, match=r"not finished.*digits train --resume"):
+        with pytest.raises(DigitsError, match=r"not finished.*Resume with: digits train --resume"):
             getattr(run, name)
 
 

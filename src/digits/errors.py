@@ -1,4 +1,4 @@
-"""What goes wrong in ways that a user can mend.
+"""Exceptions for errors that a user can fix.
 
 A message is one line: what was expected, what was found, what to do.
 """
@@ -8,15 +8,15 @@ from difflib import get_close_matches
 
 
 class DigitsError(Exception):
-    """Work could not be done; the message says why and what to do. The command exits with 1."""
+    """An operation failed; the message says why and what to do. The command exits with 1."""
 
 
-class InvalidInput(DigitsError, ValueError):  # noqa: N818 - it names the state of what was given
-    """What was asked for can't be right as it stands. The command exits with 2."""
+class InvalidInput(DigitsError, ValueError):  # noqa: N818 - it names the state of the input
+    """An argument, file or setting is invalid. The command exits with 2."""
 
 
 def suggest(word: str, known: Collection[str]) -> str:
-    """The end of a message about an unknown name: the nearest that there is, or all of them.
+    """End a message about an unknown name with the nearest known name, or else all of them.
 
     >>> suggest("clasic", ["classic", "deep"])
     "did you mean 'classic'?"

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written aside, flushed, renamed."""
+"""Atomic file writes: to a temporary name, flushed, then renamed; a file is whole or absent."""
 
 import os
 from contextlib import suppress
@@ -9,12 +9,12 @@ from digits.errors import DigitsError
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that a reader sees the old file or the new one, never a part.
+    """Write a file so that a reader sees the old content or the new, never a part of it.
 
-    The folder is made if it is missing. The bytes are on the disk when this returns.
+    The folder is created if it is missing. The bytes are on the disk when this returns.
 
     Raises:
-        DigitsError: If the folder or disk refuses (read-only, full, no permission).
+        DigitsError: If the file can't be written (read-only, disk full, no permission).
     """
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
@@ -28,13 +28,13 @@ def write_atomic(path: Path, content: bytes) -> None:
     except OSError as error:
         raise DigitsError(f"Can't write {path}: {error.strerror or error}.") from error
     finally:
-        with suppress(OSError):  # gone after the rename; its folder may never have been
+        with suppress(OSError):  # renamed, or its folder could not be made
             temporary.unlink()
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` last through a power cut, where the system has a call for that."""
-    with suppress(OSError):  # Windows opens no folders; some network file systems sync none
+    """Flush a folder, so that a rename in it survives a power cut, where the system can do so."""
+    with suppress(OSError):  # Windows can't open folders; some network file systems can't sync them
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

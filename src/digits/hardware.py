@@ -1,4 +1,4 @@
-"""What the machine is and how to use it: device, precision, random numbers, description."""
+"""Hardware: device, precision, memory, random seeds, and a description of the machine."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def select_device(name: str = "auto") -> torch.device:
-    """The device of that name; auto takes CUDA, else Apple's GPU, else the CPU.
+    """Select the device of this name; auto takes CUDA, else Apple's GPU, else the CPU.
 
     Raises:
         InvalidInput: If the name is unknown or this machine, or this torch, has no such device.
@@ -41,7 +41,7 @@ def select_device(name: str = "auto") -> torch.device:
 
 
 def select_precision(name: str, device: torch.device) -> str:
-    """The precision of that name; auto takes bfloat16 where there are units for it.
+    """Select the precision of this name; auto takes bfloat16 where the device has units for it.
 
     Returns:
         "float32" or "bfloat16".
@@ -63,37 +63,37 @@ def _has_bfloat16_units(device: torch.device) -> bool:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """Run what follows in this precision; weights stay in float32."""
+    """Compute in this precision within the context; weights stay in float32."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
-    """How images and kernels lie in memory: channels last where convolutions are written for it."""
+    """Memory format of images and weights: channels last where convolutions are faster with it."""
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def keep_freed_memory() -> None:
     """Let this process reuse the memory that it frees, up to 256 MB of it.
 
-    A step of training takes and frees the same blocks again and again. As it comes, glibc gives
-    large ones back to the system each time, and has to fault them in anew, page by page.
+    A training step allocates and frees the same blocks again and again. By default, glibc returns
+    large ones to the system each time, and every page of them is faulted in anew.
     """
     if platform.libc_ver()[0] == "glibc":
-        trim_threshold, mmap_threshold = -1, -3  # their numbers in malloc.h
+        trim_threshold, mmap_threshold = -1, -3  # from malloc.h
         libc = ctypes.CDLL(None)
         libc.mallopt(trim_threshold, 256 << 20)
-        libc.mallopt(mmap_threshold, 32 << 20)  # the largest that it takes
+        libc.mallopt(mmap_threshold, 32 << 20)  # the largest value that glibc accepts
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Set torch's global generators for a while, and put those of CPU and CUDA back afterwards.
+    """Seed torch's global generators, and restore those of CPU and CUDA afterwards.
 
-    On CUDA it also allows only kernels that give the same bits each time.
+    On CUDA this also allows deterministic kernels only.
     """
     cuda = device.type == "cuda"
     if cuda:
-        # cuBLAS gives the same bits only with a fixed workspace, read when it is first used.
+        # cuBLAS is deterministic only with a fixed workspace; it reads this when first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -108,13 +108,13 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def derive_seed(seed: int, *path: int) -> int:
-    """A seed for one purpose, independent of those of other paths and of other seeds."""
+    """Derive a seed for one purpose, independent of those of other paths and other seeds."""
     state = np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)
     return int(state[0] >> 1)
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The states of torch's global generators that work on this device draws from."""
+    """Get the states of torch's global generators for this device and the CPU."""
     states = {"cpu": torch.get_rng_state()}
     if device.type != "cpu":
         states[device.type] = torch.get_device_module(device).get_rng_state()
@@ -122,7 +122,7 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(states: dict[str, Tensor]) -> None:
-    """Put back what `random_state` gave."""
+    """Restore the states that `random_state` gave."""
     for kind, state in states.items():
         if kind == "cpu":
             torch.set_rng_state(state)
@@ -131,13 +131,13 @@ def set_random_state(states: dict[str, Tensor]) -> None:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what was asked of it, so that a clock tells the truth."""
+    """Wait until the device has finished its queued work, so that time is measured right."""
     if device.type != "cpu":
         torch.get_device_module(device).synchronize()
 
 
 def describe_machine() -> dict[str, str | int]:
-    """The machine, for records of what was measured where."""
+    """Describe the machine, for records of measurements."""
     machine: dict[str, str | int] = {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor_name(),
@@ -160,7 +160,7 @@ def _processor_name() -> str:
 
 
 def describe_versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+    """List the versions of the packages that a result depends on."""
     return {
         "digits": version("digits"),
         "python": platform.python_version(),
@@ -170,7 +170,7 @@ def describe_versions() -> dict[str, str]:
 
 
 def find_commit() -> str | None:
-    """The commit of this code, with "+" if it was changed since; None outside a checkout."""
+    """Find the commit of this code, with "+" if it was changed since; None outside a checkout."""
     here = Path(__file__)
 
     def git(*arguments: str) -> str:
@@ -180,9 +180,9 @@ def find_commit() -> str | None:
         ).stdout.strip()
 
     try:
-        # An installed copy may lie inside some other project's checkout.
+        # An installed copy may lie inside another project's checkout.
         git("ls-files", "--error-unmatch", here.name)
-        # The measurements beside the recipes change no result.
+        # The measurements beside the recipes do not change results.
         changes = git("status", "--porcelain", ".", ":(exclude)recipes/*.json")
         return git("rev-parse", "HEAD") + ("+" if changes else "")
     except (OSError, subprocess.SubprocessError):

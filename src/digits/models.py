@@ -1,8 +1,8 @@
-"""The networks of the five documents, the layers they share, and a place for one's own.
+"""Convolutional networks (CNNs), the layers they share, and a registry for a user's own.
 
 Every network takes raw pixels, 0 to 255, of shape (n, 1, 28, 28), in any dtype, and returns ten
-logits an image. All convolutions of the documents are 3×3 without padding: each takes two pixels
-off the width.
+logits for each image. The documents' convolutions are 3×3 without padding: each makes the maps two
+pixels narrower.
 """
 
 from collections.abc import Callable
@@ -22,13 +22,13 @@ Make = TypeVar("Make", bound=Callable[[], nn.Module])
 
 
 class Normalize(nn.Module):
-    """Raw pixels to zero mean and unit deviation, before anything else is computed.
+    """Normalisation of raw pixels to zero mean and unit standard deviation.
 
-    As part of the network it can't be forgotten, or differ, where the network is used.
+    As the network's first layer it can't be forgotten, or differ, where the network is used.
 
     Args:
-        mean: Of the pixels, on the scale where white is 1.
-        std: Of the pixels, on the same scale; above 0.
+        mean: Mean of the pixels, on the scale where white is 1.
+        std: Standard deviation of the pixels, on the same scale; above 0.
     """
 
     mean: Tensor
@@ -40,7 +40,7 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.tensor(std))
 
     def forward(self, pixels: Num[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
-        """Scale pixels from 0–255 to (0–1 - mean) / std."""
+        """Normalise pixels from 0 to 255: (pixels / 255 - mean) / std."""
         return (pixels.float() / 255).sub_(self.mean).div_(self.std)
 
 
@@ -56,7 +56,7 @@ class Classic(nn.Sequential):
         self.conv1 = nn.Conv2d(1, 32, 3)  # (n, 32, 26, 26)
         self.relu1 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(32, 64, 3)  # (n, 64, 24, 24)
-        # The largest of four commutes with ReLU; pooled first, ReLU has a quarter of the work.
+        # Max pooling commutes with ReLU; pooled first, ReLU has a quarter of the work.
         self.pool = nn.MaxPool2d(2)  # (n, 64, 12, 12)
         self.relu2 = nn.ReLU(inplace=True)
         self.dropout1 = nn.Dropout2d(0.25)  # whole feature maps
@@ -108,9 +108,9 @@ class Compact(nn.Sequential):
 
 
 class Fast(nn.Sequential):
-    """Made to be trained in a second: one convolution, with stride. 208,746 parameters.
+    """One convolution with stride, to be trained in a second. 208,746 parameters.
 
-    Two pixels at each edge, with 0.2 % of the ink, are left away.
+    Two pixels at each edge, with 0.2 % of the ink, are cropped.
     """
 
     def __init__(self, mean: float, std: float) -> None:
@@ -129,7 +129,7 @@ class Fast(nn.Sequential):
 
 
 class Balanced(nn.Sequential):
-    """Three convolutions and two linear layers: what ten seconds can train. 103,978 parameters."""
+    """Three convolutions, two linear layers, to be trained in ten seconds. 103,978 parameters."""
 
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()
@@ -152,11 +152,11 @@ class Balanced(nn.Sequential):
         self.fc2 = nn.Linear(128, NUM_CLASSES)
 
 
-class Reader(nn.Sequential):
-    """Balanced, a little wider, made to run where torch is not. 155,466 parameters.
+class GlyphClassifier(nn.Sequential):
+    """The network that reads glyphs: Balanced, a little wider. 155,466 parameters.
 
-    Channels are multiples of 16 and each norm follows its layer, so that other runtimes join the
-    two and fill their vectors: 40,000 glyphs a second on two cores.
+    It is made to run without torch. Channels are multiples of 16 and each norm follows its layer,
+    so that other runtimes fuse the two and fill their vectors: 40,000 glyphs a second on two cores.
     """
 
     def __init__(self, mean: float, std: float) -> None:
@@ -181,7 +181,7 @@ class Reader(nn.Sequential):
 
 
 class Accurate(nn.Sequential):
-    """Six convolutions, the first two at full size: what ten minutes can train. 418,634 parameters.
+    """Six convolutions, two of them at full size, trained in ten minutes. 418,634 parameters.
 
     Source: chains of unpadded 3×3 convolutions as in An et al. 2020, arXiv:2008.10400.
     """
@@ -213,9 +213,9 @@ class Accurate(nn.Sequential):
 
 
 class Separable(nn.Sequential):
-    """A 3×3 convolution of each channel, then a 1×1 convolution that mixes them.
+    """Depthwise separable convolution: 3×3 in each channel, then 1×1 across channels.
 
-    (9 + out) / (9 out) of the parameters of a full convolution.
+    It has (9 + out) / (9 out) of the parameters of a full convolution.
 
     Source: Chollet 2017, arXiv:1610.02357.
     """
@@ -233,7 +233,7 @@ class Separable(nn.Sequential):
 
 
 class Tiny(nn.Sequential):
-    """Below 5,000 parameters: separable convolutions, and a mean instead of layers. 4,814."""
+    """Separable convolutions, and a mean instead of a linear layer. 4,814 parameters."""
 
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()
@@ -258,27 +258,27 @@ NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
     "balanced": Balanced,
     "accurate": Accurate,
     "tiny": Tiny,
-    "reader": Reader,
+    "glyph-classifier": GlyphClassifier,
 }
 BUILT_IN = frozenset(NETWORKS)
 
 
 def register_network(name: str) -> Callable[[Make], Make]:
-    """Make a network of one's own known by a name, for `digits.train` and all that comes after.
+    """Register a network of your own under a name, for `digits.train` and all that follows.
 
-    It goes above the class. The class is called without arguments; it gets normalised pixels,
-    float32 (n, 1, 28, 28), and gives ten logits an image, like `nn.Module`s everywhere. It works in
-    Python only: the command `digits` knows no code of yours.
+    This is a decorator of the network's class. The class is called without arguments; its instance
+    takes normalised pixels, float32 (n, 1, 28, 28), and returns ten logits for each image. This
+    works in Python only, as the command `digits` does not know your code.
 
-    A run keeps the name, not the code: whoever loads the run registers the network first, and the
-    same one, as weights that fit tell nothing of how they are used. A name may be given again, as
-    when a notebook's cell is run twice; the last one counts.
+    A run keeps the name, not the code: whoever loads the run has to register the same network
+    first. Weights may fit another one, but would mean nothing in it. A name may be registered
+    again, as when a notebook's cell is run twice; the last registration counts.
 
     Args:
-        name: What recipes call it; not that of a network that comes with the package.
+        name: The network's name in recipes; not one of a network that comes with the package.
 
     Raises:
-        InvalidInput: If the name can't be.
+        InvalidInput: If the name is taken or is no text.
 
     Example:
         >>> @register_network("linear")
@@ -302,7 +302,7 @@ def register_network(name: str) -> Callable[[Make], Make]:
 
 
 class RegisteredNetwork(nn.Sequential):
-    """A registered network behind the normalisation that all have."""
+    """A registered network behind the normalisation that all networks have."""
 
     def __init__(self, name: str, make: Callable[[], nn.Module], mean: float, std: float) -> None:
         super().__init__()
@@ -320,10 +320,10 @@ class RegisteredNetwork(nn.Sequential):
 
 
 def _try_out(model: nn.Module, name: str) -> None:
-    """Try a network on two images, before time is spent on it. Lazy layers get their sizes here.
+    """Try a network on two images before time is spent on it; lazy layers get their sizes here.
 
     Raises:
-        InvalidInput: If it can't take them, gives no logits, or can't learn.
+        InvalidInput: If it can't take the images, returns no logits, or can't learn.
     """
     pixels = torch.randint(0, 256, (2, 1, 28, 28), generator=torch.Generator().manual_seed(0))
     try:
@@ -342,7 +342,7 @@ def _try_out(model: nn.Module, name: str) -> None:
         )
     if bool((logits >= 0).all()) and torch.allclose(logits.float().sum(dim=1), torch.ones(2)):
         raise InvalidInput(
-            f"Network {name!r}: expected logits, found probabilities; leave its softmax away."
+            f"Network {name!r}: expected logits, found probabilities; remove its softmax."
         )
     if count_parameters(model) == 0:
         raise InvalidInput(f"Network {name!r}: expected parameters to train, found none.")
@@ -354,7 +354,7 @@ def _try_out(model: nn.Module, name: str) -> None:
         raise InvalidInput(
             f"Network {name!r} fails in training mode on two images: {_reason(error)}"
         ) from error
-    model.load_state_dict(before)  # batch normalisation has counted these images
+    model.load_state_dict(before)  # as batch normalisation has counted these images
     model.zero_grad()
 
 
@@ -363,12 +363,12 @@ def _reason(error: Exception) -> str:
 
 
 def build_model(name: str, *, mean: float, std: float) -> nn.Module:
-    """Make a network with fresh weights, drawn from torch's global generator.
+    """Build a network with new weights, drawn from torch's global generator.
 
     Args:
-        name: One of `NETWORKS`.
-        mean: Of the training pixels, on the scale where white is 1.
-        std: Of the training pixels, on the same scale.
+        name: A name in `NETWORKS`.
+        mean: Mean of the training pixels, on the scale where white is 1.
+        std: Standard deviation of the training pixels, on the same scale.
 
     Returns:
         A network: raw pixels (n, 1, 28, 28) to logits (n, 10).
@@ -379,11 +379,11 @@ def build_model(name: str, *, mean: float, std: float) -> nn.Module:
     if name not in NETWORKS:
         raise InvalidInput(
             f"No network is called {name!r}; {suggest(name, NETWORKS)} "
-            "Your own is registered first, in Python, with digits.register_network."
+            "Register your own first, in Python, with digits.register_network."
         )
     return NETWORKS[name](mean, std)
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Count the trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

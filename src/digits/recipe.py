@@ -1,4 +1,4 @@
-"""Recipes: everything that decides a training run, in one TOML file of a dozen lines."""
+"""Recipes: the hyperparameters and settings that decide a training run, as one short TOML file."""
 
 import json
 import re
@@ -16,10 +16,31 @@ from digits.errors import DigitsError, InvalidInput, suggest
 
 DEFAULT_RECIPE = "balanced"
 OWN_RECIPES = ("fast", "balanced", "accurate", "tiny", "reader")
-"""Not of the documents; in the order in which they are shown."""
+"""Recipes of this project, as opposed to the documents', in the order in which they are shown."""
 
 NAME = re.compile(r"\w[\w .-]{0,59}")
-"""What a recipe may be called: run folders are named after it."""
+"""Pattern of a recipe's name; run folders are named after it."""
+
+RENAMED_FIELDS = {
+    "pens": ("writing_styles", "stroke_variation"),
+    "surroundings": ("degradation",),
+    "nonsense": ("outliers",),
+    "plain": ("unchanged",),
+}
+"""Names of fields in older versions, each with what replaced it."""
+
+
+class RenamedField(InvalidInput):
+    """A field was given by a name that it had in an older version.
+
+    Args:
+        field: One of `RENAMED_FIELDS`.
+    """
+
+    def __init__(self, field: str) -> None:
+        names = " and ".join(repr(name) for name in RENAMED_FIELDS[field])
+        super().__init__(f"field {field!r} is now {names}; rename it.")
+        self.field = field
 
 
 def setting(
@@ -31,70 +52,96 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A field that knows its help text, type and range, for checks and for the command's flags."""
+    """Declare a field with its help text, type and range, for checks and the command's flags."""
     facts = {"help": help, "type": type, "low": low, "high": high, "choices": choices}
     return field(default=default, metadata=facts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Largest random changes made to a training image; 0 everywhere is none."""
+    """Largest random changes made to a training image, and how often; by default, none."""
 
     rotation_degrees: float = setting(
-        "Rotation, up to this either way.", default=0.0, type=float, low=0, high=180
+        "Largest rotation, either way.", default=0.0, type=float, low=0, high=180
     )
     shift_pixels: float = setting(
-        "Shift along each axis, up to this, before the other changes.",
+        "Largest shift along each axis, made before the other changes.",
         default=0.0,
         type=float,
         low=0,
         high=28,
     )
     scale: float = setting(
-        "Larger or smaller by up to this fraction.", default=0.0, type=float, low=0, high=1
+        "Largest change of size, either way, as a fraction.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=1,
     )
     shear_degrees: float = setting(
-        "Slant, up to this either way.", default=0.0, type=float, low=0, high=60
+        "Largest slant, either way.", default=0.0, type=float, low=0, high=60
     )
     stretch: float = setting(
-        "Wider or narrower by up to this fraction.", default=0.0, type=float, low=0, high=1
+        "Largest change of the ratio of width to height, either way, as a fraction.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=1,
     )
     elastic_pixels: float = setting(
-        "Bent by smooth random fields of up to this deviation.",
+        "Largest standard deviation of the smooth random fields that bend the image.",
         default=0.0,
         type=float,
         low=0,
         high=5,
     )
     framing: str = setting(
-        "Of the changed digit: anew makes it 20 pixels large and centres its mass, as MNIST is.",
+        "What becomes of the changed digit's frame: anew makes the digit 20 pixels large and "
+        "centres its mass, as in MNIST.",
         default="keep",
         type=str,
         choices=("keep", "anew"),
     )
-    pens: float = setting(
-        "Part of the images that may get other strokes, or be written as other hands do.",
+    writing_styles: float = setting(
+        "Fraction of the images that may get another writing style: bars, slashes, loops.",
         default=0.0,
         type=float,
         low=0,
         high=1,
     )
-    surroundings: float = setting(
-        "Part that may get parts of neighbours, lines, a patterned ground, blur, noise.",
+    stroke_variation: float = setting(
+        "Fraction that may get other strokes: thicker, thinner, softer, broken.",
         default=0.0,
         type=float,
         low=0,
         high=1,
     )
-    nonsense: float = setting(
-        "Part that becomes what is no digit: two in one, blots. No answer is right.",
+    degradation: float = setting(
+        "Fraction that may be degraded: parts of neighbours, lines, a patterned ground, blur, "
+        "noise.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=1,
+    )
+    outliers: float = setting(
+        "Fraction that becomes outliers, which are no digit: two in one, blots.",
         default=0.0,
         type=float,
         low=0,
         high=0.5,
     )
-    plain: float = setting(
-        "Part that is left as it is, in any case.", default=0.0, type=float, low=0, high=1
+    unchanged: float = setting(
+        "Fraction that stays as it is, whatever the other fields say.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=1,
+    )
+    amounts: str | None = setting(
+        "Digest of the amounts that the code has for the fields above; a run fills it in.",
+        default=None,
+        type=str,
     )
 
     def __post_init__(self) -> None:
@@ -102,29 +149,30 @@ class Augmentation:
 
     def __bool__(self) -> bool:
         """Whether it changes anything."""
-        return self != Augmentation()
+        return replace(self, amounts=None) != Augmentation()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything that decides a training run, checked when it is made.
+    """The settings that decide a training run, checked when the recipe is made.
 
     Raises:
-        InvalidInput: If a field is of the wrong type or out of range; names it and the range.
+        InvalidInput: If a field is of the wrong type or out of range; the message names both.
     """
 
-    name: str = setting("What the recipe is called.", type=str)
-    description: str = setting("What it is, in a line.", default="", type=str)
+    name: str = setting("Name of the recipe.", type=str)
+    description: str = setting("What the recipe is, in a line.", default="", type=str)
     network: str = setting(
-        "The network: fast, balanced, accurate, tiny, reader, classic, deep or compact.", type=str
+        "The network: fast, balanced, accurate, tiny, glyph-classifier, classic, deep or compact.",
+        type=str,
     )
     dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
     mean: float | None = setting(
-        "Mean of the pixels, from 0 to 1, to subtract (default: the training set's).",
+        "Mean of the pixels, from 0 to 1, that is subtracted (default: the training set's).",
         default=None, type=float, low=0, high=1,
     )  # fmt: skip
     std: float | None = setting(
-        "Standard deviation to divide by then (default: the training set's).",
+        "Standard deviation by which the pixels are divided then (default: the training set's).",
         default=None, type=float, low=0.001, high=10,
     )  # fmt: skip
     epochs: int = setting("Passes over the training images.", type=int, low=1, high=10_000)
@@ -136,34 +184,40 @@ class Recipe:
         choices=("adam", "sgd"),
     )
     learning_rate: float = setting(
-        "Size of the steps, at its highest.", default=1e-3, type=float, low=1e-8, high=10
+        "Learning rate at its highest.", default=1e-3, type=float, low=1e-8, high=10
     )
     momentum: float = setting(
-        "Of sgd, or Adam's first beta.", default=0.9, type=float, low=0, high=0.999
+        "Momentum of sgd, or Adam's first beta.", default=0.9, type=float, low=0, high=0.999
     )
     beta2: float = setting(
         "Adam's second beta: its memory of squared gradients.",
         default=0.999, type=float, low=0, high=0.99999,
     )  # fmt: skip
     schedule: str = setting(
-        "How the learning rate goes on over the run; one_cycle moves momentum by 0.05 against it.",
+        "Course of the learning rate; one_cycle moves momentum by 0.05 against it.",
         default="constant", type=str, choices=("constant", "cosine", "one_cycle"),
     )  # fmt: skip
     label_smoothing: float = setting(
-        "How much of the right answer's probability is spread over all ten.",
+        "Part of the right answer's probability that is spread over all ten.",
         default=0.0, type=float, low=0, high=0.9,
     )  # fmt: skip
     hard_fraction: float = setting(
-        "Part of the images to train on after the first epoch: those with the highest loss.",
+        "Fraction of the images, those of highest loss, to train on after the first epoch.",
         default=1.0, type=float, low=0.001, high=1,
     )  # fmt: skip
     validation_size: int = setting(
-        "Training images held out to watch; 0 trains on all.",
+        "Training images held out for validation; 0 trains on all.",
         default=5000, type=int, low=0, high=50_000,
     )  # fmt: skip
-    seed: int = setting("Same seed, same bits.", default=0, type=int, low=0, high=2**63 - 1)
+    seed: int = setting(
+        "Seed of all random numbers; the same seed gives the same bits.",
+        default=0,
+        type=int,
+        low=0,
+        high=2**63 - 1,
+    )
     precision: str = setting(
-        "Of the arithmetic; auto takes what the machine does fast.",
+        "Precision of the arithmetic; auto takes bfloat16 where the machine is fast at it.",
         default="auto", type=str, choices=("auto", "float32", "bfloat16"),
     )  # fmt: skip
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -177,10 +231,10 @@ class Recipe:
             )
 
     def override(self, **overrides: Any) -> "Recipe":
-        """A copy with some fields changed; those of the augmentation go by their own names.
+        """Copy the recipe with some fields changed; the augmentation's go by their own names.
 
         Raises:
-            InvalidInput: If a name is unknown or a value out of range.
+            InvalidInput: If a name is unknown or outdated, or a value out of range.
         """
         inner = {f.name for f in fields(Augmentation)}
         changes = {k: v for k, v in overrides.items() if k in inner}
@@ -192,27 +246,30 @@ class Recipe:
         return replace(self, **own)
 
     def to_toml(self) -> str:
-        """The recipe as a TOML document; `parse_recipe` reads it back as it was."""
-        values = {k: v for k, v in asdict(self).items() if v is not None}
-        return tomli_w.dumps(values)
+        """Write the recipe as a TOML document, from which `parse_recipe` makes an equal one."""
+        return tomli_w.dumps(asdict(self, dict_factory=_without_none))
+
+
+def _without_none(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a dict of these items, without fields that have no value: TOML has no null."""
+    return {name: value for name, value in items if value is not None}
 
 
 def overridable_fields() -> Iterator[Field[Any]]:
-    """The fields that a flag or keyword may change, in order; the augmentation's last."""
-    own = [f for f in fields(Recipe) if f.name not in ("name", "description", "augmentation")]
-    yield from own
-    yield from fields(Augmentation)
+    """Yield the fields that have a flag, in order; the augmentation's come last."""
+    hidden = ("name", "description", "augmentation", "amounts")
+    yield from (f for f in (*fields(Recipe), *fields(Augmentation)) if f.name not in hidden)
 
 
 def recipe_names() -> list[str]:
-    """The recipes that come with the package: our own, then the documents'."""
+    """List the recipes that come with the package: the project's own, then the documents'."""
     folder = files("digits") / "recipes"
     names = {Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml")}
     return [*OWN_RECIPES, *sorted(names - {*OWN_RECIPES})]
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """A recipe that comes with the package, by its name, or one's own, by its file.
+    """Load a recipe that comes with the package by its name, or one's own by its file.
 
     Args:
         name: "classic", or a path that ends in .toml.
@@ -242,7 +299,7 @@ def load_recipe(name: str | Path) -> Recipe:
 
 
 def load_measurement(name: str) -> dict[str, Any]:
-    """What the benchmark measured of a recipe that comes with the package.
+    """Load what the benchmark measured of a recipe that comes with the package.
 
     Returns:
         Among others `accuracy_mean` and `accuracy_std` (fractions, over seeds, on the test set),
@@ -254,14 +311,15 @@ def load_measurement(name: str) -> dict[str, Any]:
 
 
 def parse_recipe(text: str, *, name: str, source: str) -> Recipe:
-    """Read a recipe from TOML.
+    """Parse a recipe from TOML.
 
     Args:
         text: The TOML document.
-        name: What it is called unless it says so itself.
-        source: Where it is from, for messages.
+        name: Name of the recipe if the document gives none.
+        source: Where the document is from, for messages.
 
     Raises:
+        RenamedField: If a field is given by an older name.
         InvalidInput: If it is not TOML, or a field is missing, unknown or out of range.
     """
     try:
@@ -279,7 +337,8 @@ def parse_recipe(text: str, *, name: str, source: str) -> Recipe:
             raise InvalidInput(f"{missing[0]}: expected a value, found none.")
         return Recipe(**values, augmentation=Augmentation(**augmentation))
     except InvalidInput as error:
-        raise InvalidInput(f"{source}: {error}") from error
+        error.args = (f"{source}: {error}",)
+        raise
 
 
 def _required(f: Field[Any]) -> bool:
@@ -289,6 +348,8 @@ def _required(f: Field[Any]) -> bool:
 def _check_names(values: Mapping[str, Any], kind: type[Recipe] | type[Augmentation]) -> None:
     names = [f.name for f in fields(kind)]
     for name in values:
+        if name in RENAMED_FIELDS:
+            raise RenamedField(name)
         if name not in names:
             raise InvalidInput(f"A recipe has no field {name!r}; {suggest(name, names)}")
 
@@ -304,7 +365,7 @@ def _check(settings: Recipe | Augmentation) -> None:
 
 
 def _checked(f: Field[Any], value: Any) -> Any:
-    """The value in the field's type, if it is of it and in range."""
+    """Check a value's type and range, and give it in the field's type."""
     kind, low, high, choices = (f.metadata[key] for key in ("type", "low", "high", "choices"))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         # What is too large for a float is out of every range.

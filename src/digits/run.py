@@ -1,13 +1,13 @@
-"""The run folder: a training run that explains itself, on disk.
+"""Run folder: recipe, history, checkpoint, weights and results of a training run, on disk.
 
-This is the one place that knows its file names:
+Only this module knows its file names:
 
-| file | what |
+| file | content |
 | --- | --- |
-| `recipe.toml` | exactly what ran |
-| `history.jsonl` | a line an epoch |
-| `checkpoint.pt` | all that is needed to go on |
-| `model.safetensors` | the trained weights, and how to rebuild the network, in the metadata |
+| `recipe.toml` | the recipe exactly as it ran |
+| `history.jsonl` | a line for each epoch |
+| `checkpoint.pt` | all that is needed to resume |
+| `model.safetensors` | the trained weights, and in the metadata how to rebuild the network |
 | `summary.json` | results, machine, versions, time |
 | `figures/`, `report.html` | made by `digits report` |
 
@@ -36,43 +36,45 @@ from torch import Tensor, nn
 from digits.errors import DigitsError, InvalidInput
 from digits.files import sync_folder, write_atomic
 from digits.models import build_model
-from digits.recipe import Recipe, parse_recipe
+from digits.recipe import Recipe, RenamedField, parse_recipe
 
 SHOWN = ("accuracy", "errors", "images")
-"""Numbers of the test that a summary must have."""
+"""Numbers of the test set's evaluation that a summary must have."""
 
-FORMAT = 2
-"""Of the run folder. A folder of another format is refused, not misread."""
+FORMAT = 3
+"""Version of the run folder's format. A folder of another format is refused, not misread."""
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one pass over the training images gave. Losses in nats, accuracies 0 to 1."""
+    """Results of one epoch. Losses are in nats, accuracies from 0 to 1."""
 
     epoch: int
-    """From 1."""
+    """Number of the epoch, from 1."""
     images: int
-    """That were trained on in this epoch."""
+    """Number of images trained on in this epoch."""
     train_loss: float
     """Mean over all training images, each when last trained on: with dropout, augmentation."""
     train_accuracy: float
+    """Mean over the same."""
     validation_loss: float | None
+    """Mean over the validation images; None if there are none."""
     validation_accuracy: float | None
+    """Mean over the same."""
     learning_rate: float
-    """At the epoch's last step."""
+    """Learning rate at the epoch's last step."""
     seconds: float
-    """Of training, without validation and checkpoint."""
+    """Time of training, without validation and checkpoint."""
 
 
 class Run:
-    """One training run: its folder, and what lies in it.
+    """A training run in its folder; files are read when asked for.
 
     Args:
         folder: An existing run folder.
 
     Raises:
         InvalidInput: If there is no run at `folder`.
-        DigitsError: If its recipe is damaged.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -88,7 +90,7 @@ class Run:
             raise InvalidInput(f"No run folder at {self.folder}.")
         if not self.recipe_path.is_file():
             raise InvalidInput(
-                f"{self.folder} is no run folder: expected a recipe.toml in it, found none."
+                f"{self.folder} is not a run folder: expected a recipe.toml in it, found none."
             )
 
     def __repr__(self) -> str:
@@ -96,26 +98,33 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether training ended and was evaluated: the summary is written last."""
+        """Whether training is finished and evaluated; the summary is written last."""
         return self.summary_path.is_file() and self.model_path.is_file()
 
     @cached_property
     def recipe(self) -> Recipe:
-        """Exactly what ran."""
+        """The recipe exactly as it ran.
+
+        Raises:
+            DigitsError: If it is missing, damaged, or of an older format.
+        """
         text = _read(self.recipe_path)
         try:
             return parse_recipe(text.decode(), name=self.folder.name, source="it")
+        except RenamedField as error:
+            older = f"an older format, with field {error.field!r}"
+            raise DigitsError(_other_format(self.recipe_path, older)) from error
         except ValueError as error:
             raise DigitsError(_damaged(self.recipe_path, error)) from error
 
     @property
     def history(self) -> list[EpochRecord]:
-        """A record an epoch, first to last."""
+        """The epochs' records, first to last."""
         return _read_history(self.history_path)
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Results, machine, versions, time."""
+        """The results, with machine, versions and time."""
         self._expect_finished(self.summary_path)
         return _read_summary(self.summary_path)
 
@@ -127,10 +136,10 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path, recipe: Recipe, checkpoint: dict[str, Any]) -> "Run":
-        """Make the folder of a run that is about to start.
+        """Create the folder of a run that is about to start.
 
-        It appears whole, under its name, with recipe and first checkpoint, or not at all: a run
-        that is killed at any later moment can go on.
+        It appears whole, with recipe and first checkpoint, or not at all, so that a run that is
+        killed at any later moment can be resumed.
 
         Raises:
             InvalidInput: If something exists at `folder`.
@@ -145,7 +154,7 @@ class Run:
             staged.rename(folder)
             sync_folder(folder.parent)
         except OSError as error:
-            expect_absent(folder)  # another process may have made it just now
+            expect_absent(folder)  # another process may have created it just now
             raise DigitsError(f"Can't write {folder}: {error.strerror}.") from error
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -153,7 +162,7 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training the same run; a killed process's lock is free.
+        """Lock the run against training by other processes; a killed process's lock is free.
 
         Raises:
             DigitsError: If another process holds it.
@@ -163,10 +172,10 @@ class Run:
             lock.acquire()
         except Timeout as error:
             raise DigitsError(f"{self.folder} is being trained by another process.") from error
-        except (OSError, NotImplementedError) as error:  # the latter: no locks on this file system
+        except (OSError, NotImplementedError) as error:  # or the file system has no locks
             raise DigitsError(f"Can't write {self.folder}: {error}.") from error
         try:
-            # What a killed process was writing when it died.
+            # Files that a killed process was writing when it died.
             for leftover in self.folder.glob(".*." + 32 * "[0-9a-f]"):
                 leftover.unlink(missing_ok=True)
             yield
@@ -174,24 +183,24 @@ class Run:
             lock.release()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], history: list[EpochRecord]) -> None:
-        """Keep all that is needed to go on from here; `checkpoint` holds tensors and plain data."""
-        # History first: a run killed in between makes that epoch, and its line, once more.
+        """Save what is needed to resume from here; `checkpoint` holds tensors and plain data."""
+        # History first: a run killed in between repeats that epoch, and writes its line again.
         lines = [json.dumps(asdict(record)) + "\n" for record in history]
         write_atomic(self.history_path, "".join(lines).encode())
         write_atomic(self.checkpoint_path, _serialize(checkpoint))
 
     def load_checkpoint(self) -> dict[str, Any]:
-        """What `save_checkpoint` kept last.
+        """Load what `save_checkpoint` saved last.
 
         Raises:
             DigitsError: If it is missing, damaged, or of another format.
         """
         content = _read(self.checkpoint_path)
         try:
-            # torch does not check the sums that its zip files hold.
+            # torch does not check the checksums in its zip files.
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 if damaged := archive.testzip():
-                    raise zipfile.BadZipFile(f"wrong sum of {damaged}")
+                    raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
             checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
             found = checkpoint["format"]
         except Exception as error:  # a damaged file makes torch.load raise almost anything
@@ -201,8 +210,8 @@ class Run:
         return checkpoint
 
     def save_model(self, model: nn.Module) -> None:
-        """Write the weights, with what is needed to rebuild the network in the metadata."""
-        # Copies, as safetensors refuses layers that share their weights.
+        """Save the weights, with what is needed to rebuild the network in the metadata."""
+        # Copies, as safetensors refuses layers that share weights.
         tensors = {
             name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
             for name, t in model.state_dict().items()
@@ -216,14 +225,14 @@ class Run:
             "recipe": recipe.to_toml(),
             "sha256": _digest(tensors),
         }
-        # One entry: safetensors writes several in an order that changes from run to run, and the
-        # same seed shall give the same file.
+        # One entry, as safetensors writes several in random order, and the same seed should give
+        # the same file.
         metadata = {"digits": json.dumps(facts)}
         write_atomic(self.model_path, save(tensors, metadata))
         self.__dict__.pop("model", None)
 
     def save_summary(self, summary: dict[str, Any]) -> None:
-        """Write the results; last of all, for it says that the run is finished."""
+        """Save the results; this comes last, as it makes the run finished."""
         text = json.dumps({"format": FORMAT, **summary}, indent=2, allow_nan=False)
         write_atomic(self.summary_path, (text + "\n").encode())
 
@@ -231,15 +240,15 @@ class Run:
         if not path.is_file():
             raise DigitsError(
                 f"{self.folder} is not finished: it has no {path.name}. "
-                f"Go on with: digits train --resume {self.folder}"
+                f"Resume with: digits train --resume {self.folder}"
             )
 
 
 def expect_absent(folder: Path) -> None:
-    """Refuse to train into what exists.
+    """Refuse a run folder that exists.
 
     Raises:
-        InvalidInput: If there is a file or folder of that name.
+        InvalidInput: If there is a file or folder of this name.
     """
     if folder.exists():
         raise InvalidInput(f"{folder} exists already; name another folder, or --resume it.")
@@ -276,7 +285,7 @@ def _read_summary(path: Path) -> dict[str, Any]:
         _expect_format(path, summary["format"])
         shown = [summary["training_seconds"], *(summary["test"][name] for name in SHOWN)]
         if not all(isinstance(value, int | float) for value in shown):
-            raise TypeError("what should be numbers are none")
+            raise TypeError("expected numbers")
         low, high = summary["test"]["interval"]
         if not 0 <= low <= high <= 1:
             raise ValueError(f"the interval is {low} to {high}")
@@ -293,21 +302,21 @@ def _read_model(path: Path) -> nn.Module:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         _expect_format(path, facts["format"])
         if facts["sha256"] != _digest(tensors):
-            raise ValueError("the weights do not have the sum that was written with them")
+            raise ValueError("the weights do not match their checksum")
         name, mean, std = str(facts["network"]), float(facts["mean"]), float(facts["std"])
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise DigitsError(_damaged(path, error)) from error
     try:
         model = build_model(name, mean=mean, std=std)
         model.load_state_dict(tensors)
-    except (InvalidInput, RuntimeError) as error:  # a network of one's own: absent, or changed
+    except (InvalidInput, RuntimeError) as error:  # a user's network: not registered, or changed
         reason = " ".join(str(error).split())
         raise DigitsError(f"{path} does not fit the networks known here: {reason}") from error
     return model.eval()
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 of the weights: safetensors itself would not notice a flipped bit."""
+    """Compute the SHA-256 of the weights, as safetensors would not notice a flipped bit."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
@@ -323,10 +332,14 @@ def _serialize(checkpoint: dict[str, Any]) -> bytes:
 
 def _expect_format(path: Path, found: object) -> None:
     if found != FORMAT:
-        raise DigitsError(
-            f"{path} is of format {found}; this version of digits reads {FORMAT}. "
-            "Use the version that wrote it (summary.json names it), or train anew."
-        )
+        raise DigitsError(_other_format(path, f"format {found}"))
+
+
+def _other_format(path: Path, found: str) -> str:
+    return (
+        f"{path} is of {found}; this version of digits reads format {FORMAT}. "
+        "Use the version that wrote it (summary.json names it), or train anew."
+    )
 
 
 def _damaged(path: Path, error: Exception) -> str:

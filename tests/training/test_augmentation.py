@@ -1,14 +1,17 @@
-from dataclasses import replace
+from dataclasses import fields, replace
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from digits.recipe import Augmentation
-from digits.training.augmentation import NO_DIGIT
+from digits.training.augmentation import FIELDS, MODULES, digest_amounts
 from digits.training.augmentation import augment as augment_labelled
 from digits.training.augmentation.geometry import random_affine, sampling_grid
-from digits.training.augmentation.styles import WAYS, rewrite
+from digits.training.augmentation.styles import all_styles, change_style
+from digits.training.targets import one_hot
 
 STRONG = Augmentation(rotation_degrees=20, shift_pixels=3, scale=0.2, shear_degrees=10)
 
@@ -30,9 +33,10 @@ def images() -> torch.Tensor:
 
 
 def test_no_augmentation_changes_nothing(images: torch.Tensor) -> None:
-    torch.testing.assert_close(
-        augment(images, Augmentation(), generator()), images.float(), rtol=0, atol=0.01
-    )
+    labels = torch.arange(16) % 10
+    same, targets = augment_labelled(images, labels, Augmentation(), generator())
+    assert torch.equal(same, images)
+    assert torch.equal(targets, one_hot(labels))
 
 
 def test_the_same_generator_state_gives_the_same_pictures(images: torch.Tensor) -> None:
@@ -110,7 +114,14 @@ def test_shear_slants_without_changing_the_area() -> None:
 
 ANEW = Augmentation(rotation_degrees=20, shear_degrees=20, scale=0.1, stretch=0.4, framing="anew")
 ALL = replace(
-    ANEW, elastic_pixels=1.5, shift_pixels=1.5, pens=0.9, surroundings=0.9, nonsense=0.3, plain=0.1
+    ANEW,
+    elastic_pixels=1.5,
+    shift_pixels=1.5,
+    writing_styles=0.9,
+    stroke_variation=0.9,
+    degradation=0.9,
+    outliers=0.3,
+    unchanged=0.1,
 )
 
 
@@ -129,21 +140,25 @@ def test_digits_framed_anew_are_twenty_pixels_large_and_their_mass_is_where_mnis
     for image, mask in zip(moved, ink, strict=True):
         rows, columns = (mask.any(dim=axis).nonzero().flatten() for axis in (1, 0))
         assert 18 <= max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0])) + 1 <= 22
-        places = torch.arange(28.0)
-        assert float((image.sum(dim=1) * places).sum() / image.sum()) == pytest.approx(14, abs=0.3)
-        assert float((image.sum(dim=0) * places).sum() / image.sum()) == pytest.approx(14, abs=0.3)
+        assert centre_of_mass(image) == pytest.approx((14, 14), abs=0.3)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 64])
 def test_every_effect_keeps_number_size_and_range(n: int) -> None:
     for seed in range(8):
         labels = torch.arange(n) % 10
-        changed, new_labels = augment_labelled(strokes(n), labels, ALL, generator(seed))
+        changed, targets = augment_labelled(strokes(n), labels, ALL, generator(seed))
         assert changed.shape == (n, 1, 28, 28)
         assert bool(changed.isfinite().all())
         assert -0.01 <= float(changed.min()) <= float(changed.max()) <= 255.01
-        looped = (labels == 9) & (new_labels == 2)
-        assert bool(((new_labels == labels) | (new_labels == NO_DIGIT) | looped).all())
+        torch.testing.assert_close(targets.sum(dim=1), torch.ones(n))
+        looped = (labels == 9) & (targets[:, 2] == 1)
+        is_digit = targets.gather(1, labels[:, None])[:, 0] == 1
+        assert bool((is_digit | is_outlier(targets) | looped).all())
+
+
+def is_outlier(targets: torch.Tensor) -> torch.Tensor:
+    return (targets == 0.1).all(dim=1)
 
 
 def test_the_same_state_gives_the_same_pictures_with_every_effect() -> None:
@@ -153,25 +168,27 @@ def test_the_same_state_gives_the_same_pictures_with_every_effect() -> None:
     assert torch.equal(first[1], again[1])
 
 
-def test_only_what_was_made_nonsense_has_no_digit() -> None:
+def test_only_outliers_have_uniform_targets() -> None:
     labels = torch.arange(2000) % 10
-    only = Augmentation(nonsense=0.25)
-    changed, new_labels = augment_labelled(strokes(2000), labels, only, generator())
-    spoilt = new_labels == NO_DIGIT
-    assert 0.22 < float(spoilt.double().mean()) < 0.28
-    kept = changed[~spoilt] - augment(strokes(2000), Augmentation(), generator())[~spoilt]
-    assert float(kept.abs().max()) < 0.1
+    only = Augmentation(outliers=0.25)
+    changed, targets = augment_labelled(strokes(2000), labels, only, generator())
+    kept = ~is_outlier(targets)
+    assert 0.72 < float(kept.double().mean()) < 0.78
+    assert float((changed - strokes(2000))[kept].abs().max()) < 0.1
+    assert torch.equal(targets[kept], one_hot(labels[kept]))
 
 
-def test_digits_are_rewritten_as_other_hands_do_each_in_its_part() -> None:
+def test_each_writing_style_is_given_to_its_part_of_a_digit() -> None:
     images = strokes(4000)
     labels = torch.arange(4000) % 10
     images[labels == 4, :, 14:17, 6:22] = 255  # a four has a bar
-    written, new_labels = rewrite(images, labels, 1.0, generator())
+    written, new_labels = change_style(images, labels, 1.0, generator())
     changed = (written - images).abs().amax(dim=(1, 2, 3)) > 50
-    assert set(labels[changed].tolist()) == {digit for digit, *_ in WAYS}
-    for digit in {digit for digit, *_ in WAYS}:
-        part = sum(high - low for other, _, low, high, _ in WAYS if other == digit)
+    parts = dict.fromkeys((style.digit for style in all_styles()), 0.0)
+    for style in all_styles():
+        parts[style.digit] += style.part
+    assert set(labels[changed].tolist()) == parts.keys()
+    for digit, part in parts.items():
         found = float(changed[labels == digit].double().mean())
         assert found == pytest.approx(part, abs=0.08)
     relabelled = labels != new_labels
@@ -180,15 +197,68 @@ def test_digits_are_rewritten_as_other_hands_do_each_in_its_part() -> None:
     assert bool(changed[relabelled].all())
 
 
-def test_digits_are_left_as_they_are_when_no_pens_are_wanted() -> None:
-    images, labels = strokes(200), torch.arange(200) % 10
-    changed, new_labels = augment_labelled(images, labels, Augmentation(pens=1e-9), generator())
-    assert float((changed - images).abs().max()) < 0.1
-    assert torch.equal(new_labels, labels)
+@pytest.mark.parametrize("field", ["writing_styles", "stroke_variation", "degradation", "outliers"])
+def test_a_field_changes_about_its_part_of_the_images(field: str) -> None:
+    """And nearly none if it is nearly 0; a style exists for about a third of the digits."""
+    images, labels = strokes(1000), torch.arange(1000) % 10
+    still, _ = augment_labelled(images, labels, Augmentation(**{field: 1e-9}), generator())
+    assert float((still - images).abs().max()) < 0.1
+    changed, _ = augment_labelled(images, labels, Augmentation(**{field: 0.5}), generator())
+    part = float(((changed - images).abs().amax(dim=(1, 2, 3)) > 1).double().mean())
+    assert 0.05 < part < 0.55
 
 
-def test_part_of_the_images_stays_plain() -> None:
+def other_values(value: Any) -> Any:
+    """An amount like this one, but another."""
+    if isinstance(value, tuple):
+        return tuple(other_values(part) for part in value)
+    return value + 2 if isinstance(value, int) else value / 2
+
+
+AMOUNTS = [
+    pytest.param(module, field.name, id=f"{module.__name__.rpartition('.')[2]}.{field.name}")
+    for module in MODULES
+    for field in fields(module.AMOUNTS)
+]
+
+
+@pytest.fixture(scope="module")
+def mnist_like() -> tuple[torch.Tensor, torch.Tensor]:
+    """Strokes of several widths and greys, with bars: each effect has something to change."""
+    images = strokes(600)
+    images[::3] = F.max_pool2d(images[::3], 3, stride=1, padding=1)
+    images[:, :, 14:16, 8:20] = 150
+    images[1::4] *= torch.rand(150, 1, 1, 1, generator=generator())
+    return images, torch.arange(600) % 10
+
+
+@pytest.mark.parametrize(("module", "name"), AMOUNTS)
+def test_every_amount_decides_the_pictures_and_the_digest(
+    module: ModuleType,
+    name: str,
+    mnist_like: tuple[torch.Tensor, torch.Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = augment_labelled(*mnist_like, ALL, generator())
+    digest = digest_amounts(ALL)
+    amounts = module.AMOUNTS
+    changed = replace(amounts, **{name: other_values(getattr(amounts, name))})
+    monkeypatch.setattr(module, "AMOUNTS", changed)
+    after = augment_labelled(*mnist_like, ALL, generator())
+    assert not (torch.equal(before[0], after[0]) and torch.equal(before[1], after[1]))
+    assert digest_amounts(ALL) != digest
+
+
+def test_recipes_have_a_digest_if_their_augmentation_draws_with_amounts() -> None:
+    assert digest_amounts(Augmentation()) is None
+    assert digest_amounts(STRONG) is None
+    on: dict[str, Any] = dict.fromkeys(FIELDS, 0.5) | {"framing": "anew"}
+    for name in FIELDS:
+        assert digest_amounts(Augmentation(**{name: on[name]})) == digest_amounts(ALL)
+
+
+def test_part_of_the_images_stays_unchanged() -> None:
     images = strokes(1000)
-    changed = augment(images, replace(ALL, plain=0.4), generator())
+    changed = augment(images, replace(ALL, unchanged=0.4), generator())
     same = (changed == images).all(dim=3).all(dim=2).flatten()
     assert 0.35 < float(same.double().mean()) < 0.46

@@ -1,5 +1,6 @@
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from digits.models import NETWORKS, Normalize, build_model
 from digits.recipe import Augmentation, Recipe, load_recipe, recipe_names
 from digits.run import Run
 from digits.training import Interrupted, resume, train
-from digits.training.augmentation import NO_DIGIT, augment
+from digits.training.augmentation import augment, digest_amounts, strokes
 from digits.training.progress import TrainingProgress
+from digits.training.targets import one_hot, smooth
 from digits.training.trainer import AUGMENT, ORDER, Trainer, build_schedule, train_step
 
 SMALL = Recipe(
@@ -32,16 +34,16 @@ SMALL = Recipe(
 
 
 class Silent(TrainingProgress):
-    """Hears everything, says nothing; may act after a number of looks."""
+    """Prints nothing; may act at one of the checks of the loss."""
 
     def __init__(self, act_after: int = -1, act: Any = None) -> None:
         super().__init__()
         self.console.quiet = True
-        self.looks, self.act_after, self.act = 0, act_after, act
+        self.checks, self.act_after, self.act = 0, act_after, act
 
     def step(self, **kwargs: Any) -> None:
-        self.looks += 1
-        if self.looks == self.act_after:
+        self.checks += 1
+        if self.checks == self.act_after:
             self.act()
 
 
@@ -118,21 +120,43 @@ def test_a_step_follows_the_gradient_of_the_mean_cross_entropy() -> None:
     loss = F.cross_entropy(model(images), labels)
     expected = linear.weight - 0.1 * torch.autograd.grad(loss, linear.weight)[0]
     before = model(images).argmax(dim=1)
-    losses, right = train_step(model, torch.optim.SGD(model.parameters(), 0.1), images, labels)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    losses, right = train_step(model, optimizer, images, one_hot(labels))
     torch.testing.assert_close(linear.weight, expected)
     torch.testing.assert_close(losses.mean(), loss.detach())
     assert torch.equal(right, before == labels)
 
 
-def test_label_smoothing_asks_for_a_little_of_every_digit() -> None:
+def test_label_smoothing_is_that_of_torch() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     images, labels = torch.rand(8, 1, 28, 28), torch.arange(8)
-    wanted = 0.8 * F.one_hot(labels, 10) + 0.2 / 10
-    expected = -(wanted * model(images).log_softmax(dim=1)).sum(dim=1)
-    losses, _ = train_step(
-        model, torch.optim.SGD(model.parameters(), 0.1), images, labels, label_smoothing=0.2
-    )
+    expected = F.cross_entropy(model(images), labels, reduction="none", label_smoothing=0.2)
+    before = model(images).argmax(dim=1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    losses, right = train_step(model, optimizer, images, smooth(one_hot(labels), 0.2))
     torch.testing.assert_close(losses, expected.detach())
+    assert torch.equal(right, before == labels)
+    assert torch.equal(smooth(one_hot(labels), 0), one_hot(labels))
+
+
+def test_outliers_teach_that_all_ten_digits_are_equally_likely() -> None:
+    """Any answer to them counts as right, and label smoothing leaves them as they are."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    images, targets = torch.rand(6, 1, 28, 28), one_hot(torch.tensor([3, 0, 0, 5, 9, 1]))
+    outliers = torch.tensor([False, True, False, True, False, False])
+    targets = smooth(torch.where(outliers[:, None], 0.1, targets), 0.1)
+    torch.testing.assert_close(targets[outliers], torch.full((2, 10), 0.1))
+    expected = -model(images).log_softmax(dim=1)[outliers].mean(dim=1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.5)
+    losses, right = train_step(model, optimizer, images, targets)
+    torch.testing.assert_close(losses[outliers], expected.detach())
+    assert bool(right[outliers].all())
+    for _ in range(300):
+        train_step(model, optimizer, images, targets)
+    probabilities = model(images).detach().softmax(dim=1)
+    assert float((probabilities[outliers] - 0.1).abs().max()) < 0.02
+    assert float(probabilities[~outliers].amax(dim=1).min()) > 0.8
 
 
 def test_epochs_after_the_first_train_on_the_images_whose_loss_was_highest(
@@ -179,7 +203,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     tmp_path: Path, schedule: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in the second epoch, with dropout, augmentation, choice of images, each schedule."""
-    monkeypatch.setattr("digits.training.trainer.LOOK_EVERY", 3)
+    monkeypatch.setattr("digits.training.trainer.CHECK_EVERY", 3)
     recipe = SMALL.override(
         network="classic", schedule=schedule, optimizer=optimizer, hard_fraction=0.9
     )
@@ -204,7 +228,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
 def test_every_recipe_is_resumed_to_the_same_bits(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digits.training.trainer.LOOK_EVERY", 1)
+    monkeypatch.setattr("digits.training.trainer.CHECK_EVERY", 1)
     recipe = load_recipe(name).override(epochs=2, batch_size=50, validation_size=100)
     whole = train(recipe, out=tmp_path / "whole", progress=Silent())
     stop = Silent(11, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -254,7 +278,8 @@ def test_impossible_requests_are_refused_before_anything_is_written(tmp_path: Pa
         ({"batch_size": 499, "network": "balanced"}, "no batch of a single image"),
         ({"hard_fraction": 0.13, "network": "balanced"}, "found 64 for 65 images"),
         ({"epochs": -1}, "epochs: expected 1 to"),
-        ({"network": "nonsense"}, "No network is called 'nonsense'"),
+        ({"network": "unheard"}, "No network is called 'unheard'"),
+        ({"pens": 0.5}, "field 'pens' is now 'writing_styles' and 'stroke_variation'; rename it"),
         ({"device": "tpu"}, "device: expected auto or cpu"),
         ({"validation_size": 600}, "validation"),
     ]
@@ -319,6 +344,31 @@ def test_a_recipe_that_was_changed_meanwhile_is_refused(
 
 
 @pytest.mark.usefixtures("with_blobs")
+def test_a_run_of_other_amounts_of_augmentation_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = SMALL.override(stroke_variation=0.5)
+    run = train_until_stopped(tmp_path / "a", recipe)
+    assert run.recipe.augmentation.amounts == digest_amounts(recipe.augmentation)
+    again = train(run.recipe, out=tmp_path / "b", epochs=1, progress=Silent())
+    assert again.recipe == run.recipe.override(epochs=1)
+    changed = replace(strokes.AMOUNTS, part_redrawn=0.5)
+    monkeypatch.setattr(strokes, "AMOUNTS", changed)
+    for go_on in (
+        lambda: resume(run.folder, progress=Silent()),
+        lambda: train(run.recipe, out=tmp_path / "c", progress=Silent()),
+    ):
+        with pytest.raises(InvalidInput, match=r"amounts: expected '[0-9a-f]{12}'") as caught:
+            go_on()
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "c").exists()
+    without = train(
+        run.recipe, out=tmp_path / "d", epochs=1, stroke_variation=0.0, progress=Silent()
+    )
+    assert without.is_finished, "what draws with no amounts may be of any"
+
+
+@pytest.mark.usefixtures("with_blobs")
 def test_a_checkpoint_that_lacks_something_is_refused(tmp_path: Path) -> None:
     run = train_until_stopped(tmp_path / "a")
     checkpoint = run.load_checkpoint()
@@ -365,20 +415,3 @@ def test_evaluate_says_what_it_expected(with_blobs: DigitSet, tmp_path: Path) ->
         evaluate(tmp_path / "nowhere", with_blobs.test)
     with pytest.raises(InvalidInput, match="at least one run"):
         evaluate([], with_blobs.test)
-
-
-def test_what_is_no_digit_teaches_that_all_ten_are_equally_likely() -> None:
-    torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
-    optimizer = torch.optim.SGD(model.parameters(), 0.0)
-    images, labels = torch.rand(6, 1, 28, 28), torch.tensor([3, NO_DIGIT, 0, NO_DIGIT, 9, 1])
-    losses, is_right = train_step(model, optimizer, images, labels, may_have_no_digit=True)
-    logits = model(images)
-    even = torch.full((6, 10), 0.1)
-    expected = torch.where(
-        labels == NO_DIGIT,
-        F.cross_entropy(logits, even, reduction="none"),
-        F.cross_entropy(logits, labels.clamp_min(0), reduction="none"),
-    )
-    torch.testing.assert_close(losses, expected.detach())
-    assert bool(is_right[labels == NO_DIGIT].all())

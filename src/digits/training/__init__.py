@@ -1,4 +1,4 @@
-"""Training: the loop from a recipe to a run folder, the step that it repeats, and augmentation."""
+"""Training: the loop from a recipe to a run folder, the training step, and data augmentation."""
 
 from digits.training.loop import Interrupted, resume, train
 

@@ -1,4 +1,4 @@
-"""Training as a whole: a recipe and a data set to a run folder, through any interruption."""
+"""Training loop: from a recipe and a data set to a finished run folder, interrupted or not."""
 
 import itertools
 import signal
@@ -28,18 +28,19 @@ from digits.hardware import (
 from digits.models import BUILT_IN, count_parameters
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from digits.run import Run, expect_absent
+from digits.training.augmentation import digest_amounts
 from digits.training.progress import TrainingProgress
 from digits.training.trainer import Trainer
 
 
 class Interrupted(KeyboardInterrupt):
-    """The run was stopped from outside, and saved; `run` can be resumed."""
+    """Training was stopped from outside and saved; `run` can be resumed."""
 
     def __init__(self, run: Run) -> None:
-        # The command knows no network that a user registered.
+        # The command does not know networks that a user registered.
         known = run.recipe.network in BUILT_IN
         how = f"digits train --resume {run.folder}" if known else f"digits.resume('{run.folder}')"
-        super().__init__(f"Stopped and saved. Go on with: {how}")
+        super().__init__(f"Stopped and saved. Resume with: {how}")
         self.run = run
 
 
@@ -54,18 +55,18 @@ def train(
     """Train a network and evaluate it on the test set.
 
     Args:
-        recipe: A name such as "classic", a TOML file, or a `Recipe`.
+        recipe: A recipe's name such as "classic", a TOML file, or a `Recipe`.
         out: The run folder to make; `runs/<recipe>-<time>` if not given.
-        device: auto, cpu, cuda or mps.
-        progress: Where to say how it goes; standard output if not given.
+        device: The device to train on: auto, cpu, cuda or mps.
+        progress: Where to report progress; standard output if not given.
         **overrides: Fields of the recipe to change, such as `epochs=1`.
 
     Returns:
         The finished run.
 
     Raises:
-        InvalidInput: If recipe, fields or device can't be, or `out` exists.
-        DigitsError: If data can't be had, the disk refuses, or the loss is no longer finite.
+        InvalidInput: If the recipe, a field or the device is invalid, or `out` exists.
+        DigitsError: If the data can't be had, the disk refuses, or the loss is no longer finite.
         Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
 
     Example:
@@ -74,13 +75,13 @@ def train(
     """
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     chosen = chosen.override(**overrides)
-    place = select_device(device)
+    compute_device = select_device(device)
     if out is not None:
-        expect_absent(Path(out))  # at once, before anything is fetched
+        expect_absent(Path(out))  # before anything is downloaded
     data = load(chosen.dataset)
-    chosen = _complete(chosen, data, place)
-    with seeded(chosen.seed, place):
-        trainer = Trainer(chosen, data, place)
+    chosen = _complete(chosen, data, compute_device)
+    with seeded(chosen.seed, compute_device):
+        trainer = Trainer(chosen, data, compute_device)
         run = _create_run(out, chosen, trainer)
         with run.locked():
             _train_to_end(run, trainer, data, progress or TrainingProgress())
@@ -90,15 +91,17 @@ def train(
 def resume(
     folder: str | Path, *, device: str | None = None, progress: TrainingProgress | None = None
 ) -> Run:
-    """Go on with a run that was stopped, to the bits that it would have reached.
+    """Resume a run that was stopped; it ends with the bits that it would have had anyway.
 
     Args:
         folder: The run folder. A finished run is returned as it is.
-        device: The one it ran on, if not given; another one may give other bits.
-        progress: Where to say how it goes; standard output if not given.
+        device: The device to train on; if not given, the one it ran on. Another one may give other
+            bits.
+        progress: Where to report progress; standard output if not given.
 
     Raises:
-        InvalidInput: If there is no run at `folder`, or its network is not registered here.
+        InvalidInput: If there is no run at `folder`, its network is not registered here, or it was
+            begun with other amounts of augmentation than this code's.
         DigitsError: If it is damaged, of another format, or being trained by another process.
         Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
     """
@@ -106,7 +109,7 @@ def resume(
     if run.is_finished:  # also where nothing can be written
         return run
     with run.locked():
-        if not run.is_finished:  # another process may have come to the end of it
+        if not run.is_finished:  # another process may have finished it meanwhile
             _resume_locked(run, device, progress or TrainingProgress())
     return run
 
@@ -115,13 +118,13 @@ def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> 
     checkpoint, recipe = run.load_checkpoint(), run.recipe
     if checkpoint.get("recipe") != recipe.to_toml():
         raise DigitsError(
-            f"{run.recipe_path} is not what the run began with; put it back as it was, or train "
-            f"anew with: digits train --recipe {run.recipe_path}"
+            f"{run.recipe_path} is not what the run began with; restore it, or train anew with: "
+            f"digits train --recipe {run.recipe_path}"
         )
-    place = select_device(device or str(checkpoint.get("device", "auto")))
+    compute_device = select_device(device or str(checkpoint.get("device", "auto")))
     data = load(recipe.dataset)
-    with seeded(recipe.seed, place):
-        trainer = Trainer(recipe, data, place)
+    with seeded(recipe.seed, compute_device):
+        trainer = Trainer(recipe, data, compute_device)
         try:
             trainer.load_state_dict(checkpoint)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
@@ -133,12 +136,15 @@ def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> 
 
 
 def _complete(recipe: Recipe, data: DigitSet, device: torch.device) -> Recipe:
-    """Put what the data and the machine decide into the recipe, which then says all."""
-    changes: dict[str, Any] = {"precision": select_precision(recipe.precision, device)}
+    """Fill in what data, machine and code decide, so that the recipe says everything."""
+    changes: dict[str, Any] = {
+        "precision": select_precision(recipe.precision, device),
+        "amounts": recipe.augmentation.amounts or digest_amounts(recipe.augmentation),
+    }
     if recipe.mean is None or recipe.std is None:
         split, _ = data.split(recipe.validation_size)
         mean, std = pixel_statistics(split.images)
-        # Four digits are as much as one reads; they lose nothing.
+        # Four digits are readable, and as good as all of them.
         changes["mean"] = round(mean, 4) if recipe.mean is None else recipe.mean
         changes["std"] = round(std, 4) if recipe.std is None else recipe.std
     return recipe.override(**changes)
@@ -146,7 +152,7 @@ def _complete(recipe: Recipe, data: DigitSet, device: torch.device) -> Recipe:
 
 def pixel_statistics(images: UInt8[Tensor, "n h w"]) -> tuple[float, float]:
     """Mean and standard deviation of all pixels, on the scale where white is 1."""
-    # A histogram has 256 numbers where a float copy of the set would take 188 MB.
+    # A histogram has 256 numbers; a float copy of the set would take 188 MB.
     counts = torch.bincount(images.flatten(), minlength=256).double()
     levels = torch.arange(256, dtype=torch.float64) / 255
     mean = (counts * levels).sum() / counts.sum()
@@ -162,15 +168,15 @@ def _create_run(out: str | Path | None, recipe: Recipe, trainer: Trainer) -> Run
     for name in itertools.chain([stem], (f"{stem}-{n}" for n in itertools.count(2))):
         with suppress(InvalidInput):  # another run began in the same second
             return Run.create(Path("runs", name), recipe, checkpoint)
-    raise AssertionError("there are always more numbers")
+    raise AssertionError("itertools.count never ends")
 
 
 def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: TrainingProgress) -> None:
-    """Train until the recipe is fulfilled, then evaluate on the test set and sum up."""
+    """Train all remaining epochs, then evaluate on the test set and write the summary."""
     recipe = trainer.recipe
     num_parameters = count_parameters(trainer.model)
     keep_freed_memory()
-    commit = find_commit()  # of the code that was loaded; it may change while this runs
+    commit = find_commit()  # now, as the checkout may change while this runs
     progress.start(
         f"{recipe.name}: {num_parameters:,} parameters, {len(trainer.split):,} images, "
         f"{trainer.device.type}, {recipe.precision}, seed {recipe.seed} → {run.folder}",
@@ -207,10 +213,10 @@ def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: Training
 def _train_epoch(
     run: Run, trainer: Trainer, progress: TrainingProgress, stopped: threading.Event
 ) -> None:
-    """Train through the rest of the running epoch and save; or save and stop when told to."""
+    """Train the rest of the running epoch and save; when told to stop, save and raise."""
     while not trainer.is_epoch_over:
         trainer.advance()
-        if trainer.is_time_to_look or stopped.is_set():
+        if trainer.is_check_due or stopped.is_set():
             trainer.check_finite()
             progress.step(
                 epoch=trainer.epoch,
@@ -230,16 +236,16 @@ def _train_epoch(
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into an event, so that a step is never cut in two.
+    """Turn Ctrl-C and SIGTERM into an event, so that no step is cut in two.
 
-    A second one acts at once, as without this.
+    A second signal has its usual effect at once.
     """
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped  # only the main thread may handle signals
         return
     previous = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-    # A shell has its background jobs ignore Ctrl-C; so it stays.
+    # Jobs that a shell runs in the background ignore Ctrl-C, and shall go on doing so.
     previous = {s: handler for s, handler in previous.items() if handler != signal.SIG_IGN}
 
     def restore() -> None:

@@ -1,4 +1,4 @@
-"""What a training run says while it goes on: a line an epoch, and one that changes meanwhile."""
+"""Progress reports of training: a line for each epoch, and a live line for the running one."""
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -7,10 +7,10 @@ from digits.run import EpochRecord
 
 
 class TrainingProgress:
-    """Prints a line an epoch and, in a terminal or notebook, the state of the one that is running.
+    """Prints a line for each epoch and, in a terminal or notebook, a live line meanwhile.
 
     Args:
-        console: Where to print; standard output if not given.
+        console: The console to print on; standard output if not given.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -18,17 +18,17 @@ class TrainingProgress:
         self._live: Progress | None = None
         self._in_notebook = console is None and self.console.is_jupyter
         if self._in_notebook:
-            # As it comes, rich would make a block of HTML of each line.
+            # By default, rich would make a block of HTML of each line.
             self.console = Console(force_jupyter=False, force_terminal=False)
 
     def start(self, title: str, *, num_epochs: int, num_steps: int, num_steps_done: int) -> None:
-        """Say what begins.
+        """Print the title of a run, and begin the live line.
 
         Args:
-            title: What is trained, on what.
-            num_epochs: Of the whole run.
-            num_steps: Of the whole run.
-            num_steps_done: Of them, done before (a resumed run).
+            title: What is trained, and on what.
+            num_epochs: Number of epochs in the whole run.
+            num_steps: Number of steps in the whole run.
+            num_steps_done: Number of steps made before; above 0 for a resumed run.
         """
         self._num_epochs, self._num_steps = num_epochs, num_steps
         self.console.print(title, markup=False, emoji=False, highlight=False, soft_wrap=True)
@@ -49,7 +49,14 @@ class TrainingProgress:
     def step(
         self, *, epoch: int, num_steps_done: int, loss: float, images_per_second: float
     ) -> None:
-        """Show where the run stands: steps of the whole run, mean loss of the epoch so far."""
+        """Update the live line.
+
+        Args:
+            epoch: Number of the running epoch, from 1.
+            num_steps_done: Number of steps made so far, in all epochs.
+            loss: Mean loss of the running epoch so far, in nats an image.
+            images_per_second: Throughput of the running epoch so far.
+        """
         if self._live:
             self._live.update(
                 self._task,
@@ -63,11 +70,11 @@ class TrainingProgress:
                 f"epoch {epoch:>2}/{self._num_epochs}  {num_steps_done / self._num_steps:4.0%}  "
                 f"loss {loss:.4f}  {images_per_second:,.0f} images/s"
             )
-            # What comes next is written over it, as far as it goes: so all are of one length.
+            # The next line is written over this one, so all have one length.
             print(f"{state:<60}", end="\r", file=self.console.file, flush=True)
 
     def epoch(self, record: EpochRecord) -> None:
-        """Print the line of an epoch that ended."""
+        """Print the line of a finished epoch."""
         line = (
             f"epoch {record.epoch:>2}/{self._num_epochs}  "
             f"loss {record.train_loss:.4f}  accuracy {record.train_accuracy:.2%}"
@@ -82,7 +89,7 @@ class TrainingProgress:
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:
-        """Take the live line away."""
+        """Remove the live line."""
         if self._live:
             self._live.stop()
             self._live = None

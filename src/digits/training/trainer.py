@@ -1,8 +1,8 @@
-"""The state of a training run, and the step that moves it.
+"""Training state and training step: network, optimizer, schedule, random numbers, progress.
 
-The set lies on the device as uint8; a batch is taken by index, changed and normalised there. All
-that decides what comes next is in `Trainer.state_dict`: a run that was stopped at any step goes on
-to the same bits as one that was not.
+The training set lies on the device as uint8; a batch is taken by index, augmented and normalised
+there. All that decides what comes next is in `Trainer.state_dict`: a run that was stopped at any
+step goes on to the same bits as one that was not.
 """
 
 import time
@@ -11,7 +11,6 @@ from math import ceil, inf, isfinite
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
@@ -31,35 +30,41 @@ from digits.hardware import (
 from digits.models import build_model
 from digits.recipe import Recipe
 from digits.run import EpochRecord
-from digits.training.augmentation import NO_DIGIT, augment
+from digits.training.augmentation import augment, digest_amounts
+from digits.training.targets import cross_entropy, is_right, smooth
 
-LOOK_EVERY = 25
-"""Steps between looks at the loss. Each look waits for the device."""
+CHECK_EVERY = 25
+"""Steps between checks of the loss. Each check waits for the device."""
 
 WARMUP = 0.12
 """Part of a one-cycle run in which the learning rate rises. With 1/n, torch fails on n steps."""
 
 MOMENTUM_SWING = 0.05
-"""How far a one-cycle run moves the momentum, up and down, against the learning rate; less where
-that would leave 0 to 1."""
+"""Amount by which a one-cycle run moves the momentum, up and down, against the learning rate; less
+where that would leave 0 to 1."""
 
 ORDER, AUGMENT = 1, 2
-"""Purposes of random numbers, apart from the global generator's (first weights, dropout)."""
+"""Purposes of the derived seeds. Weights and dropout draw from torch's global generator."""
 
 
 class Trainer:
-    """The state of a run: the network, its optimizer, and how far it is.
+    """State of a training run: the network, its optimizer, and the progress made.
 
     Args:
-        recipe: Complete: mean, std and precision are given.
-        data: The set; its training images are moved to the device.
-        device: Where to train.
+        recipe: A complete recipe: mean, std, precision and the digest of amounts are given.
+        data: The data set; its training images are moved to the device.
+        device: The device to train on.
+
+    Raises:
+        InvalidInput: If the recipe's batch size does not fit its data and network, the network is
+            unknown, or the recipe is of other amounts of augmentation than this code's.
     """
 
     def __init__(self, recipe: Recipe, data: DigitSet, device: torch.device) -> None:
         assert recipe.mean is not None
         assert recipe.std is not None
         self.recipe, self.device = recipe, device
+        self._expect_own_amounts()
         split, self.validation = data.split(recipe.validation_size)
         if recipe.batch_size > len(split):
             raise InvalidInput(
@@ -74,7 +79,7 @@ class Trainer:
         self.schedule = build_schedule(recipe, self.optimizer, self.num_steps)
         self.augment_generator = torch.Generator().manual_seed(derive_seed(recipe.seed, AUGMENT))
         self.history: list[EpochRecord] = []
-        # Of each training image, when it was last trained on.
+        # Loss of each training image, and whether it was read right, when last trained on.
         self.losses = torch.full((len(split),), inf, device=device)
         self.right = torch.zeros(len(split), dtype=torch.bool, device=device)
         self._begin_epoch()
@@ -83,16 +88,16 @@ class Trainer:
         started = time.perf_counter()
         self.model.train()
         self.step = 0
-        # The sum stays on the device: asking for it at each step would make it wait.
+        # The sum stays on the device: reading it at each step would wait for the device.
         self.loss_sum = torch.zeros((), device=self.device)
         self.order = self._choose_images()
         self.seconds = time.perf_counter() - started
 
     def _choose_images(self) -> Int[Tensor, " n"]:
-        """Indices of the images of the running epoch, in the order in which they come.
+        """Choose the images of the running epoch, and shuffle them; gives their indices.
 
-        Source: for training on the hardest, Jiang et al. 2019, arXiv:1910.00762. The losses are
-        those of the last time that an image was trained on, so choosing costs nothing.
+        Source: Jiang et al. 2019, arXiv:1910.00762, for training on the hardest examples. An
+        image's loss is that of the last time it was trained on, so choosing costs nothing.
         """
         hardest = self.losses.topk(self._num_images(self.epoch)).indices.sort().values
         seed = derive_seed(self.recipe.seed, ORDER, self.epoch)
@@ -104,7 +109,7 @@ class Trainer:
         return ceil(fraction * len(self.split))
 
     def _expect_no_batch_of_one(self) -> None:
-        """One number alone has no variance, by which batch normalisation would divide."""
+        """Refuse batches of one image, whose variance batch normalisation can't divide by."""
         if not any(isinstance(module, nn.BatchNorm1d) for module in self.model.modules()):
             return
         size = self.recipe.batch_size
@@ -116,14 +121,25 @@ class Trainer:
                     f"{num_images:,} images."
                 )
 
+    def _expect_own_amounts(self) -> None:
+        """Refuse a recipe of other amounts, with which a run would not be what it says."""
+        found = self.recipe.augmentation.amounts
+        expected = digest_amounts(self.recipe.augmentation)
+        if expected is not None and found != expected:
+            raise InvalidInput(
+                f"amounts: expected {expected!r}, the digest of this version's amounts of "
+                f"augmentation, found {found!r}; use the version that wrote the recipe, or train "
+                "anew with a recipe that has no such field."
+            )
+
     @property
     def epoch(self) -> int:
-        """The epoch that is running, or next, from 1."""
+        """Number of the epoch that is running, or comes next, from 1."""
         return len(self.history) + 1
 
     @property
     def num_steps(self) -> int:
-        """Of the whole run. The last batch of an epoch may be smaller."""
+        """Number of steps in the whole run. The last batch of an epoch may be smaller."""
         return sum(
             ceil(self._num_images(epoch) / self.recipe.batch_size)
             for epoch in range(1, self.recipe.epochs + 1)
@@ -131,18 +147,18 @@ class Trainer:
 
     @property
     def num_steps_done(self) -> int:
-        """Of the whole run."""
+        """Number of steps made so far, in all epochs."""
         return self.schedule.last_epoch
 
     @property
     def is_epoch_over(self) -> bool:
-        """Whether every image of the epoch was seen once."""
+        """Whether every image of the epoch was trained on once."""
         return self._num_seen == len(self.order)
 
     @property
-    def is_time_to_look(self) -> bool:
-        """Whether the loss is to be looked at after this step."""
-        return self.step % LOOK_EVERY == 0 or self.is_epoch_over
+    def is_check_due(self) -> bool:
+        """Whether the loss should be checked after this step."""
+        return self.step % CHECK_EVERY == 0 or self.is_epoch_over
 
     @property
     def is_done(self) -> bool:
@@ -151,12 +167,12 @@ class Trainer:
 
     @property
     def mean_loss(self) -> float:
-        """Of the running epoch so far, in nats an image. Waits for the device."""
+        """Mean loss of the running epoch so far, in nats an image. Waits for the device."""
         return float(self.loss_sum) / self._num_seen
 
     @property
     def images_per_second(self) -> float:
-        """Of the running epoch so far."""
+        """Throughput of the running epoch so far."""
         return self._num_seen / self.seconds
 
     @property
@@ -169,31 +185,23 @@ class Trainer:
         begin = self.step * self.recipe.batch_size
         indices = self.order[begin : begin + self.recipe.batch_size]
         images, labels = self.split.images[indices][:, None], self.split.labels[indices]
-        if self.recipe.augmentation:
-            images, labels = augment(
-                images, labels, self.recipe.augmentation, self.augment_generator
-            )
+        images, targets = augment(images, labels, self.recipe.augmentation, self.augment_generator)
+        targets = smooth(targets, self.recipe.label_smoothing)
         images = images.contiguous(memory_format=memory_format(self.device))
         self.learning_rate = self.optimizer.param_groups[0]["lr"]
         losses, right = train_step(
-            self.model,
-            self.optimizer,
-            images,
-            labels,
-            precision=self.recipe.precision,
-            label_smoothing=self.recipe.label_smoothing,
-            may_have_no_digit=self.recipe.augmentation.nonsense > 0,
+            self.model, self.optimizer, images, targets, precision=self.recipe.precision
         )
         self.schedule.step()
         self.losses[indices], self.right[indices] = losses, right
         self.loss_sum += losses.sum()
         self.step += 1
-        if self.is_time_to_look:
-            synchronize(self.device)  # or the clock would count what was asked for, not done
+        if self.is_check_due:
+            synchronize(self.device)  # or the clock would count what was queued, not done
         self.seconds += time.perf_counter() - started
 
     def end_epoch(self) -> EpochRecord:
-        """Look at the validation images, and put the epoch into the history."""
+        """Evaluate on the validation images, and add the epoch to the history."""
         validation_loss = validation_accuracy = None
         if self.validation is not None:
             logits = predict(
@@ -240,7 +248,7 @@ class Trainer:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain data from which `load_state_dict` goes on to the same bits."""
+        """State as tensors and plain data, from which a run goes on to the same bits."""
         return {
             "recipe": self.recipe.to_toml(),
             "device": self.device.type,
@@ -259,7 +267,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to where `state_dict` was taken."""
+        """Restore the state that `state_dict` gave."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
@@ -279,52 +287,36 @@ def train_step(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     images: Num[Tensor, "batch 1 28 28"],
-    labels: Int[Tensor, " batch"],
+    targets: Float[Tensor, "batch classes"],
     *,
     precision: str = "float32",
-    label_smoothing: float = 0.0,
-    may_have_no_digit: bool = False,
 ) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
-    """Move the weights once, down the gradient of the mean cross-entropy of a batch.
+    """Update the weights once, down the gradient of the mean cross-entropy of a batch.
 
     Args:
-        model: In training mode.
-        optimizer: Of the model's parameters.
+        model: The network, in training mode.
+        optimizer: An optimizer of the model's parameters.
         images: Raw pixels, 0 to 255, on the model's device. (batch, 1, 28, 28)
-        labels: True digits, 0 to 9, there too. (batch,)
+        targets: Probability that each class should have, there too. (batch, classes)
         precision: float32 or bfloat16.
-        label_smoothing: How much of the right answer's probability is spread over all ten.
-        may_have_no_digit: Whether labels may be `NO_DIGIT`: the network is to find all ten digits
-            equally likely then, and is never counted as wrong.
 
     Returns:
-        Each image's loss in nats, and whether it was read right, both before the move.
+        Each image's loss in nats, and whether it was read right, both before the update.
     """
     with autocast(images.device, precision):
         logits = model(images)
     logits = logits.float()
-    is_right = logits.detach().argmax(dim=1) == labels
-    losses = F.cross_entropy(
-        logits,
-        labels,
-        reduction="none",
-        label_smoothing=label_smoothing,
-        ignore_index=NO_DIGIT,
-    )
-    if may_have_no_digit:
-        is_digit = labels != NO_DIGIT
-        undecided = -logits.log_softmax(dim=1).mean(dim=1)
-        losses, is_right = torch.where(is_digit, losses, undecided), is_right | ~is_digit
+    losses = cross_entropy(logits, targets)
     optimizer.zero_grad()
     losses.mean().backward()
     optimizer.step()
-    return losses.detach(), is_right
+    return losses.detach(), is_right(logits.detach(), targets)
 
 
 def _build_optimizer(
     recipe: Recipe, model: nn.Module, device: torch.device
 ) -> torch.optim.Optimizer:
-    # Fused: one pass over the weights instead of ten.
+    # A fused optimizer makes one pass over the weights instead of ten.
     fused = device.type in ("cpu", "cuda")
     weights, rate, momentum = model.parameters(), recipe.learning_rate, recipe.momentum
     if recipe.optimizer == "sgd":
@@ -336,9 +328,9 @@ def _build_optimizer(
 def build_schedule(
     recipe: Recipe, optimizer: torch.optim.Optimizer, num_steps: int
 ) -> lr_scheduler.LRScheduler:
-    """The learning rate at each of a run's steps, as the recipe's `schedule` names it.
+    """Build the learning-rate schedule that the recipe names.
 
-    Source: for one_cycle, Smith and Topin 2017, arXiv:1708.07120.
+    Source: Smith and Topin 2017, arXiv:1708.07120, for one_cycle.
     """
     if recipe.schedule == "one_cycle":
         momentum = recipe.momentum

@@ -1,17 +1,36 @@
-"""Changed copies of training images, a batch at a time, on the device, from a given generator."""
+"""Data augmentation: changed copies of a batch, made on its device, from a given generator."""
+
+import hashlib
+import json
+from dataclasses import asdict
 
 import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from digits.recipe import Augmentation
-from digits.training.augmentation.degradation import surround
-from digits.training.augmentation.geometry import move
-from digits.training.augmentation.outliers import NO_DIGIT, spoil
-from digits.training.augmentation.strokes import redraw
-from digits.training.augmentation.styles import rewrite
+from digits.training.augmentation import (
+    degradation,
+    drawing,
+    geometry,
+    outliers,
+    strokes,
+    styles,
+)
+from digits.training.targets import one_hot
 
-__all__ = ["NO_DIGIT", "augment"]
+MODULES = (geometry, styles, strokes, outliers, degradation, drawing)
+"""Modules that have amounts which are not in the recipe."""
+
+FIELDS = (
+    "elastic_pixels",
+    "framing",
+    "writing_styles",
+    "stroke_variation",
+    "outliers",
+    "degradation",
+)
+"""Fields of `Augmentation` whose effects draw with those amounts."""
 
 
 def augment(
@@ -19,33 +38,53 @@ def augment(
     labels: Int[Tensor, " n"],
     augmentation: Augmentation,
     generator: torch.Generator,
-) -> tuple[Float[Tensor, "n 1 h w"], Int[Tensor, " n"]]:
-    """Change each image by its own random amounts: what pens, hands, paper and cameras do.
+) -> tuple[Num[Tensor, "n 1 h w"], Float[Tensor, "n classes"]]:
+    """Change each image by its own random amounts, and make the targets to train on.
 
     Args:
         images: Raw pixels, 0 to 255. (n, 1, h, w)
         labels: Digits. (n,)
-        augmentation: Largest amounts, and parts of the images that are changed.
-        generator: On the CPU; the same state gives the same pictures, on any device.
+        augmentation: Largest amounts, and fractions of the images that are changed.
+        generator: A generator on the CPU; the same state gives the same pictures, on any device.
 
     Returns:
-        New images of the same size, 0 to 255, on the same device; and their labels: a 9 may have
-        become a 2, and what was made nonsense is `NO_DIGIT`.
+        New images of the same size, 0 to 255, on the same device; and the probability of each
+        class: one-hot for a digit, as which a 9 may have become a 2, uniform for an outlier.
     """
+    if not augmentation:
+        return images, one_hot(labels)
     changed, new_labels = images.float(), labels
-    if augmentation.pens:
-        changed, new_labels = rewrite(changed, labels, augmentation.pens, generator)
-    changed = move(changed, augmentation, generator)
-    if augmentation.pens:
-        changed = redraw(changed, augmentation.pens, generator)
-    if augmentation.nonsense:
-        changed, new_labels = spoil(changed, new_labels, augmentation.nonsense, generator)
-    if augmentation.surroundings:
-        changed = surround(changed, augmentation.surroundings, generator)
-    if augmentation.plain:
-        is_plain = (torch.rand(len(images), generator=generator) < augmentation.plain).to(
-            images.device
+    if augmentation.writing_styles:
+        changed, new_labels = styles.change_style(
+            changed, labels, augmentation.writing_styles, generator
         )
-        changed = torch.where(is_plain[:, None, None, None], images.float(), changed)
-        new_labels = torch.where(is_plain, labels, new_labels)
-    return changed, new_labels
+    changed = geometry.move(changed, augmentation, generator)
+    if augmentation.stroke_variation:
+        changed = strokes.vary_strokes(changed, augmentation.stroke_variation, generator)
+    targets = one_hot(new_labels)
+    if augmentation.outliers:
+        changed, targets = outliers.make_outliers(
+            changed, targets, augmentation.outliers, generator
+        )
+    if augmentation.degradation:
+        changed = degradation.degrade(changed, augmentation.degradation, generator)
+    if augmentation.unchanged:
+        drawn = torch.rand(len(images), generator=generator)
+        is_unchanged = (drawn < augmentation.unchanged).to(images.device)
+        changed = torch.where(is_unchanged[:, None, None, None], images.float(), changed)
+        targets = torch.where(is_unchanged[:, None], one_hot(labels), targets)
+    return changed, targets
+
+
+def digest_amounts(augmentation: Augmentation) -> str | None:
+    """Digest the amounts that decide a run but are not in its recipe.
+
+    Returns:
+        The first 12 hexadecimal digits of a SHA-256 of all amounts; None if the augmentation draws
+        with none of them.
+    """
+    without = Augmentation()
+    if all(getattr(augmentation, name) == getattr(without, name) for name in FIELDS):
+        return None
+    amounts = {module.__name__: asdict(module.AMOUNTS) for module in MODULES}
+    return hashlib.sha256(json.dumps(amounts, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,41 @@
+"""Soft targets: the probability that each class should have, and the cross-entropy against them.
+
+They say in one way what else would be four: a label (one-hot), a smoothed label, an outlier, to
+which no answer is right (uniform), and which answers count as right (the greatest).
+"""
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from digits.models import NUM_CLASSES
+
+
+def one_hot(labels: Int[Tensor, " n"]) -> Float[Tensor, "n classes"]:
+    """Make targets of labels: all probability on the label."""
+    return F.one_hot(labels, NUM_CLASSES).float()
+
+
+def smooth(
+    targets: Float[Tensor, "n classes"], label_smoothing: float
+) -> Float[Tensor, "n classes"]:
+    """Spread this part of the probability evenly over all classes (label smoothing).
+
+    Source: Szegedy et al. 2015, arXiv:1512.00567.
+    """
+    return targets * (1 - label_smoothing) + label_smoothing / targets.shape[1]
+
+
+def cross_entropy(
+    logits: Float[Tensor, "n classes"], targets: Float[Tensor, "n classes"]
+) -> Float[Tensor, " n"]:
+    """Cross-entropy of each image's prediction against its targets, in nats."""
+    return F.cross_entropy(logits, targets, reduction="none")
+
+
+def is_right(
+    logits: Float[Tensor, "n classes"], targets: Float[Tensor, "n classes"]
+) -> Bool[Tensor, " n"]:
+    """Whether no class should be more probable than the predicted one; so all of uniform ones."""
+    predictions = logits.argmax(dim=1, keepdim=True)
+    return targets.gather(1, predictions)[:, 0] == targets.amax(dim=1)
