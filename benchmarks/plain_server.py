@@ -1,7 +1,8 @@
-"""The plain way to serve a network, to compare with: a handler that calls PyTorch for each request.
+"""A baseline server to compare with: a FastAPI handler that calls PyTorch for each request.
 
-As tutorials of FastAPI have it: the request as a typed body, a handler in a thread, the network in
-inference mode. The network is the reader's, with fresh weights: they make no difference in speed.
+It follows FastAPI's tutorials: the request is a typed body, the handler runs in a thread, the
+network in inference mode. The network has the reader's architecture with random weights, which
+make no difference in speed.
 """
 
 import io
@@ -31,7 +32,7 @@ class Prediction(BaseModel):
 
 
 app = FastAPI()
-model = build_model("reader", mean=0.1307, std=0.3081).eval()
+model = build_model("glyph-classifier", mean=0.1307, std=0.3081).eval()
 
 
 def classify(images: Tensor) -> Prediction:

@@ -148,7 +148,7 @@ def test_outliers_teach_that_all_ten_digits_are_equally_likely() -> None:
     targets = smooth(torch.where(outliers[:, None], 0.1, targets), 0.1)
     torch.testing.assert_close(targets[outliers], torch.full((2, 10), 0.1))
     expected = -model(images).log_softmax(dim=1)[outliers].mean(dim=1)
-    optimizer = torch.optim.SGD(model.parameters(), 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), 0.02)
     losses, right = train_step(model, optimizer, images, targets)
     torch.testing.assert_close(losses[outliers], expected.detach())
     assert bool(right[outliers].all())
@@ -354,13 +354,13 @@ def test_a_run_of_other_amounts_of_augmentation_is_refused(
     assert again.recipe == run.recipe.override(epochs=1)
     changed = replace(strokes.AMOUNTS, part_redrawn=0.5)
     monkeypatch.setattr(strokes, "AMOUNTS", changed)
-    for go_on in (
-        lambda: resume(run.folder, progress=Silent()),
-        lambda: train(run.recipe, out=tmp_path / "c", progress=Silent()),
-    ):
-        with pytest.raises(InvalidInput, match=r"amounts: expected '[0-9a-f]{12}'") as caught:
-            go_on()
-        assert "\n" not in str(caught.value)
+    message = (
+        r"amounts: expected '[0-9a-f]{12}'.*train anew with a recipe that has no such field\.$"
+    )
+    with pytest.raises(InvalidInput, match=message):
+        resume(run.folder, progress=Silent())
+    with pytest.raises(InvalidInput, match=message):
+        train(run.recipe, out=tmp_path / "c", progress=Silent())
     assert not (tmp_path / "c").exists()
     without = train(
         run.recipe, out=tmp_path / "d", epochs=1, stroke_variation=0.0, progress=Silent()
