@@ -100,9 +100,9 @@ def framed(
     """Adjust affine maps so that each digit comes out framed as MNIST's are.
 
     The rule is that of `digits.reading.ink.glyphs.frame`, for pictures that are read. The digit's
-    longer side is 20 pixels. Its centre of mass is at 14, 14, where the first pixel's centre is at
-    0, 0: half a pixel right of and below the middle of an image of 28×28. The map's own scale and
-    shift are kept on top of that.
+    longer side is 20 pixels, and its box begins at a whole pixel: the one that brings its centre of
+    mass nearest to 14, 14, where the first pixel's centre is at 0, 0. The map's own scale and shift
+    are kept on top of that.
 
     Args:
         images: The old images. (n, 1, h, w)
@@ -114,7 +114,8 @@ def framed(
     identity = torch.eye(2, 3, device=images.device)[None]
     points = F.affine_grid(identity, [1, 1, height, width], align_corners=False).view(-1, 2)
     linear, shift = maps[:, :, :2], maps[:, :, 2]
-    moved = (torch.linalg.inv(linear).reshape(-1, 2) @ points.T).view(len(images), 2, -1)
+    inverse = torch.linalg.inv(linear)
+    moved = (inverse.reshape(-1, 2) @ points.T).view(len(images), 2, -1)
     is_ink = (ink > AMOUNTS.ink_level)[:, None]
     low = torch.where(is_ink, moved, torch.inf).amin(dim=2)
     high = torch.where(is_ink, moved, -torch.inf).amax(dim=2)
@@ -123,11 +124,16 @@ def framed(
     own_scale = torch.linalg.det(linear).abs().rsqrt()
     longer = (high - low).amax(dim=1) + pixel
     factor = torch.where(longer.isfinite(), longer / (DIGIT_SIZE * pixel * own_scale), 1.0)
-    centre = (ink @ points) / ink.sum(dim=1, keepdim=True).clamp_min(1)
-    linear = linear * factor[:, None, None]
-    off_centre = torch.full((2,), OFF_CENTRE * pixel, device=images.device)
-    offset = centre + shift - linear @ off_centre
-    return torch.cat([linear, offset[:, :, None]], dim=2)
+    factor = factor[:, None, None]
+    mass = ink.sum(dim=1, keepdim=True).clamp_min(1)
+    centre = ((ink @ points) / mass)[:, :, None]
+    # From the centre of mass to the box's left and upper edges, in the new image.
+    to_edge = (inverse @ centre - low[:, :, None] + pixel / 2) / factor
+    edge = (OFF_CENTRE * pixel - to_edge) / pixel
+    off_centre = torch.where(edge.isfinite(), edge.round() * pixel + to_edge, OFF_CENTRE * pixel)
+    linear = linear * factor
+    offset = centre + shift[:, :, None] - linear @ off_centre
+    return torch.cat([linear, offset], dim=2)
 
 
 def sampling_grid(
