@@ -22,12 +22,12 @@ from digits.run import EpochRecord, Run
 
 FIGURES = {
     "samples", "augmentation", "learning-curves", "confusion-matrix", "reliability",
-    "risk-coverage",    "predictions", "mistakes", "filters", "feature-maps", "saliency",
+    "risk-coverage", "predictions", "mistakes", "filters", "feature-maps", "saliency",
 }  # fmt: skip
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, and the text between them."""
+    """The tags of a page with their attributes, and its text."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
-    """Small data, and figures that are drawn but, being tested elsewhere, not rendered."""
+    """Use small data, and do not render the figures, which have tests of their own."""
     monkeypatch.setattr("digits.report.load", lambda name: blob_set)
     monkeypatch.setattr("digits.report.plots.to_png", lambda figure: b"rendered")
     monkeypatch.setattr("digits.report.SALIENCY_SAMPLES", 1)
@@ -151,7 +151,7 @@ def test_the_report_states_the_result_and_how_it_was_made(
         "An <abacus>",
         "CPU capability",
         "torch 2.6.0",
-        "not run from a checkout",
+        "not run from a git checkout",
         'network = "compact"',
         "Precision, %",
         "validation loss 0.250; 90.00 % of the validation images",
@@ -171,7 +171,7 @@ def test_a_recipe_without_augmentation_is_said_to_have_none(
     tmp_path: Path, blob_set: DigitSet
 ) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
-    assert "This recipe uses none" in Page(write_report(run)).text
+    assert "This recipe uses no augmentation" in Page(write_report(run)).text
     assert not (run.figures_path / "augmentation.png").exists()
 
 
@@ -202,7 +202,7 @@ def test_a_run_without_mistakes_has_a_report(
     monkeypatch.setattr("digits.report.predict", lambda *args, **kwargs: perfect)
     run = make_run(tmp_path / "run", metrics_of(blob_set, perfect))
     text = Page(write_report(run)).text
-    assert "every test image was read right" in text
+    assert "every test image was read correctly" in text
     assert "No digit was read wrong." in text
     assert "100.00 %" in text
     assert not (run.figures_path / "mistakes.png").exists()
@@ -221,7 +221,7 @@ def test_predictions_that_differ_from_those_of_the_training_are_said_to(
     tmp_path: Path, blob_set: DigitSet
 ) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set) | {"errors": 1})
-    assert "the network read them once more" in Page(write_report(run)).text
+    assert "the network read them again" in Page(write_report(run)).text
 
 
 def test_files_are_written_whole_and_the_page_last(
@@ -256,7 +256,9 @@ def test_a_summary_that_lacks_something_is_one_line(
     summary = json.loads(run.summary_path.read_text())
     del summary[missing]
     run.summary_path.write_text(json.dumps(summary))
-    with pytest.raises(DigitsError, match=rf"summary.json lacks .*{missing}") as caught:
+    with pytest.raises(
+        DigitsError, match=rf"summary.json: a value .* is missing .*{missing}"
+    ) as caught:
         write_report(Run(run.folder))
     assert "\n" not in str(caught.value)
 
@@ -264,12 +266,14 @@ def test_a_summary_that_lacks_something_is_one_line(
 def test_an_empty_history_is_one_line(tmp_path: Path, blob_set: DigitSet) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
     run.history_path.write_text("")
-    with pytest.raises(DigitsError, match=r"history\.jsonl is empty"):
+    with pytest.raises(
+        DigitsError, match=r"history\.jsonl: expected a line for each epoch, found none"
+    ):
         write_report(Run(run.folder))
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(9.96, "10.0 s"), (83, "1 min 23 s"), (7384, "2 h 3 min")]
 )
-def test_durations_are_read_as_people_say_them(seconds: float, text: str) -> None:
+def test_durations_are_written_in_hours_minutes_and_seconds(seconds: float, text: str) -> None:
     assert report._duration(seconds) == text

@@ -1,7 +1,7 @@
-"""A run's report: figures as PNG files, and one HTML file that holds them all and needs no other.
+"""HTML report of a training run: metrics, figures and recipe in one self-contained file.
 
-What is drawn is computed here from the run and the data, handed to `digits.plots`, and set into
-`templates/report.html.j2` with a sentence or two on what it shows.
+The report is rendered from `templates/report.html.j2`. What the figures show is computed here and
+drawn by `digits.plots`; each figure is also written as a PNG file.
 """
 
 from base64 import b64encode
@@ -25,37 +25,41 @@ from digits.run import Run
 from digits.training.augmentation import augment
 
 NUM_COPIES = 21
-"""Of the augmented digit."""
+"""Number of copies of the augmented digit."""
 NUM_PREDICTIONS = 6
-"""Ordinary ones, and as many of those the network is least sure of."""
+"""Number of ordinary predictions shown, and of the least confident ones."""
 NUM_MISTAKES = 24
-NO_CONVOLUTION = "There are none to show: this network has no nn.Conv2d layers."
+"""Most misclassified images shown."""
+NO_CONVOLUTION = "There is nothing to show: this network has no nn.Conv2d layers."
 SALIENCY_SAMPLES = 10
+"""Noisy copies of each image over which SmoothGrad averages."""
 SALIENCY_NOISE = 0.15 * 255
-"""In pixel values; 10 to 20 % of the range is what the SmoothGrad paper advises."""
+"""Noise of SmoothGrad in pixel values; its paper recommends 10 to 20 % of the range."""
 
 
 @dataclass(frozen=True)
 class Illustration:
-    """A figure with what is said about it. Without a figure, the caption says why."""
+    """A figure with title and caption; where there is no figure, the caption says why."""
 
     name: str
-    """Of the file, without .png, and of the anchor in the page."""
+    """Name of the PNG file, without its suffix, and of the anchor in the page."""
     title: str
     caption: str
     alt: str = ""
+    """Alternative text of the figure."""
     png: bytes | None = None
+    """Content of the PNG file."""
 
     @property
     def data_uri(self) -> str:
-        """The figure as an address that is the picture itself."""
+        """The figure as a data URI."""
         assert self.png is not None
         return "data:image/png;base64," + b64encode(self.png).decode()
 
 
 @dataclass(frozen=True)
 class Section:
-    """Illustrations that belong together."""
+    """A section of the report."""
 
     title: str
     illustrations: tuple[Illustration, ...]
@@ -63,55 +67,57 @@ class Section:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the page takes from a run's summary."""
+    """Results and circumstances of a run, from its summary."""
 
     num_images: int
     num_errors: int
     accuracy: float
     interval: tuple[float, float]
     calibration_error: float
+    """Expected calibration error, 0 to 1."""
     digits: list[dict[str, float]]
     confusion_matrix: list[list[int]]
     seconds: float
+    """Training time."""
     num_parameters: int
     details: dict[str, str]
-    """Name to value: device, machine, versions and so on."""
+    """Device, machine, versions and further details, by name."""
 
 
 class Material:
-    """What the illustrations are made of: a run, the data, and what the network makes of them."""
+    """Everything the figures draw from: a run, the data, and the predictions for the test set."""
 
     def __init__(self, run: Run, data: DigitSet, *, device: str) -> None:
         self.recipe, self.history, self.model = run.recipe, run.history, run.model
         if not self.history:
-            raise DigitsError(f"{run.history_path} is empty: expected a line an epoch.")
+            raise DigitsError(f"{run.history_path}: expected a line for each epoch, found none.")
         self.facts = _facts(run)
         self.train, self.test = data.train, data.test
         precision = self.recipe.precision
         logits = predict(self.model, self.test.images, device=device, precision=precision)
         self.probabilities: Float64[Tensor, "n 10"] = logits.double().softmax(dim=1)
-        """Of the test images."""
+        """Softmax outputs for the test images. (n, 10)"""
         self.confidence: Float64[Tensor, " n"] = self.probabilities.amax(dim=1)
         self.predicted: Int64[Tensor, " n"] = self.probabilities.argmax(dim=1)
         wrong = (self.predicted != self.test.labels).nonzero()[:, 0]
         order = self.confidence[wrong].argsort(descending=True, stable=True)
         self.mistakes: Int64[Tensor, " errors"] = wrong[order]
-        """Numbers of the test images that were read wrong, most confident first."""
+        """Indices of the misclassified test images, the most confident first."""
 
 
 def write_report(run: Run | str | Path, *, device: str = "auto") -> Path:
-    """Write a run's figures and its report into its folder; those of an earlier call are replaced.
+    """Write the report and the figures of a run into its folder, replacing earlier ones.
 
     Args:
         run: A finished run, or its folder.
-        device: What predictions are computed on: auto, cpu, cuda or mps.
+        device: Device to compute predictions on: auto, cpu, cuda or mps.
 
     Returns:
-        The report, `run.report_path`. The figures are in `run.figures_path`.
+        Path of the report, `run.report_path`. The figures are in `run.figures_path`.
 
     Raises:
-        DigitsError: If the run is not finished or is damaged, its network is not registered here,
-            the data can't be had, or the folder can't be written.
+        DigitsError: If the run is unfinished or damaged, its network is not registered, the data
+            cannot be fetched, or the folder is not writable.
     """
     run = run if isinstance(run, Run) else Run(run)
     material = Material(run, load(run.recipe.dataset), device=device)
@@ -149,12 +155,13 @@ def _facts(run: Run) -> Facts:
                 "Seed": str(summary["seed"]),
                 **{_titled(name): str(value) for name, value in summary["machine"].items()},
                 "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
-                "Commit": str(summary["commit"] or "not known: not run from a checkout"),
+                "Commit": str(summary["commit"] or "unknown: not run from a git checkout"),
             },
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise DigitsError(
-            f"{run.summary_path} lacks what a report needs ({type(error).__name__}: {error})."
+            f"{run.summary_path}: a value that the report needs is missing "
+            f"({type(error).__name__}: {error}); train anew."
         ) from error
 
 
@@ -179,9 +186,9 @@ def _render(material: Material, sections: list[Section]) -> str:
 def _illustrate(material: Material) -> list[Section]:
     return [
         Section("The data", (_samples(material), _augmentation(material))),
-        Section("Learning", (_learning_curves(material),)),
-        Section("How good it is", (_confusion(material), _reliability(material), _risk(material))),
-        Section("What it reads", (_predictions(material), _mistakes(material))),
+        Section("Training", (_learning_curves(material),)),
+        Section("Evaluation", (_confusion(material), _reliability(material), _risk(material))),
+        Section("Predictions", (_predictions(material), _mistakes(material))),
         Section(
             "Inside the network", (_filters(material), _feature_maps(material), _saliency(material))
         ),
@@ -193,8 +200,8 @@ def _samples(material: Material) -> Illustration:
     return Illustration(
         name="samples",
         title="Digits and their labels",
-        caption="The first five training images of each digit, under the label that people gave "
-        "them. An image is 28×28 numbers from 0 (paper) to 255 (ink).",
+        caption="The first five training images of each digit, below their label. An image has "
+        "28×28 pixels, whose values run from 0 (paper) to 255 (ink).",
         alt="A table of handwritten digits, five of each from 0 to 9.",
         png=plots.to_png(plots.samples(images, labels)),
     )
@@ -205,8 +212,8 @@ def _augmentation(material: Material) -> Illustration:
     name, title = "augmentation", "Augmentation"
     if not augmentation:
         caption = (
-            "This recipe uses none: in every epoch the network sees each training image exactly "
-            "as it was written."
+            "This recipe uses no augmentation: in every epoch the network sees each training "
+            "image exactly as it was written."
         )
         return Illustration(name, title, caption)
     original = material.train.images[0]
@@ -217,8 +224,9 @@ def _augmentation(material: Material) -> Illustration:
     return Illustration(
         name=name,
         title=title,
-        caption="Each time an image comes up in training it is changed a little, at random: "
-        f"{_amounts(augmentation)}. The label stays, so the network learns what does not matter.",
+        caption="Each time a training image is used, it is changed at random: "
+        f"{_amounts(augmentation)}. The label stays the same, so the network learns to ignore "
+        "such changes.",
         alt=f"A handwritten {int(label)} and {NUM_COPIES} changed copies of it.",
         png=plots.to_png(plots.augmented_digit(original, copies[:, 0])),
     )
@@ -231,10 +239,11 @@ def _amounts(augmentation: Augmentation) -> str:
         "scaled by up to {:g} %": 100 * augmentation.scale,
         "slanted by up to {:g}° either way": augmentation.shear_degrees,
         "made up to {:g} % wider or narrower": 100 * augmentation.stretch,
-        "bent by up to {:g} pixels or so": augmentation.elastic_pixels,
-        "in {:g} % of cases with other strokes": 100 * augmentation.pens,
-        "in {:g} % with things around it": 100 * augmentation.surroundings,
-        "in {:g} % made nonsense, to which no answer is right": 100 * augmentation.nonsense,
+        "distorted elastically by up to about {:g} pixels": augmentation.elastic_pixels,
+        "in {:g} % of cases given another writing style": 100 * augmentation.writing_styles,
+        "in {:g} % of cases given other strokes": 100 * augmentation.stroke_variation,
+        "in {:g} % of cases degraded like a poor scan": 100 * augmentation.degradation,
+        "in {:g} % of cases turned into an outlier, which is no digit": 100 * augmentation.outliers,
     }
     return ", ".join(text.format(amount) for text, amount in amounts.items() if amount)
 
@@ -245,23 +254,23 @@ def _learning_curves(material: Material) -> Illustration:
     if last.validation_loss is not None and last.validation_accuracy is not None:
         reached += (
             f" and the validation loss {last.validation_loss:.3f}; "
-            f"{100 * last.validation_accuracy:.2f} % of the validation images, which the network "
-            "does not learn from, are read right. "
+            f"{100 * last.validation_accuracy:.2f} % of the validation images, from which the "
+            "network does not learn, are read correctly. "
         )
     else:
         reached += "; no images were held out for validation. "
     if (fraction := material.recipe.hard_fraction) < 1:
         reached += (
             f"From the second epoch on, it learns from the {100 * fraction:g} % of the images with "
-            "the highest loss; the others count as they came out last. "
+            "the highest loss; the others enter the training figures with their last result. "
         )
     return Illustration(
         name="learning-curves",
-        title="Loss and accuracy, epoch by epoch",
-        caption=reached + "Training figures are taken while the network is still learning, with "
-        "dropout, augmentation and smoothed labels if it has them: they can be worse than those of "
-        "validation.",
-        alt="Two line charts over the epochs: loss and accuracy, of training and validation.",
+        title="Learning curves",
+        caption=reached + "The training figures are recorded while the network learns, with "
+        "dropout, augmentation and label smoothing where the recipe has them, so they can be worse "
+        "than the validation figures.",
+        alt="Two line charts over the epochs: training and validation loss, and accuracy.",
         png=plots.to_png(plots.learning_curves(material.history)),
     )
 
@@ -272,15 +281,16 @@ def _confusion(material: Material) -> Illustration:
     most = int(errors.max())
     true, predicted = divmod(int(errors.argmax()), len(errors))
     found = (
-        f"The most frequent mistake: a {true} read as a {predicted}, {_times(most)}."
+        f"The most frequent mistake is a {true} read as a {predicted}, {_times(most)}."
         if most
         else "No digit was read wrong."
     )
     return Illustration(
         name="confusion-matrix",
-        title="Which digits are taken for which",
-        caption="Test images by true digit (row) and by what they were read as (column). Those on "
-        f"the grey diagonal are right; the darker the blue, the more mistakes. {found}",
+        title="Confusion matrix",
+        caption="Numbers of test images by true digit (row) and predicted digit (column). The grey "
+        "diagonal holds the correct predictions; the darker the blue, the more mistakes. "
+        f"{found}",
         alt=f"A table of ten by ten counts. {found}",
         png=plots.to_png(plots.confusion_matrix(material.facts.confusion_matrix)),
     )
@@ -291,14 +301,14 @@ def _reliability(material: Material) -> Illustration:
     top, total, edge = int(bins.counts[-1]), int(bins.counts.sum()), float(bins.edges[-2])
     return Illustration(
         name="reliability",
-        title="Is it as right as it is sure?",
-        caption="Test images sorted by confidence, the probability that the network gives to its "
-        "first guess. On the dashed line it is right exactly as often as it says. "
+        title="Calibration",
+        caption="Reliability diagram of the test images: accuracy against confidence, the "
+        "probability that the network gives to its prediction. On the dashed line the two agree. "
         f"{top:,} of {total:,} images are read with more than {100 * edge:.0f} % confidence; "
         "where there are few images, the interval is long and the point says little. The expected "
         "calibration error, the distance from the line averaged over images, is "
         f"{100 * material.facts.calibration_error:.2f} percentage points.",
-        alt="Accuracy against confidence in bins, and the number of test images in each.",
+        alt="Accuracy against confidence in bins, and the number of test images in each bin.",
         png=plots.to_png(plots.reliability_diagram(bins)),
     )
 
@@ -307,13 +317,13 @@ def _risk(material: Material) -> Illustration:
     curve = risk_coverage(material.probabilities, material.test.labels)
     return Illustration(
         name="risk-coverage",
-        title="What is left wrong when it may refuse?",
-        caption="Where confidence means something, one can leave the images of which the network "
-        "is least sure to a person. Share of wrong answers among those that are read, from the "
-        f"surest image to all: {100 * curve.risk_at(1):.2f} % of all are wrong, "
-        f"{100 * curve.risk_at(0.99):.2f} % of the surest 99 %, and "
-        f"{100 * curve.risk_at(0.95):.2f} % of the surest 95 %.",
-        alt="A line that rises from no errors among the surest images to those of all.",
+        title="Risk and coverage",
+        caption="In selective prediction the least confident images are refused, and left to a "
+        "person. Coverage is the share of images that are read, risk the share of those that are "
+        f"read wrong: {100 * curve.risk_at(1):.2f} % at full coverage, "
+        f"{100 * curve.risk_at(0.99):.2f} % at 99 % coverage, and "
+        f"{100 * curve.risk_at(0.95):.2f} % at 95 % coverage.",
+        alt="The error rate rises with the share of images that are read.",
         png=plots.to_png(plots.risk_coverage_curve(curve)),
     )
 
@@ -330,11 +340,11 @@ def _predictions(material: Material) -> Illustration:
     )
     return Illustration(
         name="predictions",
-        title="Predictions and their confidence",
-        caption=f"The first {len(first)} test images, and after them those of which the network "
-        "is least sure. Bars: the probabilities of its three likeliest readings. Images are "
-        "numbered from 0.",
-        alt="Handwritten digits, each with bars for its three likeliest readings.",
+        title="Predictions and confidence",
+        caption=f"The first {len(first)} test images, followed by those with the least confident "
+        "predictions. The bars show the probabilities of the three most probable digits. Images "
+        "are numbered from 0.",
+        alt="Handwritten digits, each with bars for its three most probable digits.",
         png=plots.to_png(figure),
     )
 
@@ -343,7 +353,7 @@ def _mistakes(material: Material) -> Illustration:
     name, title = "mistakes", "The most confident mistakes"
     shown = material.mistakes[:NUM_MISTAKES]
     if len(shown) == 0:
-        return Illustration(name, title, "There are none: every test image was read right.")
+        return Illustration(name, title, "There are none: every test image was read correctly.")
     figure = plots.mistakes(
         material.test.images[shown],
         material.test.labels[shown],
@@ -354,10 +364,10 @@ def _mistakes(material: Material) -> Illustration:
     return Illustration(
         name=name,
         title=title,
-        caption=f"{len(shown)} of the {len(material.mistakes):,} test images that were read wrong, "
-        "those with the highest confidence. Above each: the true digit and what it was read as; "
-        "below: the confidence in that, and the image’s number in the test set, from 0.",
-        alt="Handwritten digits that were read wrong, with what they were read as.",
+        caption=f"The {len(shown)} most confident of the {len(material.mistakes):,} misclassified "
+        "test images. Above each image are its true and its predicted digit; below it are the "
+        "confidence of the prediction and the image’s number in the test set, from 0.",
+        alt="Handwritten digits that were read wrong, with the predicted digits.",
         png=plots.to_png(figure),
     )
 
@@ -370,14 +380,14 @@ def _filters(material: Material) -> Illustration:
         return Illustration(name, title, NO_CONVOLUTION)
     count, channels, height, width = weights.shape
     if channels != 1:
-        caption = f"They are not shown: they look at {channels} channels, not at the image itself."
+        caption = f"They are not shown, because they have {channels} input channels."
         return Illustration(name, title, caption)
     return Illustration(
         name=name,
         title=title,
-        caption=f"The {count} filters that slide over the image, each {height}×{width} weights, "
-        "all on one scale. A filter responds most where ink lies under its red weights and paper "
-        "under its blue ones.",
+        caption=f"The {count} filters that are convolved with the image, all on one scale. Each "
+        f"has {height}×{width} weights. A filter responds most where ink lies under its red "
+        "weights and paper under its blue ones.",
         alt=f"{count} small grids of weights, red above zero and blue below.",
         png=plots.to_png(plots.filters(weights)),
     )
@@ -385,7 +395,7 @@ def _filters(material: Material) -> Illustration:
 
 def _feature_maps(material: Material) -> Illustration:
     image, label = material.test.images[0], int(material.test.labels[0])
-    name, title = "feature-maps", "A digit on its way through the network"
+    name, title = "feature-maps", "Feature maps"
     try:
         stages = feature_maps(material.model, image)
     except InvalidInput:
@@ -393,9 +403,9 @@ def _feature_maps(material: Material) -> Illustration:
     return Illustration(
         name=name,
         title=title,
-        caption=f"The first test image, a {label}, and what each convolution, with the layers that "
-        "follow it, makes of it: one small picture a filter, bright where it responds strongly. "
-        "All pictures of a stage have the same scale; those that vary most are shown.",
+        caption=f"The first test image, a {label}, and its feature maps behind each convolution "
+        "and the layers that follow it. There is one map for each filter, bright where the filter "
+        "responds strongly. All maps of a stage share one scale; those that vary most are shown.",
         alt=f"A handwritten {label}, and rows of feature maps, one block for each convolution.",
         png=plots.to_png(plots.feature_maps(image, stages)),
     )
@@ -403,7 +413,7 @@ def _feature_maps(material: Material) -> Illustration:
 
 def _saliency(material: Material) -> Illustration:
     labels = material.test.labels
-    # The first of each digit that there is.
+    # The first image of each digit that occurs.
     chosen = torch.tensor([int((labels == digit).nonzero()[0]) for digit in labels.unique()])
     images = material.test.images[chosen]
     gradients = saliency(material.model, images, num_samples=SALIENCY_SAMPLES, noise=SALIENCY_NOISE)
@@ -412,18 +422,18 @@ def _saliency(material: Material) -> Illustration:
     )
     return Illustration(
         name="saliency",
-        title="Pixels that move the answer",
-        caption="The first test image of each digit. The stronger the orange, the more the score "
-        "of the network’s answer changes with that pixel: the size of the logit’s gradient, "
-        f"averaged over {SALIENCY_SAMPLES} noisy copies, each picture on its own scale. It shows "
-        "where the network is sensitive, not why it decides as it does.",
-        alt="Handwritten digits with the pixels that move the network’s answer most in orange.",
+        title="Saliency maps",
+        caption="The first test image of each digit. The stronger the orange, the more the logit "
+        "of the predicted digit changes with that pixel: the magnitude of its gradient, averaged "
+        f"over {SALIENCY_SAMPLES} noisy copies (SmoothGrad), each image on its own scale. The "
+        "maps show where the network is sensitive, not why it decides as it does.",
+        alt="Handwritten digits, with the pixels to which the network is most sensitive in orange.",
         png=plots.to_png(figure),
     )
 
 
 def _titled(name: str) -> str:
-    """`cpu_capability` as "CPU capability"."""
+    """Convert a key to a label: `cpu_capability` to "CPU capability"."""
     return name.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU")
 
 

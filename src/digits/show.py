@@ -1,4 +1,4 @@
-"""What the command shows on the terminal: tables and lines for people, JSON for programs."""
+"""Terminal output of the command: tables for people, JSON for programs."""
 
 import json
 import sys
@@ -18,16 +18,25 @@ if TYPE_CHECKING:
 
 
 def print_json(document: Any) -> None:
-    """One document, and nothing else."""
+    """Print a JSON document on standard output.
+
+    Args:
+        document: Numbers, strings, lists and dicts.
+    """
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
 def show_reading(
     path: Path, reading: "Reading | InvalidInput", *, as_json: bool, is_single: bool
 ) -> None:
-    """The text of one picture, or its JSON document on one line.
+    """Print the reading of one picture, as text or as a JSON document on one line.
 
-    A single picture is not named. Why one can't be read goes to standard error.
+    Args:
+        path: The picture.
+        reading: What was read, or the reason why the picture cannot be read, which goes to
+            standard error.
+        as_json: Whether to print JSON.
+        is_single: Whether it is the only picture, whose path is left out of the text.
     """
     if isinstance(reading, InvalidInput):
         print(f"digits: {path}: {reading}", file=sys.stderr)
@@ -40,14 +49,18 @@ def show_reading(
 
 
 def show_data(facts: dict[str, Any]) -> None:
-    """The files of the data set, and where they are."""
+    """Print a table of the data set's files and their location.
+
+    Args:
+        facts: The files, as `digits.data.describe` describes them.
+    """
     table = Table("file", "bytes", "sha256", box=None, header_style="bold")
     for file in facts["files"]:
         table.add_row(file["name"], f"{file['bytes']:,}", file["sha256"][:16] + "…")
     console = Console()
     console.print(table)
     console.print(
-        f"MNIST is whole: {facts['train']:,} training and {facts['test']:,} test images, "
+        f"MNIST is complete: {facts['train']:,} training and {facts['test']:,} test images, "
         f"in {facts['root']} (from: {facts['source']})",
         markup=False,
         emoji=False,
@@ -57,7 +70,11 @@ def show_data(facts: dict[str, Any]) -> None:
 
 
 def show_recipes(rows: list[tuple[Recipe, dict[str, Any]]]) -> None:
-    """Recipes, with what was measured of each."""
+    """Print a table of recipes with their measured accuracy and training time.
+
+    Args:
+        rows: Each recipe with its measurements, as `digits.recipe.load_measurement` loads them.
+    """
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("recipe", "parameters", "training", "test accuracy", "what it is"):
         table.add_column(title, justify="left" if title in ("recipe", "what it is") else "right")
@@ -80,11 +97,16 @@ def show_recipes(rows: list[tuple[Recipe, dict[str, Any]]]) -> None:
 
 
 def show_result(run: "Run", report_path: Path | None) -> None:
-    """How good a run is, and where."""
+    """Print the results of a run and its location.
+
+    Args:
+        run: A finished run.
+        report_path: The run's report; None if it was not written.
+    """
     summary = run.summary
     test = summary["test"]
     low, high = test["interval"]
-    report = report_path or f"not yet; digits report {run.folder}"
+    report = report_path or f"none yet; write it with: digits report {run.folder}"
     rows = [
         (
             "test accuracy",
@@ -102,7 +124,11 @@ def show_result(run: "Run", report_path: Path | None) -> None:
 
 
 def show_metrics(metrics: "Metrics") -> None:
-    """How well a split was read, digit by digit."""
+    """Print the metrics of a split, a table by digit, and the confusion matrix.
+
+    Args:
+        metrics: The metrics to print.
+    """
     console = Console()
     low, high = metrics.interval
     console.print(
@@ -110,12 +136,12 @@ def show_metrics(metrics: "Metrics") -> None:
         f"{metrics.num_errors} of {metrics.num_images:,} wrong)\n"
         f"negative log-likelihood {metrics.negative_log_likelihood:.4f} nats, "
         f"expected calibration error {metrics.expected_calibration_error:.2%}\n"
-        f"wrong when the surest are read: {_risks(metrics)}\n",
+        f"error rate by coverage, the share of images read: {_risks(metrics)}\n",
         highlight=False,
         soft_wrap=True,
     )
     table = Table("digit", box=None, header_style="bold", pad_edge=False)
-    # Beside each other, the two tables would be wider than a terminal of 80 columns.
+    # Side by side, the two tables would be wider than a terminal of 80 columns.
     confusion = Table("read as", box=None, header_style="bold", pad_edge=False)
     for title in ("precision", "recall", "F1", "images"):
         table.add_column(title, justify="right")
@@ -140,5 +166,5 @@ def show_metrics(metrics: "Metrics") -> None:
 
 
 def _risks(metrics: "Metrics") -> str:
-    """The risk–coverage curve, in a line."""
-    return ", ".join(f"{risk:.2%} of {share:.0%}" for share, risk in metrics.risk_at_coverage)
+    """Format points of the risk–coverage curve in one line."""
+    return ", ".join(f"{risk:.2%} at {coverage:.0%}" for coverage, risk in metrics.risk_at_coverage)
