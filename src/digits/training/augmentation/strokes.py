@@ -1,4 +1,4 @@
-"""Stroke variation, as between pens: strokes thicker, thinner, harder, softer, broken, uneven."""
+"""Stroke variation: strokes thicker, thinner, harder, softer, broken, uneven."""
 
 from dataclasses import dataclass
 from functools import partial
