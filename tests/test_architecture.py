@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -75,10 +76,37 @@ def test_light_modules_do_not_load_heavy_libraries(module: str) -> None:
     assert not heavy & set(loaded)
 
 
-def test_the_reader_answers_without_torch() -> None:
+READING = sorted((SOURCE / "reading").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", READING, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_reading_stands_on_errors_and_files_alone(path: Path) -> None:
+    assert imported_rooms(path) <= {"reading", "errors", "files"}
+
+
+def test_the_reader_and_the_command_load_no_heavy_libraries() -> None:
     """Loading torch takes longer than reading; a shape checker may have it loaded already."""
     code = "import sys, digits.reading, digits.cli; digits.reading.Reader(); print(*sys.modules)"
     assert not {"torch", "matplotlib", "onnx"} & set(run_python(code).split())
+
+
+def test_pictures_are_read_and_layers_opened_where_torch_cannot_be_imported() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from importlib.resources import files\n"
+        "from digits.reading import Reader\n"
+        "reader = Reader()\n"
+        "reading = reader.read(files('digits.reading') / 'samples' / 'form.png')\n"
+        "layers = reader.network.open_layers().of(reading.digits[0].glyph)\n"
+        "print(reading.text, layers[-1].maps.size)\n"
+    )
+    assert run_python(code).split() == ["14032025", "10"]
+
+
+def test_python_m_digits_is_the_command() -> None:
+    command = [sys.executable, "-m", "digits", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"digits {version('digits')}\n"
 
 
 def test_every_public_name_can_be_had_and_functions_stay_functions() -> None:
