@@ -1,4 +1,4 @@
-"""Examples in docstrings are right."""
+"""The examples in docstrings run as doctests."""
 
 import doctest
 from importlib import import_module
@@ -13,7 +13,7 @@ MODULES = [module.name for module in walk_packages(digits.__path__, "digits.")]
 
 
 @pytest.mark.parametrize("name", ["digits", *MODULES])
-def test_examples_in_docstrings_give_what_they_say(
+def test_examples_in_docstrings_return_what_they_show(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("digits.models.NETWORKS", dict(NETWORKS))  # an example registers one

@@ -1,4 +1,4 @@
-"""The README is true: its commands and its Python run, its figures are those that were measured."""
+"""The README is up to date: its commands and its Python run, its figures were measured."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def run(command: list[str], cwd: Path, **environment: str) -> str:
 
 
 def serve(command: list[str], cwd: Path) -> None:
-    """Start the server as the README does, but at a free port, see its page, and end it."""
+    """Start the server as the README does, but on a free port, fetch its page, and stop it."""
     python = [sys.executable, "-c", "from digits.cli import main; main()"]
     with subprocess.Popen(
         [*python, *command[1:], "--port", "0"], cwd=cwd, stdout=subprocess.PIPE, text=True
@@ -62,7 +62,7 @@ def serve(command: list[str], cwd: Path) -> None:
 
 
 @pytest.mark.mnist
-def test_the_digits_commands_do_what_they_say_one_after_the_other(tmp_path: Path) -> None:
+def test_the_digits_commands_run_one_after_the_other(tmp_path: Path) -> None:
     ours = [c for c in commands("sh") if c[0] == "digits" and "--install-completion" not in c]
     assert len(ours) > 5
     for command in ours:
@@ -78,7 +78,7 @@ def test_the_digits_commands_do_what_they_say_one_after_the_other(tmp_path: Path
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash on this machine")
 def test_completion_installs_itself_into_the_shell_that_runs(tmp_path: Path) -> None:
     assert ["digits", "--install-completion"] in commands("sh")
-    # Not the last command: bash would put digits in its own place, and be no shell around it.
+    # bash would exec its last command, and digits would no longer run in a shell: hence the echo.
     script = '"$0" -c "from digits.cli import main; main()" --install-completion && echo done'
     output = run(["bash", "-c", script, sys.executable], tmp_path, HOME=str(tmp_path))
     assert "bash completion installed" in output

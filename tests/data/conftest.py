@@ -1,4 +1,4 @@
-"""A small set in MNIST's place, and a web server that behaves as badly as it is told to."""
+"""A small data set instead of MNIST, and a mirror that fails on demand."""
 
 import gzip
 import hashlib
@@ -48,7 +48,7 @@ class SmallSet:
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallSet:
-    """Four small files under MNIST's names, expected in an empty cache, with no source at all."""
+    """Expect four small files with MNIST's names; the cache is empty, and there is no source."""
     rng = np.random.default_rng(0)
     contents = {}
     for file in MNIST:
@@ -71,7 +71,7 @@ Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
 
 
 def stall(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Say nothing as long as the test lasts."""
+    """Send nothing until the test ends."""
     assert isinstance(handler.server, Server)
     handler.server.closing.wait()
 
@@ -84,7 +84,7 @@ def answer_well(handler: BaseHTTPRequestHandler, body: bytes) -> None:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves the small set gzipped; `answers` holds, for a file, what to do instead, in order."""
+    """Mirror of the small set; `answers` holds what a file's next requests get instead."""
 
     daemon_threads = True
 
@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         answer(self, server.bodies.get(self.path, b""))
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: standard error is under test."""
+        """Write no log, because the tests check standard error."""
 
 
 @pytest.fixture

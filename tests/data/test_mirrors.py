@@ -10,7 +10,7 @@ from tests.data.conftest import Answer, Server, SmallSet, answer_well, stall
 
 
 def fetch(mirror: Mirror, files: tuple[DataFile, ...]) -> dict[str, bytes]:
-    fetched = mirror.fetch(files, lambda what, here, total: None)
+    fetched = mirror.fetch(files, lambda name, received, total: None)
     return {file.name: content for file, content in fetched}
 
 
@@ -42,13 +42,13 @@ def break_off(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     handler.wfile.write(body[:100])
 
 
-def lie(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+def corrupt_one_bit(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     content = bytearray(gzip.decompress(body))
     content[-1] ^= 1
     answer_well(handler, gzip.compress(content))
 
 
-def answer_with_a_page(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+def answer_with_a_login_page(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     answer_well(handler, b"<html>Please log in to this network</html>")
 
 
@@ -72,7 +72,7 @@ def answer_uncompressed(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     answer_well(handler, gzip.decompress(body))
 
 
-def test_files_come_uncompressed_and_checked(small: SmallSet, server: Server) -> None:
+def test_files_are_decompressed_and_verified(small: SmallSet, server: Server) -> None:
     assert fetch(server.mirror, small.files) == small.contents
     assert all(server.count(file) == 1 for file in small.files)
 
@@ -91,13 +91,13 @@ def test_a_mirror_that_serves_plain_files_will_do(small: SmallSet, server: Serve
         stall,
         stall_in_the_middle,
         break_off,
-        lie,
-        answer_with_a_page,
+        corrupt_one_bit,
+        answer_with_a_login_page,
         cut_the_gzip,
         send_a_gzip_bomb,
     ],
 )
-def test_what_may_pass_is_tried_again(
+def test_transient_failures_are_retried(
     small: SmallSet, server: Server, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if answer in STALLS:
@@ -114,13 +114,13 @@ def test_what_may_pass_is_tried_again(
         (stall, "no data for 0.25 s"),
         (stall_in_the_middle, "no data for 0.25 s"),
         (break_off, "the connection broke off"),
-        (lie, r"train-images-idx3-ubyte: expected SHA-256 \w{12}…, found \w{12}…"),
-        (answer_with_a_page, r"expected 31,376 bytes, found 42"),
+        (corrupt_one_bit, r"train-images-idx3-ubyte: expected SHA-256 \w{12}…, found \w{12}…"),
+        (answer_with_a_login_page, r"expected 31,376 bytes, found 42"),
         (cut_the_gzip, "expected a whole gzip file, found: Compressed file ended"),
         (send_a_gzip_bomb, "expected 31,376 bytes, found 31,377"),
     ],
 )
-def test_attempts_are_limited_and_the_last_answer_is_told(
+def test_attempts_are_limited_and_the_last_failure_is_the_message(
     small: SmallSet,
     server: Server,
     answer: Answer,
@@ -143,7 +143,7 @@ def test_attempts_are_limited_and_the_last_answer_is_told(
         (send_for_ever, r"expected at most 32,431 bytes, found more"),
     ],
 )
-def test_what_will_not_pass_is_not_tried_again(
+def test_permanent_failures_are_not_retried(
     small: SmallSet, server: Server, answer: Answer, message: str
 ) -> None:
     server.misbehave(answer)
@@ -152,7 +152,7 @@ def test_what_will_not_pass_is_not_tried_again(
     assert server.count(TRAIN_IMAGES) == 1
 
 
-def test_a_file_may_not_take_for_ever(
+def test_a_download_has_a_time_limit(
     small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirrors, "FILE_SECONDS", -1.0)
@@ -168,7 +168,7 @@ def test_a_file_may_not_take_for_ever(
         ("gopher://127.0.0.1/", "No connection adapters"),
     ],
 )
-def test_where_no_one_answers_is_told_in_one_line(
+def test_an_unreachable_mirror_is_a_message_of_one_line(
     small: SmallSet, url: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SourceError, match=message) as caught:
@@ -177,7 +177,7 @@ def test_where_no_one_answers_is_told_in_one_line(
     assert "object at" not in str(caught.value)
 
 
-def test_progress_tells_bytes_and_their_total(small: SmallSet, server: Server) -> None:
+def test_progress_has_bytes_received_and_in_total(small: SmallSet, server: Server) -> None:
     reports: list[tuple[str, int, int | None]] = []
     list(server.mirror.fetch(small.files, lambda *report: reports.append(report)))
     for file in small.files:

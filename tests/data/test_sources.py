@@ -26,7 +26,7 @@ from tests.data.conftest import NUM_TEST, NUM_TRAIN, Server, SmallSet
 
 
 @dataclass(frozen=True)
-class Shelf:
+class PartialSource:
     """A source that has some of the files and then fails."""
 
     name: str
@@ -78,7 +78,7 @@ def test_a_read_only_cache_is_read_if_whole_and_refused_if_not(small: SmallSet) 
         fetch()
 
 
-def test_a_cache_that_cannot_be_made_is_told_before_anything_is_fetched(
+def test_an_impossible_cache_folder_is_an_error_before_anything_is_fetched(
     small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "SOURCES", (server.mirror,))
@@ -114,7 +114,7 @@ def damage_one_bit_and_keep_the_time(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [damage_by_cutting, damage_by_adding, damage_one_bit_and_keep_the_time]
 )
-def test_a_damaged_file_is_told_and_fetched_anew_alone(
+def test_only_a_damaged_file_is_fetched_again_with_a_message(
     small: SmallSet,
     server: Server,
     monkeypatch: pytest.MonkeyPatch,
@@ -131,12 +131,16 @@ def test_a_damaged_file_is_told_and_fetched_anew_alone(
     assert f"Damaged file in {small.root}" in capsys.readouterr().err
 
 
-def test_where_one_source_stops_the_next_goes_on(
+def test_where_one_source_fails_the_next_continues(
     small: SmallSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = {TRAIN_IMAGES.name: small.contents[TRAIN_IMAGES.name]}
-    shelves = (Shelf("empty", {}), Shelf("first", first), Shelf("all", small.contents))
-    monkeypatch.setattr(sources, "SOURCES", shelves)
+    sources_in_order = (
+        PartialSource("empty", {}),
+        PartialSource("first", first),
+        PartialSource("all", small.contents),
+    )
+    monkeypatch.setattr(sources, "SOURCES", sources_in_order)
     assert fetch().source == "first and all"
     assert small.is_whole()
     assert capsys.readouterr().err.splitlines() == [
@@ -152,7 +156,7 @@ def test_where_one_source_stops_the_next_goes_on(
 def test_with_no_source_reachable_the_message_has_each_failure_and_the_import_by_hand(
     small: SmallSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refusing = (Shelf("here", {}), Mirror("http://digits.invalid/"))
+    refusing = (PartialSource("here", {}), Mirror("http://digits.invalid/"))
     monkeypatch.setattr(sources, "SOURCES", refusing)
     with pytest.raises(DigitsError) as caught:
         fetch()
@@ -194,7 +198,7 @@ def test_of_ten_processes_on_an_empty_cache_one_fetches(small: SmallSet, server:
     assert all(server.count(file) == 1 for file in small.files)
 
 
-def test_waiting_for_another_process_is_told_and_ends(
+def test_waiting_for_another_process_has_a_message_and_a_limit(
     small: SmallSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cache, "LOCK_SECONDS", 0.0)
@@ -203,10 +207,10 @@ def test_waiting_for_another_process_is_told_and_ends(
     assert "Waiting for another process" in capsys.readouterr().err
 
 
-def test_a_write_that_fails_is_not_blamed_on_the_source(
+def test_a_failed_write_is_no_failure_of_the_source(
     small: SmallSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "SOURCES", (Shelf("all", small.contents),) * 2)
+    monkeypatch.setattr(sources, "SOURCES", (PartialSource("all", small.contents),) * 2)
     small.path(TRAIN_IMAGES.name).mkdir(parents=True)
     with pytest.raises(DigitsError, match=r"^Can't write .*train-images-idx3-ubyte"):
         fetch()
@@ -223,7 +227,7 @@ def dotted_name(name: str) -> str:
 @pytest.mark.parametrize("subfolder", [".", "MNIST/raw"])
 @pytest.mark.parametrize("rename", [torchvision_name, dotted_name])
 @pytest.mark.parametrize("packed", [False, True])
-def test_files_brought_by_hand_are_taken(
+def test_files_are_imported_from_a_folder(
     small: SmallSet, tmp_path: Path, subfolder: str, rename: object, packed: bool
 ) -> None:
     assert callable(rename)
@@ -240,7 +244,7 @@ def test_files_brought_by_hand_are_taken(
     assert fetch().source == "cache"
 
 
-def test_a_right_copy_beside_a_wrong_one_is_taken(small: SmallSet, tmp_path: Path) -> None:
+def test_an_intact_copy_beside_a_damaged_one_is_imported(small: SmallSet, tmp_path: Path) -> None:
     folder = tmp_path / "by-hand"
     folder.mkdir()
     for name, content in small.contents.items():
@@ -250,7 +254,7 @@ def test_a_right_copy_beside_a_wrong_one_is_taken(small: SmallSet, tmp_path: Pat
     assert small.is_whole()
 
 
-def test_missing_and_wrong_files_are_told_and_nothing_is_taken(
+def test_an_import_with_missing_and_damaged_files_names_them_and_copies_nothing(
     small: SmallSet, tmp_path: Path
 ) -> None:
     folder = tmp_path / "by-hand"
