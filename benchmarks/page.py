@@ -1,11 +1,11 @@
-"""The page in a real browser: how soon after a stroke the answer is there, and a picture of it.
+"""Latency of the page in a real browser, from the end of a stroke to its reading; a recording.
 
     python benchmarks/page.py
 
-Needs Chromium. Draws digits and numbers with the mouse, as different people write them, and takes
-the time from the end of each number's last stroke to when its reading is on the page, boxes, bars
-and all; the server runs on the same machine. Prints the figures, writes them to results/page.json,
-and the page as it is drawn on to docs/images/page.gif.
+Needs Chromium. Draws digits and numbers with the mouse, in several writing styles, and measures the
+time from the end of each number's last stroke until the page shows its reading completely; the
+server runs on the same machine. Prints the figures, writes them to results/page.json, and records
+the page while it is drawn on, to docs/images/page.gif.
 """
 
 import io
@@ -35,23 +35,23 @@ NUMBERS = {"one digit": 1, "three digits": 3, "six digits": 6}
 ROUNDS = 10
 
 WATCH = """() => {
-    const [pad, answer] = ["pad", "answer"].map((id) => document.getElementById(id));
+    const [pad, reading] = ["pad", "reading"].map((id) => document.getElementById(id));
     window.seconds = [];
     let ended = null;
     pad.addEventListener("pointerup", () => { ended = performance.now(); }, true);
     new MutationObserver(() => {
-        if (answer.ariaBusy === "false" && ended !== null) {
+        if (reading.ariaBusy === "false" && ended !== null) {
             window.seconds.push((performance.now() - ended) / 1000);
             ended = null;
         }
-    }).observe(answer, { attributeFilter: ["aria-busy"] });
+    }).observe(reading, { attributeFilter: ["aria-busy"] });
 }"""
-"""Notes the time from the last stroke's end to the answer to it."""
+"""Records the seconds from the end of the last stroke until its reading is shown."""
 
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The server, and its address."""
+    """Start the server; yields its address."""
     command = [sys.executable, "-c", "from digits.cli import main; main()", "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -64,7 +64,7 @@ def serving() -> Iterator[str]:
 
 
 def draw(page: Page, strokes: list[Stroke], frames: list[Image.Image] | None = None) -> None:
-    """Draw with the mouse; with `frames`, keep a picture of the page at every few points."""
+    """Draw with the mouse; screenshots of every eighth point are added to `frames`."""
     box = page.locator("#pad").bounding_box()
     assert box is not None
     for stroke in strokes:
@@ -73,27 +73,27 @@ def draw(page: Page, strokes: list[Stroke], frames: list[Image.Image] | None = N
             if index == 0:
                 page.mouse.down()
             if frames is not None and index % 8 == 7:
-                frames.append(photograph(page))
+                frames.append(take_screenshot(page))
         page.mouse.up()
-    page.locator("#answer[aria-busy=false]").wait_for()
+    page.locator("#reading[aria-busy=false]").wait_for()
 
 
-def photograph(page: Page) -> Image.Image:
-    """The window as it is."""
+def take_screenshot(page: Page) -> Image.Image:
+    """Take a screenshot of the window."""
     return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
 
 
-def time_answers(page: Page, num_digits: int) -> dict[str, Any]:
-    """Draw numbers, and take the time to their readings."""
+def measure_latency(page: Page, num_digits: int) -> dict[str, Any]:
+    """Draw numbers, and measure the time until their readings are shown."""
     rng = np.random.default_rng(num_digits)
     box = page.locator("#pad").bounding_box()
     assert box is not None
     height = min(0.6 * box["height"], 0.8 * box["width"] / num_digits)
     page.evaluate(WATCH)
     right = 0
-    for hand in range(ROUNDS):
+    for index in range(ROUNDS):
         text = "".join(map(str, rng.integers(0, 10, num_digits)))
-        draw(page, number(text, left=20, top=40, height=height, hand=hand, seed=hand))
+        draw(page, number(text, left=20, top=40, height=height, style=index, seed=index))
         right += page.locator("#text").inner_text() == text
         page.keyboard.press("Escape")
     seconds = page.evaluate("window.seconds")
@@ -107,14 +107,14 @@ def time_answers(page: Page, num_digits: int) -> dict[str, Any]:
 
 
 def record(page: Page) -> None:
-    """The page while a number is drawn, and then its layers, as a moving picture."""
-    frames = [photograph(page)]
-    draw(page, number("3950", left=70, top=150, height=150, hand=4, seed=4), frames)
+    """Record an animation of a number being drawn, then of the layers."""
+    frames = [take_screenshot(page)]
+    draw(page, number("3950", left=70, top=150, height=150, style=4, seed=4), frames)
     seconds = [0.25] * len(frames)
     for tab in page.locator("#layers [role=tab]").all():
         tab.click()
         page.locator("#inside").scroll_into_view_if_needed()
-        frames.append(photograph(page))
+        frames.append(take_screenshot(page))
         seconds.append(1.2)
     small = [frame.resize((frame.width * 3 // 4, frame.height * 3 // 4)) for frame in frames]
     shades = [frame.quantize(64, dither=Image.Dither.NONE) for frame in small]
@@ -143,7 +143,7 @@ def main() -> None:
             page.goto(address)
             page.locator("#card").wait_for()
             for name, num_digits in NUMBERS.items():
-                answers[f"{window}, {name}"] = found = time_answers(page, num_digits)
+                answers[f"{window}, {name}"] = found = measure_latency(page, num_digits)
                 print(f"{window:8} {name:13}", json.dumps(found), flush=True)
             page.close()
         page = browser.new_page(viewport={"width": 1280, "height": 960})

@@ -1,7 +1,7 @@
-"""Paths of a pen that writes digits, in the hands of different people; the tests draw along them.
+"""Synthetic handwriting: pen strokes of digits in several writing styles, to draw on the page.
 
-Made up from how people write, not recorded from anyone. A digit is some strokes; a stroke is where
-the pen was, in order, from where it is put down to where it is lifted, as a pointer tells it.
+The shapes follow how people write, but are not recorded from anyone. A digit consists of strokes;
+a stroke is the list of the pen's positions from where it is put down to where it is lifted.
 """
 
 from itertools import pairwise
@@ -11,11 +11,11 @@ from jaxtyping import Float
 
 Stroke = list[tuple[float, float]]
 
-# A line for each hand, in hundredths of the digit's height, from the left and from the top. The pen
-# goes through these places in curves; it turns sharply at a "!", and is lifted at a "/".
+# One line for each style: knots "x,y" in hundredths of the digit's height, from its upper left. The
+# pen follows a smooth curve through the knots; it turns sharply at a "!", and is lifted at a "/".
 _KNOTS = {
     0: (
-        # Against the clock; with the clock; left open; narrow; wide, past its start; with a loop.
+        # Anticlockwise; clockwise; left open; narrow; wide, past its start; with a loop.
         "38,2 28,2 14,11 3,34 1,60 10,88 30,99 50,90 62,64 60,32 50,11 36,2 29,1",
         "20,8 40,0 58,18 64,50 56,84 34,100 12,88 1,56 6,24 20,6 32,1",
         "34,7 18,12 5,34 2,66 14,92 36,99 56,86 66,56 63,24 54,6",
@@ -105,11 +105,13 @@ _KNOTS = {
         "40,8 24,3 6,17 7,38 26,47 46,37 58,3! 56,50 53,100",
     ),
 }
-_STEP, _FEWEST, _MOST = 0.06, 15, 40  # between two points of a stroke; of how many it is
+_STEP = 0.06
+"""Distance between two points of a stroke, in heights of the digit."""
+_MIN_POINTS, _MAX_POINTS = 15, 40
 
 
-def _bent(knots: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "m 2"]:
-    """A smooth curve through some places, in small steps: Catmull's and Rom's, centripetal."""
+def _spline(knots: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "m 2"]:
+    """Centripetal Catmull–Rom spline through the knots, 16 points per segment."""
     around = np.vstack([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
     times = np.linalg.norm(np.diff(around, axis=0), axis=1, keepdims=True) ** 0.5
     speeds = np.diff(around, axis=0) / times
@@ -127,28 +129,30 @@ def _bent(knots: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "m 2"]:
     return np.vstack([*parts, knots[-1:]])
 
 
-def _stepped(curve: Float[np.ndarray, "m 2"], steps: int) -> Float[np.ndarray, "n 2"]:
-    """Points along a curve, as far from each other."""
-    way = np.append(0, np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1)))
-    at = np.linspace(0, way[-1], steps + 1)
-    return np.stack([np.interp(at, way, curve[:, 0]), np.interp(at, way, curve[:, 1])], axis=1)
+def _resample(curve: Float[np.ndarray, "m 2"], steps: int) -> Float[np.ndarray, "n 2"]:
+    """Points at equal distances along a curve."""
+    lengths = np.append(0, np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1)))
+    at = np.linspace(0, lengths[-1], steps + 1)
+    return np.stack(
+        [np.interp(at, lengths, curve[:, 0]), np.interp(at, lengths, curve[:, 1])], axis=1
+    )
 
 
 def _stroke(knots: str) -> Float[np.ndarray, "n 2"]:
-    pieces = [
-        np.array([knot.split(",") for knot in part.split()], float) / 100
-        for part in knots.split("!")
+    sections = [
+        np.array([knot.split(",") for knot in section.split()], float) / 100
+        for section in knots.split("!")
     ]
-    curves = [_bent(pieces[0])]
-    curves += [_bent(np.vstack([before[-1:], piece])) for before, piece in pairwise(pieces)]
+    curves = [_spline(sections[0])]
+    curves += [_spline(np.vstack([before[-1:], after])) for before, after in pairwise(sections)]
     lengths = [float(np.linalg.norm(np.diff(c, axis=0), axis=1).sum()) for c in curves]
-    step = sum(lengths) / np.clip(sum(lengths) / _STEP, _FEWEST, _MOST - len(curves))
-    stepped = [_stepped(c, max(2, round(n / step))) for c, n in zip(curves, lengths, strict=True)]
-    return np.vstack([stepped[0], *(piece[1:] for piece in stepped[1:])])
+    step = sum(lengths) / np.clip(sum(lengths) / _STEP, _MIN_POINTS, _MAX_POINTS - len(curves))
+    points = [_resample(c, max(2, round(n / step))) for c, n in zip(curves, lengths, strict=True)]
+    return np.vstack([points[0], *(curve[1:] for curve in points[1:])])
 
 
-def _hand(knots: str) -> list[Stroke]:
-    """A digit's strokes: as high as 1, and as wide as it comes; its upper left corner at 0, 0."""
+def _strokes(knots: str) -> list[Stroke]:
+    """Strokes of a digit of height 1, whose upper left corner is at 0, 0."""
     strokes = [_stroke(stroke) for stroke in knots.split("/")]
     corner, end = np.vstack(strokes).min(axis=0), np.vstack(strokes).max(axis=0)
     return [_as_stroke((stroke - corner) / (end - corner)[1]) for stroke in strokes]
@@ -158,14 +162,15 @@ def _as_stroke(points: Float[np.ndarray, "n 2"]) -> Stroke:
     return [(x, y) for x, y in points.tolist()]
 
 
-HANDS: dict[int, list[list[Stroke]]] = {
-    digit: [_hand(knots) for knots in hands] for digit, hands in _KNOTS.items()
+STYLES: dict[int, list[list[Stroke]]] = {
+    digit: [_strokes(knots) for knots in styles] for digit, styles in _KNOTS.items()
 }
+"""Strokes of each digit, in each writing style."""
 
 
 def written(
     digit: int,
-    hand: int,
+    style: int,
     *,
     left: float,
     top: float,
@@ -177,17 +182,17 @@ def written(
     """Strokes of a digit on a canvas, in pixels.
 
     Args:
-        digit: Which.
-        hand: Whose; after the last comes the first again.
-        left: Where the digit begins, as it leans, before it wobbles.
-        top: The same.
-        height: How high it is, before it wobbles.
-        slant: How far to the right the top is of the foot, in heights.
-        wobble: How far the pen strays, in heights: at most this to each side.
-        seed: Of the wobble.
+        digit: 0 to 9.
+        style: Index of the writing style, modulo the number of styles.
+        left: Left edge of the slanted digit, before the wobble.
+        top: Top edge of the digit, before the wobble.
+        height: Height of the digit, before the wobble.
+        slant: Distance by which the top is shifted to the right of the foot, in heights.
+        wobble: Largest deviation of the pen to each side, in heights.
+        seed: Seed of the wobble.
     """
     rng = np.random.default_rng(seed)
-    strokes = [np.array(stroke) for stroke in HANDS[digit][hand % len(HANDS[digit])]]
+    strokes = [np.array(stroke) for stroke in STYLES[digit][style % len(STYLES[digit])]]
     strokes = [np.stack([s[:, 0] + slant * (1 - s[:, 1]), s[:, 1]], axis=1) for s in strokes]
     start = min(float(stroke[:, 0].min()) for stroke in strokes)
     return [
@@ -197,7 +202,7 @@ def written(
 
 
 def _waves(n: int, rng: np.random.Generator) -> Float[np.ndarray, "n 2"]:
-    """Slow waves in both directions, from -1 to 1."""
+    """Low-frequency waves in x and y, from -1 to 1."""
     turns, phases = rng.uniform(0.3, 2, (3, 2)), rng.uniform(0, 2 * np.pi, (3, 2))
     at = 2 * np.pi * np.linspace(0, 1, n)[:, None, None]
     return np.asarray(np.sin(turns * at + phases).mean(axis=1))
@@ -209,13 +214,20 @@ def number(
     left: float,
     top: float,
     height: float,
-    hand: int,
+    style: int,
     gap: float = 0.25,
     seed: int = 0,
 ) -> list[Stroke]:
-    """Strokes of digits side by side, with gaps in heights, each in the hand after the last one's.
+    """Strokes of a number, whose digits vary slightly in size, slant, line and style.
 
-    No two are of quite the same size, slant and line.
+    Args:
+        text: Digits, from left to right.
+        left: Left edge of the first digit, in pixels.
+        top: Top edge of the highest digit, in pixels.
+        height: Height of the highest digit, in pixels.
+        style: Writing style of the first digit; each following digit has the next style.
+        gap: Distance between two digits, in heights.
+        seed: Seed of the variation.
     """
     rng = np.random.default_rng(seed)
     strokes: list[Stroke] = []
@@ -223,7 +235,7 @@ def number(
         size = height * rng.uniform(0.9, 1)
         strokes += written(
             int(digit),
-            hand + index,
+            style + index,
             left=left,
             top=top + (height - size) * rng.uniform(),
             height=size,
@@ -236,10 +248,10 @@ def number(
 
 
 def scribble(*, left: float, top: float, width: float, height: float, seed: int) -> list[Stroke]:
-    """A stroke that goes round and round in a box, as wide and high as that, and means nothing."""
+    """A meaningless stroke that winds around in a box, and fills it."""
     rng = np.random.default_rng(seed)
     angles = 2 * np.arange(24) + rng.uniform(-0.7, 0.7, 24)
     around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    curve = _stepped(_bent(around * rng.uniform(0.2, 1, (24, 1))), 240)
+    curve = _resample(_spline(around * rng.uniform(0.2, 1, (24, 1))), 240)
     curve = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
     return [_as_stroke(curve * (width, height) + (left, top))]

@@ -1,4 +1,4 @@
-"""The page in a real browser: drawn on, dropped on, on a phone, with the server slow and away."""
+"""The page in a real browser: on a desktop and a phone, with the server slow, full and away."""
 
 import base64
 import io
@@ -9,14 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from pen_paths import HANDS, Stroke, number, scribble, written
+from pen_paths import STYLES, Stroke, number, scribble, written
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from digits.reading.reader import Reader
 from tests.reading.drawings import draw, enlarged
@@ -31,34 +32,85 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None and not REQUIRED, reason="there is no Chromium to open the page with"
 )
 
-# Without these, it asks its makers' machines for one thing and another.
+# The browser shall send no requests of its own.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-# Else each movement of the mouse waits for the next frame.
+# Otherwise each movement of the mouse waits for the next frame.
 FLAGS += ["--disable-frame-rate-limit", "--disable-gpu-vsync"]
 
 SCRIBBLE = 1
-"""Seed of one that has a mark to refuse; of others, nothing is taken for a mark."""
+"""Seed of a scribble in which a digit is found and refused; in most, none is found."""
+
+BLANK = '<link rel="icon" href="data:,">'
+"""A page for which the browser does not request an icon."""
 
 DESKTOP, PHONE, SMALL_PHONE = (1280, 860), (390, 844), (320, 568)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    assert CHROMIUM, "expected Chromium, found none on the path"
+    assert CHROMIUM, "expected Chromium on the path, found none"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
 
 
+class Tab:
+    """A browser tab that many tests use, one after the other, as a new one takes long to open."""
+
+    def __init__(self, browser: Browser, client: Client, *, touch: bool) -> None:
+        self._context = browser.new_context(
+            has_touch=touch,
+            is_mobile=touch,
+            permissions=["clipboard-read", "clipboard-write"],
+            reduced_motion="reduce",  # each transition would be drawn in as many frames as possible
+        )
+        self._client = client
+        self.page = self._context.new_page()
+        self.page.on("pageerror", lambda error: self._errors.append(str(error)))
+        self.page.on("console", self._note)
+        self._errors: list[str] = []
+        self._may_fail = False
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not self._may_fail:
+            self._errors.append(message.text)
+
+    def open(self, size: tuple[int, int], scheme: Any, port: int, may_fail: bool) -> Page:
+        """Open the page with nothing stored."""
+        self._may_fail = may_fail
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.goto(f"http://localhost:{port}/")
+        expect(self.page.locator("#parameters")).to_have_text("155,466")
+        return self.page
+
+    def leave(self) -> list[str]:
+        """Leave the page and clear what it stored; returns the errors that occurred in it."""
+        self.page.unroute_all()
+        # On a blank page of the same origin, as the page itself would store its drawing again.
+        blank = f"http://localhost:{self._client.port}/blank"
+        self.page.route(blank, lambda route: route.fulfill(body=BLANK, content_type="text/html"))
+        self.page.goto(blank)
+        self.page.evaluate("sessionStorage.clear()")
+        errors, self._errors = self._errors, []
+        return errors
+
+
+@pytest.fixture(scope="module")
+def tabs(browser: Browser, client: Client) -> dict[bool, Tab]:
+    """A tab with a mouse, and one with a touch screen."""
+    return {touch: Tab(browser, client, touch=touch) for touch in (False, True)}
+
+
 Open = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(browser: Browser, client: Client) -> Iterator[Open]:
-    """Open the page in a window of its own; in the end, nothing may have gone wrong in it."""
-    contexts, troubles = [], []
+def open_page(tabs: dict[bool, Tab], client: Client) -> Iterator[Open]:
+    """Open the page; the test fails if an error occurs in it."""
+    used: list[Tab] = []
 
     def open_one(
         size: tuple[int, int] = DESKTOP,
@@ -66,35 +118,30 @@ def open_page(browser: Browser, client: Client) -> Iterator[Open]:
         scheme: Any = "light",
         touch: bool = False,
         port: int = client.port,
-        away: bool = False,
+        may_fail: bool = False,
     ) -> Page:
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme=scheme,
-            has_touch=touch,
-            is_mobile=touch,
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        if not away:  # else the browser notes that it finds no server
-            page.on(
-                "console",
-                lambda note: troubles.append(note.text) if note.type == "error" else None,
-            )
-        page.goto(f"http://localhost:{port}/")
-        expect(page.locator("#parameters")).to_have_text("155,466")
-        return page
+        used.append(tabs[touch])
+        return tabs[touch].open(size, scheme, port, may_fail)
 
     yield open_one
-    for context in contexts:
-        context.close()
-    assert troubles == []
+    assert [error for tab in used for error in tab.leave()] == []
+
+
+@contextmanager
+def urls_of(page: Page, event: Any) -> Iterator[list[str]]:
+    """Collect the URLs of all requests or responses."""
+    urls: list[str] = []
+
+    def note(message: Any) -> None:
+        urls.append(message.url)
+
+    page.on(event, note)
+    yield urls
+    page.remove_listener(event, note)
 
 
 def draw_on(page: Page, strokes: list[Stroke]) -> None:
-    """Draw with the mouse, in pixels of the paper."""
+    """Draw with the mouse, in pixels of the pad."""
     box = page.locator("#pad").bounding_box()
     assert box is not None
     for stroke in strokes:
@@ -106,13 +153,13 @@ def draw_on(page: Page, strokes: list[Stroke]) -> None:
 
 
 def thinned(stroke: Stroke) -> Stroke:
-    """Half the points: the browser takes its time for each."""
+    """Every second point and the last one, as the browser takes long for each."""
     return [*stroke[:-1:2], stroke[-1]]
 
 
 def settled(page: Page) -> str:
-    """The text, when all that was asked is answered."""
-    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false", timeout=20_000)
+    """The text, once all requests are answered."""
+    expect(page.locator("#reading")).to_have_attribute("aria-busy", "false", timeout=20_000)
     return page.locator("#text").inner_text()
 
 
@@ -121,7 +168,7 @@ def clear(page: Page) -> None:
     expect(page.locator("#text")).to_have_text("")
 
 
-def paper_of(page: Page) -> tuple[float, float]:
+def pad_size(page: Page) -> tuple[float, float]:
     box = page.locator("#pad").bounding_box()
     assert box is not None
     return box["width"], box["height"]
@@ -148,29 +195,29 @@ def drop(page: Page, name: str, kind: str, content: bytes, event: str = "drop") 
     )
 
 
-def test_digits_of_many_hands_are_read(open_page: Open) -> None:
+def test_digits_in_many_styles_are_read(open_page: Open) -> None:
     page = open_page()
-    width, height = paper_of(page)
+    width, height = pad_size(page)
     rng = np.random.default_rng(0)
     wrong = []
-    drawn = [(digit, hand) for digit, hands in HANDS.items() for hand in range(len(hands))]
-    assert all(len(hands) >= 5 for hands in HANDS.values())
-    for digit, hand in drawn:
+    drawn = [(digit, style) for digit, styles in STYLES.items() for style in range(len(styles))]
+    assert all(len(styles) >= 5 for styles in STYLES.values())
+    for digit, style in drawn:
         size = rng.uniform(70, 0.8 * height)
         strokes = written(
             digit,
-            hand,
+            style,
             left=rng.uniform(10, width - size - 20),
             top=rng.uniform(10, height - size - 20),
             height=size,
             slant=rng.uniform(-0.1, 0.3),
             wobble=rng.uniform(0, 0.02),
-            seed=hand,
+            seed=style,
         )
         draw_on(page, strokes)
-        found = settled(page)
-        if found != str(digit):
-            wrong.append((digit, hand, round(size), found))
+        text = settled(page)
+        if text != str(digit):
+            wrong.append((digit, style, round(size), text))
         clear(page)
     assert len(wrong) <= 0.05 * len(drawn), wrong
 
@@ -178,17 +225,16 @@ def test_digits_of_many_hands_are_read(open_page: Open) -> None:
 @pytest.mark.parametrize("text", ["10", "385", "2764", "90172", "458630"])
 def test_a_number_is_read_while_it_is_drawn(open_page: Open, text: str) -> None:
     page = open_page()
-    answers: list[str] = []
-    page.on("response", lambda answer: answers.append(answer.url))
-    draw_on(page, number(text, left=30, top=150, height=90, hand=len(text), seed=1))
-    assert settled(page) == text
-    # While the pen moves the page asks too, but not more than one thing at a time.
-    assert len([url for url in answers if url.endswith("/v1/read")]) >= len(text)
+    with urls_of(page, "response") as urls:
+        draw_on(page, number(text, left=30, top=150, height=90, style=len(text), seed=1))
+        assert settled(page) == text
+    # There are readings during strokes too, but never two requests at once.
+    assert len([url for url in urls if url.endswith("/v1/read")]) >= len(text)
     expect(page.locator(".digit")).to_have_count(len(text))
     expect(page.locator("#announcement")).to_contain_text(" ".join(text))
 
 
-def test_each_digit_shows_its_box_its_probabilities_and_what_the_network_saw(
+def test_each_digit_shows_its_box_its_probabilities_and_the_network_s_input(
     open_page: Open, reader: Reader
 ) -> None:
     page = open_page()
@@ -198,15 +244,15 @@ def test_each_digit_shows_its_box_its_probabilities_and_what_the_network_saw(
     with page.expect_response("**/v1/layers"):
         draw_on(page, strokes[0] + strokes[1])
         assert settled(page) == "72"
-    paper = page.locator("#pad").bounding_box()
-    assert paper is not None
+    pad = page.locator("#pad").bounding_box()
+    assert pad is not None
     half = float(page.locator("#width").input_value()) / 2
     for index, drawn in enumerate(strokes):
         points = np.array([point for stroke in drawn for point in thinned(stroke)])
         box = page.locator(".box").nth(index).bounding_box()
         assert box is not None
         expected = [*(points.min(axis=0) - half), *(np.ptp(points, axis=0) + 2 * half)]
-        found = [box["x"] - paper["x"], box["y"] - paper["y"], box["width"], box["height"]]
+        found = [box["x"] - pad["x"], box["y"] - pad["y"], box["width"], box["height"]]
         np.testing.assert_allclose(found, expected, atol=4)
     card = page.locator(".digit").nth(0)
     assert card.get_attribute("aria-label") is not None
@@ -223,7 +269,7 @@ def test_each_digit_shows_its_box_its_probabilities_and_what_the_network_saw(
     assert reader.classify(pixels[None])[0].label == 7
 
 
-def test_each_layer_of_the_network_can_be_looked_at(open_page: Open) -> None:
+def test_the_keyboard_chooses_the_layer_that_is_shown(open_page: Open) -> None:
     page = open_page()
     draw_on(page, written(5, 1, left=100, top=100, height=200))
     tabs = page.locator("#layers [role=tab]")
@@ -234,9 +280,9 @@ def test_each_layer_of_the_network_can_be_looked_at(open_page: Open) -> None:
     for index in range(5):
         expect(tabs.nth(index)).to_have_attribute("aria-selected", "true")
         expect(tabs.nth(index)).to_be_focused()
-        picture = page.locator("#maps").evaluate("canvas => canvas.toDataURL()")
-        assert len(picture) > 1000  # not blank
-        seen.add(picture)
+        image = page.locator("#maps").evaluate("canvas => canvas.toDataURL()")
+        assert len(image) > 1000  # not blank
+        seen.add(image)
         page.keyboard.press("ArrowRight")
     assert len(seen) == 5
     expect(tabs.nth(0)).to_be_focused()
@@ -255,41 +301,40 @@ def test_the_layers_are_those_of_the_digit_just_drawn_or_chosen(open_page: Open)
     expect(page.locator("#inside-lead")).to_contain_text("how the 3 above")
 
 
-def test_blank_paper_is_not_read(open_page: Open) -> None:
+def test_a_blank_pad_is_not_sent(open_page: Open) -> None:
     page = open_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.locator("#pad").focus()
-    page.keyboard.press("Escape")
-    page.mouse.move(300, 300)
-    expect(page.locator("#text")).to_have_text("")
-    expect(page.locator("#copy")).to_be_disabled()
-    expect(page.locator("#clear")).to_be_disabled()
-    assert [url for url in asked if "/v1/" in url] == []
+    with urls_of(page, "request") as urls:
+        page.locator("#pad").focus()
+        page.keyboard.press("Escape")
+        page.mouse.move(300, 300)
+        expect(page.locator("#text")).to_have_text("")
+        expect(page.locator("#copy")).to_be_disabled()
+        expect(page.locator("#clear")).to_be_disabled()
+    assert [url for url in urls if "/v1/" in url] == []
 
 
-def test_a_scribble_is_refused_and_told_why(open_page: Open) -> None:
+def test_a_scribble_is_refused_with_the_reason(open_page: Open) -> None:
     page = open_page()
     page.locator("#width").fill("6")
     draw_on(page, scribble(left=120, top=100, width=240, height=200, seed=SCRIBBLE))
-    found = settled(page)
-    assert not any(character.isdigit() for character in found), found
-    assert "?" in found
+    text = settled(page)
+    assert not any(character.isdigit() for character in text), text
+    assert "?" in text
     card = page.locator(".digit.refused").first
     expect(card).to_contain_text("it ")
     expect(page.locator(".box.refused").first).to_have_text("?")
 
 
-def test_undo_and_clear_take_back_and_lose_nothing(open_page: Open) -> None:
+def test_undo_reverts_strokes_and_clearing(open_page: Open) -> None:
     page = open_page()
-    undo, empty = page.locator("#undo"), page.locator("#clear")
+    undo = page.locator("#undo")
     draw_on(page, written(6, 0, left=60, top=100, height=160))
     assert settled(page) == "6"
     draw_on(page, written(1, 0, left=300, top=100, height=160))
     assert settled(page) == "61"
     undo.click()
     assert settled(page) == "6"
-    empty.click()
+    page.locator("#clear").click()
     expect(page.locator("#text")).to_have_text("")
     expect(page.locator(".digit")).to_have_count(0)
     expect(page.locator(".box")).to_have_count(0)
@@ -308,18 +353,18 @@ def test_a_digit_can_be_drawn_with_the_keyboard(open_page: Open) -> None:
     for key in [*["ArrowUp"] * 5, "Space", *["ArrowDown"] * 12, "Space"]:
         page.keyboard.press(key)
     assert settled(page) == "1"
-    # The mouse goes on where the keys were.
+    # The mouse ends the keyboard's stroke.
     page.keyboard.press("Space")
     draw_on(page, written(7, 0, left=600, top=150, height=150))
     assert settled(page).endswith("7")
     page.locator("#clear").click()
-    expect(page.locator("#pad")).to_be_focused()  # not on a button that is off
+    expect(page.locator("#pad")).to_be_focused()  # not the button, which is disabled
     page.keyboard.press("Tab")
     expect(page.locator("#undo")).to_be_focused()
 
 
 class Fingers:
-    """On the screen of one page."""
+    """Fingers on the pad of a page."""
 
     def __init__(self, page: Page) -> None:
         self._session = page.context.new_cdp_session(page)
@@ -327,19 +372,19 @@ class Fingers:
         assert box is not None
         self._left, self._top = box["x"], box["y"]
 
-    def touch(self, kind: str, *places: tuple[float, float]) -> None:
-        """Have all fingers at some places of the paper; no place lifts them."""
-        points = [
+    def touch(self, kind: str, *points: tuple[float, float]) -> None:
+        """Have all fingers at some points of the pad; without points, all are lifted."""
+        fingers = [
             {"x": self._left + x, "y": self._top + y, "id": index}
-            for index, (x, y) in enumerate(places)
+            for index, (x, y) in enumerate(points)
         ]
-        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
 
     def draw(self, strokes: list[Stroke]) -> None:
         for stroke in map(thinned, strokes):
             self.touch("touchStart", stroke[0])
-            for place in stroke[1:]:
-                self.touch("touchMove", place)
+            for point in stroke[1:]:
+                self.touch("touchMove", point)
             self.touch("touchEnd")
 
 
@@ -351,17 +396,17 @@ def test_a_finger_draws_and_does_not_scroll(open_page: Open, size: tuple[int, in
     assert page.evaluate("scrollY") == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator("label[for=shot]")).to_be_visible()  # the camera
-    low = page.locator(".tools button, .tools label.button").evaluate_all(
+    num_small = page.locator(".tools button, .tools label.button").evaluate_all(
         "tools => tools.filter((tool) => tool.getBoundingClientRect().height < 44).length"
     )
-    assert low == 0  # all are large enough for a finger
+    assert num_small == 0  # all are large enough for a finger
     page.evaluate("scrollTo(0, 0)")
     text = page.locator("#text").bounding_box()
     assert text is not None
-    assert text["y"] < size[1]  # the answer is in sight while one draws
+    assert text["y"] < size[1]  # the reading is visible while one draws
 
 
-def test_a_second_finger_neither_draws_nor_breaks_the_first_one_s_stroke(open_page: Open) -> None:
+def test_a_second_finger_neither_draws_nor_interrupts_the_stroke(open_page: Open) -> None:
     page = open_page(PHONE, touch=True)
     fingers = Fingers(page)
     fingers.touch("touchStart", (150, 60))
@@ -373,7 +418,7 @@ def test_a_second_finger_neither_draws_nor_breaks_the_first_one_s_stroke(open_pa
     expect(page.locator(".box")).to_have_count(1)
 
 
-def ink_on(page: Page) -> int:
+def num_ink_pixels(page: Page) -> int:
     return int(
         page.locator("#pad").evaluate(
             "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
@@ -382,7 +427,7 @@ def ink_on(page: Page) -> int:
     )
 
 
-def test_a_pen_s_pressure_and_the_width_make_strokes_thicker(open_page: Open) -> None:
+def test_a_pen_s_pressure_and_width_make_strokes_thicker(open_page: Open) -> None:
     page = open_page()
     box = page.locator("#pad").bounding_box()
     assert box is not None
@@ -394,9 +439,9 @@ def test_a_pen_s_pressure_and_the_width_make_strokes_thicker(open_page: Open) ->
             more = {"force": force, "button": "left", "buttons": 1, "clickCount": 1}
             session.send("Input.dispatchMouseEvent", event | more)
         settled(page)
-        found = ink_on(page)
+        num_pixels = num_ink_pixels(page)
         clear(page)
-        return found
+        return num_pixels
 
     light, heavy = line(0.2), line(0.9)
     assert heavy > 1.5 * light
@@ -404,16 +449,16 @@ def test_a_pen_s_pressure_and_the_width_make_strokes_thicker(open_page: Open) ->
     assert line(0.2) > 1.5 * light
 
 
-@pytest.mark.parametrize("way", ["drop", "paste", "choose"])
-def test_a_photo_is_read_and_its_digits_are_marked(open_page: Open, way: str) -> None:
+@pytest.mark.parametrize("how", ["drop", "paste", "choose"])
+def test_a_photo_is_read_and_its_digits_are_framed(open_page: Open, how: str) -> None:
     page = open_page()
     content = photo("2718")
-    if way == "choose":
+    if how == "choose":
         page.locator("#file").set_input_files(
             {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": content}
         )
     else:
-        drop(page, "photo.jpg", "image/jpeg", content, way)
+        drop(page, "photo.jpg", "image/jpeg", content, how)
     expect(page.locator("#text")).to_have_text("2718")
     picture = page.locator("#photo")
     expect(picture).to_be_visible()
@@ -429,13 +474,13 @@ def test_a_photo_is_read_and_its_digits_are_marked(open_page: Open, way: str) ->
     expect(page.locator("#text")).to_have_text("")
 
 
-def test_a_drawing_waits_behind_a_photo(open_page: Open) -> None:
+def test_a_drawing_is_kept_behind_a_photo(open_page: Open) -> None:
     page = open_page()
     draw_on(page, written(9, 0, left=60, top=100, height=160))
     assert settled(page) == "9"
     drop(page, "photo.jpg", "image/jpeg", photo("27"))
     expect(page.locator("#text")).to_have_text("27")
-    # Neither another window nor a touch of the paper makes it go.
+    # Neither a resized window nor a click on the pad removes the photo.
     page.set_viewport_size({"width": 900, "height": 700})
     page.locator("#paper").click()
     page.keyboard.press("Space")
@@ -445,7 +490,7 @@ def test_a_drawing_waits_behind_a_photo(open_page: Open) -> None:
     assert settled(page) == "9"
 
 
-def test_a_drawing_survives_a_page_that_is_loaded_again(open_page: Open) -> None:
+def test_a_drawing_survives_a_reload(open_page: Open) -> None:
     page = open_page()
     draw_on(page, written(6, 1, left=60, top=100, height=160))
     assert settled(page) == "6"
@@ -457,19 +502,19 @@ def test_a_drawing_survives_a_page_that_is_loaded_again(open_page: Open) -> None
     expect(page.locator("#text")).to_have_text("")
 
 
-def test_a_file_that_is_no_picture_is_told_in_a_line(open_page: Open) -> None:
-    page = open_page(away=True)  # the browser notes the refusal, too
+def test_a_file_that_is_not_a_picture_is_reported_in_one_line(open_page: Open) -> None:
+    page = open_page(may_fail=True)  # the browser logs the response's status
     drop(page, "notes.txt", "text/plain", b"no picture")
-    expect(page.locator("#state")).to_contain_text("Expected a picture")
+    expect(page.locator("#status")).to_contain_text("Expected a picture")
     expect(page.locator("#text")).to_have_text("Not read")
     expect(page.locator("#copy")).to_be_disabled()
     page.locator("#clear").click()
     draw_on(page, written(2, 0, left=60, top=100, height=160))
     assert settled(page) == "2"
-    expect(page.locator("#state")).to_have_text("")
+    expect(page.locator("#status")).to_have_text("")
 
 
-def test_a_picture_that_is_too_large_is_not_even_sent(open_page: Open) -> None:
+def test_a_picture_that_is_too_large_is_not_sent(open_page: Open) -> None:
     page = open_page()
     draw_on(page, written(2, 0, left=60, top=100, height=160))
     assert settled(page) == "2"
@@ -480,52 +525,54 @@ def test_a_picture_that_is_too_large_is_not_even_sent(open_page: Open) -> None:
             document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true}));
         }"""
     )
-    expect(page.locator("#state")).to_have_text("Expected a picture of at most 20 MB, found 21 MB.")
-    expect(page.locator("#text")).to_have_text("2")  # nothing is lost
+    expect(page.locator("#status")).to_have_text(
+        "Expected a picture of at most 20 MB, found 21 MB."
+    )
+    expect(page.locator("#text")).to_have_text("2")  # the drawing stays
 
 
 def test_the_reading_can_be_copied(open_page: Open) -> None:
     page = open_page()
-    draw_on(page, number("35", left=60, top=100, height=160, hand=0))
+    draw_on(page, number("35", left=60, top=100, height=160, style=0))
     settled(page)
     page.locator("#copy").click()
     expect(page.locator("#copy")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == "35"
 
 
-def hold_first(page: Page) -> list[Route]:
-    """Have the first picture's reading wait until it is let."""
+def hold_first_request(page: Page) -> list[Route]:
+    """Hold the first request to read a picture until the test continues it."""
     held: list[Route] = []
     page.route("**/v1/read", lambda route: route.continue_() if held else held.append(route))
     return held
 
 
-def test_a_slow_server_is_said_and_drawing_goes_on(open_page: Open) -> None:
+def test_a_slow_server_is_reported_and_drawing_goes_on(open_page: Open) -> None:
     page = open_page()
-    held = hold_first(page)
+    held = hold_first_request(page)
     draw_on(page, written(3, 0, left=60, top=100, height=160))
-    expect(page.locator("#state")).to_have_text("reading …")
+    expect(page.locator("#status")).to_have_text("Reading …")
     draw_on(page, written(7, 0, left=300, top=100, height=160))
-    assert len(held) == 1  # no second question before the first is answered
+    assert len(held) == 1  # no second request before the first is answered
     held[0].continue_()
     assert settled(page) == "37"
-    expect(page.locator("#state")).to_have_text("")
+    expect(page.locator("#status")).to_have_text("")
 
 
-def test_an_answer_to_what_is_gone_is_not_shown(open_page: Open) -> None:
+def test_the_response_to_a_cancelled_request_is_not_shown(open_page: Open) -> None:
     page = open_page()
-    hold_first(page)
+    hold_first_request(page)
     draw_on(page, written(3, 0, left=60, top=100, height=160))
-    expect(page.locator("#state")).to_have_text("reading …")
+    expect(page.locator("#status")).to_have_text("Reading …")
     clear(page)
-    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#reading")).to_have_attribute("aria-busy", "false")
     draw_on(page, written(5, 0, left=60, top=100, height=160))
     assert settled(page) == "5"
 
 
 @pytest.mark.parametrize("status", [200, 502])
-def test_an_answer_that_is_lost_on_its_way_is_asked_for_again(open_page: Open, status: int) -> None:
-    page = open_page(away=True)
+def test_a_request_whose_response_is_lost_is_sent_again(open_page: Open, status: int) -> None:
+    page = open_page(may_fail=True)
     lost: list[Route] = []
 
     def lose_first(route: Route) -> None:
@@ -538,58 +585,60 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again(open_page: Open, s
     page.route("**/v1/read", lose_first)
     drop(page, "photo.jpg", "image/jpeg", photo("47"))
     expect(page.locator("#text")).to_have_text("47")
-    expect(page.locator("#state")).to_have_text("")
+    expect(page.locator("#status")).to_have_text("")
 
 
-def test_a_full_server_is_asked_again_when_it_says(open_page: Open) -> None:
-    page = open_page(away=True)
-    asked: list[float] = []
+def test_a_request_to_a_full_server_is_sent_again_after_the_time_that_it_says(
+    open_page: Open,
+) -> None:
+    page = open_page(may_fail=True)
+    sent_at: list[float] = []
 
     def full_once(route: Route) -> None:
-        asked.append(time.monotonic())
-        if len(asked) == 1:
-            problem = '{"title": "", "status": 503, "detail": "All places are taken."}'
+        sent_at.append(time.monotonic())
+        if len(sent_at) == 1:
+            problem = '{"title": "", "status": 503, "detail": "128 requests are in progress."}'
             route.fulfill(status=503, headers={"Retry-After": "1"}, body=problem)
         else:
             route.continue_()
 
     page.route("**/v1/read", full_once)
     drop(page, "photo.jpg", "image/jpeg", photo("60"))
-    expect(page.locator("#state")).to_have_text("All places are taken.")
+    expect(page.locator("#status")).to_have_text("128 requests are in progress.")
     expect(page.locator("#text")).to_have_text("60")
-    assert asked[1] - asked[0] >= 0.9
+    assert sent_at[1] - sent_at[0] >= 0.9
 
 
-def test_a_server_that_goes_away_and_comes_back_is_found_again(open_page: Open) -> None:
+def test_a_server_that_ends_and_starts_again_is_found_again(open_page: Open) -> None:
     first, port = start("0")
-    page = open_page(port=port, away=True)
+    page = open_page(port=port, may_fail=True)
     first.kill()
     first.communicate()
-    draw_on(page, number("84", left=60, top=100, height=160, hand=1))
-    expect(page.locator("#state")).to_contain_text("No answer from the server")
-    expect(page.locator("#state")).to_have_class("state trouble")
+    draw_on(page, number("84", left=60, top=100, height=160, style=1))
+    expect(page.locator("#status")).to_contain_text("The server does not respond")
+    expect(page.locator("#status")).to_have_class("status error")
     second, _ = start(str(port))
     try:
         expect(page.locator("#text")).to_have_text("84", timeout=20_000)
-        expect(page.locator("#state")).to_have_text("")
+        expect(page.locator("#status")).to_have_text("")
     finally:
         second.kill()
         second.communicate()
 
 
 def start(port: str) -> tuple[subprocess.Popen[str], int]:
-    """The command, in a process of its own, and the port that it listens at."""
+    """Start `digits serve` in a process of its own; returns it and its port."""
     command = [sys.executable, "-c", "from digits.cli import main; main()", "serve", "--port", port]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert running.stdout is not None
-    address = re.search(r"http://127.0.0.1:(\d+)/", running.stdout.readline())
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    address = re.search(r"http://127.0.0.1:(\d+)/", process.stdout.readline())
     assert address is not None
-    return running, int(address[1])
+    return process, int(address[1])
 
 
-def test_the_drawing_survives_a_turned_phone(open_page: Open) -> None:
+def test_a_drawing_survives_a_phone_s_rotation(open_page: Open) -> None:
     page = open_page(PHONE, touch=True)
-    Fingers(page).draw(number("38", left=20, top=180, height=170, hand=0))
+    Fingers(page).draw(number("38", left=20, top=180, height=170, style=0))
     assert settled(page) == "38"
     page.set_viewport_size({"width": 844, "height": 390})
     page.wait_for_selector("#pad >> visible=true")
@@ -597,18 +646,18 @@ def test_the_drawing_survives_a_turned_phone(open_page: Open) -> None:
     assert settled(page) == "38"
     text = page.locator("#text").bounding_box()
     assert text is not None
-    assert text["y"] + text["height"] < 390  # the answer is in sight
-    paper = page.locator("#pad").bounding_box()
-    assert paper is not None
+    assert text["y"] + text["height"] < 390  # the reading is visible
+    pad = page.locator("#pad").bounding_box()
+    assert pad is not None
     for box in (page.locator(".box").nth(index).bounding_box() for index in range(2)):
         assert box is not None
-        assert box["y"] + box["height"] <= paper["y"] + paper["height"] + 2
+        assert box["y"] + box["height"] <= pad["y"] + pad["height"] + 2
 
 
 @pytest.mark.parametrize("size", [(320, 568), (768, 1024), (1920, 1080), (2560, 1440)])
 def test_nothing_is_cut_off_at_any_width(open_page: Open, size: tuple[int, int]) -> None:
     page = open_page(size)
-    draw_on(page, number("41", left=20, top=40, height=120, hand=2))
+    draw_on(page, number("41", left=20, top=40, height=120, style=2))
     assert settled(page) == "41"
     expect(page.locator("#layers")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -621,9 +670,7 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_contrast_and_labels_are_as_they_should_be(
-    open_page: Open, scheme: str, size: tuple[int, int]
-) -> None:
+def test_the_page_is_accessible(open_page: Open, scheme: str, size: tuple[int, int]) -> None:
     page = open_page(size, scheme=scheme)
     assert violations(page) == []
     draw_on(page, written(8, 0, left=40, top=60, height=120))

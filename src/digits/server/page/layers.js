@@ -1,18 +1,18 @@
-// What each layer of the network makes of a glyph, to be looked at one by one.
+// The activations of each layer of the network for a glyph, shown one layer at a time.
 
-import { Asking } from "./asking.js";
-import { bytes } from "./bytes.js";
+import { decodeBase64 } from "./base64.js";
+import { RequestQueue } from "./requests.js";
 
-const HIGHEST = 380; // of all maps together, in pixels of the page
-const [MAP, UNIT] = [[28, 128], [10, 32]]; // side of a map, and of a unit: at least, at most
-const GAMMA = 0.6; // below 1, so that what is faint is seen too
-const SPAN = 4; // of scores, at least: where all are alike, bars should be
+const MAX_HEIGHT = 380; // of all maps together, in pixels of the page
+const [MAP, UNIT] = [[28, 128], [10, 32]]; // smallest and largest side of a map, and of a unit
+const GAMMA = 0.6; // below 1, which makes weak activations visible
+const MIN_SPAN = 4; // of the logits that bars show: nearly equal ones should look so
 
-const LEADS = {
+const CAPTIONS = {
   convolution: (layer) =>
-    `${layer.channels} maps of ${layer.height} × ${layer.width}. Each comes of one filter that looks for one thing everywhere, an edge, a bend, an end; where a map stands out, it found it.`,
-  units: (layer) => `${layer.channels} units, each fed by all values before. They no longer know of places, only of what there is.`,
-  logits: () => "Ten scores, 0 to 9 from the left. Softmax makes the probabilities of them; the highest wins.",
+    `${layer.channels} feature maps of ${layer.height} × ${layer.width}. Each shows where one filter finds its pattern, such as an edge, a bend or the end of a stroke.`,
+  units: (layer) => `${layer.channels} units. Each is a weighted sum of all values of the layer before: they show what is there, but no longer where.`,
+  logits: () => "Ten logits, for the digits 0 to 9 from the left. Softmax turns them into probabilities; the highest wins.",
 };
 
 export class Layers {
@@ -24,8 +24,8 @@ export class Layers {
   #layers = [];
   #chosen = 0;
   #glyph = null;
-  #room = 0;
-  #asking = new Asking();
+  #width = 0;
+  #requests = new RequestQueue();
 
   constructor({ lead, tabs, panel, canvas, caption }) {
     [this.#lead, this.#tabs, this.#panel, this.#canvas, this.#caption] = [lead, tabs, panel, canvas, caption];
@@ -34,33 +34,33 @@ export class Layers {
       if (tab) this.#choose([...tabs.children].indexOf(tab));
     });
     tabs.addEventListener("keydown", (event) => this.#key(event));
-    new ResizeObserver(() => panel.clientWidth === this.#room || this.#draw()).observe(panel);
+    new ResizeObserver(() => panel.clientWidth === this.#width || this.#draw()).observe(panel);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  // Of a glyph, as base64; none clears.
-  show(glyph, label) {
+  // The glyph is in base64; null clears.
+  show(glyph, name) {
     this.#lead.textContent = glyph
-      ? `This is how the ${label} above goes through the network, from its 28 × 28 pixels to ten scores.`
-      : "Draw a digit to see what each layer makes of it.";
+      ? `This is how the ${name} above passes through the network, from 28 × 28 pixels to ten logits.`
+      : "Draw a digit to see the activations of each layer.";
     if (glyph === this.#glyph) return;
     this.#glyph = glyph;
     if (!glyph) {
-      this.#asking.forget();
+      this.#requests.cancel();
       this.#layers = [];
       this.#tabs.hidden = this.#panel.hidden = true;
       return;
     }
-    this.#asking.ask({
-      request: async () => ["v1/layers", bytes(glyph), "application/octet-stream"],
+    this.#requests.send({
+      prepare: async () => ["v1/layers", decodeBase64(glyph), "application/octet-stream"],
       done: ({ layers }) => {
-        this.#layers = layers.map((layer) => ({ ...layer, maps: bytes(layer.maps) }));
-        this.#name();
+        this.#layers = layers.map((layer) => ({ ...layer, maps: decodeBase64(layer.maps) }));
+        this.#showTabs();
       },
     });
   }
 
-  #name() {
+  #showTabs() {
     const tabs = this.#tabs;
     while (tabs.children.length > this.#layers.length) tabs.lastElementChild.remove();
     this.#layers.forEach((layer, i) => {
@@ -102,16 +102,16 @@ export class Layers {
 
   #draw() {
     const layer = this.#layers[this.#chosen];
-    const room = this.#panel.clientWidth;
-    if (!layer || !room) return;
-    this.#room = room;
+    const available = this.#panel.clientWidth;
+    if (!layer || !available) return;
+    this.#width = available;
     const isLast = this.#chosen === this.#layers.length - 1;
     const kind = layer.height > 1 ? "convolution" : isLast ? "logits" : "units";
-    this.#caption.textContent = LEADS[kind](layer);
-    const what = layer.height > 1 ? `maps of ${layer.height} by ${layer.width}` : "values";
-    this.#canvas.setAttribute("aria-label", `${layer.name}: ${layer.channels} ${what}`);
-    if (kind === "logits") this.#drawScores(layer, room);
-    else this.#drawMaps(layer, room);
+    this.#caption.textContent = CAPTIONS[kind](layer);
+    const values = layer.height > 1 ? `feature maps of ${layer.height} by ${layer.width}` : "values";
+    this.#canvas.setAttribute("aria-label", `${layer.name}: ${layer.channels} ${values}`);
+    if (kind === "logits") this.#drawLogits(layer, available);
+    else this.#drawMaps(layer, available);
   }
 
   #context(width, height) {
@@ -126,15 +126,15 @@ export class Layers {
     return context;
   }
 
-  #drawMaps(layer, room) {
+  #drawMaps(layer, available) {
     const { channels, height, width, maps } = layer;
-    const [least, most] = height > 1 ? MAP : UNIT;
+    const [smallest, largest] = height > 1 ? MAP : UNIT;
     const gap = height > 1 ? 6 : 3;
-    // As large as there is room for, in rows of one length as far as that goes.
-    const wanted = Math.max(least, Math.min(most, Math.sqrt((room * HIGHEST) / channels) - gap));
-    const rows = Math.ceil(channels / Math.max(1, Math.floor((room + gap) / (wanted + gap))));
+    // As large as fits, in rows of equal length where possible.
+    const wanted = Math.max(smallest, Math.min(largest, Math.sqrt((available * MAX_HEIGHT) / channels) - gap));
+    const rows = Math.ceil(channels / Math.max(1, Math.floor((available + gap) / (wanted + gap))));
     const columns = Math.ceil(channels / rows);
-    const cell = Math.min(most, Math.floor((room + gap) / columns) - gap);
+    const cell = Math.min(largest, Math.floor((available + gap) / columns) - gap);
     const context = this.#context(columns * (cell + gap) - gap, rows * (cell + gap) - gap);
     const [low, high] = [colour("--low"), colour("--high")];
     const tile = document.createElement("canvas");
@@ -143,8 +143,8 @@ export class Layers {
     for (let channel = 0; channel < channels; channel++) {
       const image = brush.createImageData(width, height);
       for (let i = 0; i < width * height; i++) {
-        const part = (maps[channel * width * height + i] / 255) ** GAMMA;
-        for (let c = 0; c < 3; c++) image.data[4 * i + c] = low[c] + part * (high[c] - low[c]);
+        const strength = (maps[channel * width * height + i] / 255) ** GAMMA;
+        for (let c = 0; c < 3; c++) image.data[4 * i + c] = low[c] + strength * (high[c] - low[c]);
         image.data[4 * i + 3] = 255;
       }
       brush.putImageData(image, 0, 0);
@@ -153,27 +153,27 @@ export class Layers {
     }
   }
 
-  #drawScores({ maps, low, high }, room) {
-    const [width, height, foot] = [Math.min(room, 560), 220, 28];
-    const span = Math.max(high - low, SPAN);
+  #drawLogits({ maps, low, high }, available) {
+    const [width, height, foot] = [Math.min(available, 560), 220, 28];
+    const span = Math.max(high - low, MIN_SPAN);
     const context = this.#context(width, height);
     const style = getComputedStyle(this.#canvas);
     context.font = `600 ${Math.min(14, width / 27)}px ${style.fontFamily}`;
     context.textAlign = "center";
     const best = maps.indexOf(Math.max(...maps));
-    const scores = [...maps].map((value) => low + (value / 255) * (high - low));
-    const words = scores.map((score, label) => `${label}: ${score.toFixed(1)}`).join(", ");
-    this.#canvas.setAttribute("aria-label", `Ten scores. ${words}`);
-    scores.forEach((score, label) => {
+    const logits = [...maps].map((value) => low + (value / 255) * (high - low));
+    const words = logits.map((logit, label) => `${label}: ${logit.toFixed(1)}`).join(", ");
+    this.#canvas.setAttribute("aria-label", `Ten logits. ${words}`);
+    logits.forEach((logit, label) => {
       const column = width / maps.length;
-      const bar = 2 + ((score - low) / span) * (height - foot - 26);
+      const bar = 2 + ((logit - low) / span) * (height - foot - 26);
       const [middle, top] = [column * (label + 0.5), height - foot - bar];
       context.fillStyle = style.getPropertyValue(label === best ? "--accent" : "--line");
       context.fillRect(middle - column * 0.36, top, column * 0.72, bar);
       context.fillStyle = style.color;
       context.fillText(String(label), middle, height - 8);
       context.fillStyle = style.getPropertyValue("--soft");
-      context.fillText(score.toFixed(1), middle, top - 6);
+      context.fillText(logit.toFixed(1), middle, top - 6);
     });
   }
 }

@@ -1,64 +1,63 @@
-// The page: what is drawn or dropped goes to the server, its answer onto the page.
+// The page: sends drawings and pictures to the server, and shows the readings.
 
-import { Answer, percent } from "./answer.js";
-import { Asking } from "./asking.js";
 import { Layers } from "./layers.js";
 import { Pad } from "./pad.js";
+import { percent, ReadingView } from "./reading.js";
+import { RequestQueue } from "./requests.js";
 
-const EVERY = 120; // milliseconds between readings while a stroke goes on
-const MAX_BODY_BYTES = 20_000_000; // that the server takes
-const SETTLED = 700; // milliseconds after which an answer is announced
+const READ_INTERVAL = 120; // milliseconds between readings during a stroke
+const MAX_BODY_BYTES = 20_000_000; // the server's limit
+const ANNOUNCE_DELAY = 700; // milliseconds for which a reading must stay to be announced
 
 const $ = (id) => document.getElementById(id);
 
 const pad = new Pad($("pad"));
-const answer = new Answer($("text"), $("digits"), $("boxes"), choose);
+const view = new ReadingView($("text"), $("digits"), $("boxes"), choose);
 const layers = new Layers({ lead: $("inside-lead"), tabs: $("layers"), panel: $("layer"), canvas: $("maps"), caption: $("caption") });
-const asking = new Asking(showState);
+const requests = new RequestQueue(showState);
 
-let photo = null; // the file that is shown in place of the drawing
+let photo = null; // the picture file that covers the drawing
 let reading = null;
-let place = null; // from pixels of the picture to pixels of the page
-let chosen = null; // by hand; else the digit just drawn
-let lastAsked = 0;
-let later = 0;
-let settled = 0;
+let toPage = null; // maps a box from pixels of the picture to pixels of the page
+let chosen = null; // index of the digit that the user chose; else the one just drawn is shown
+let lastRead = 0; // when the drawing was last sent
+let readTimer = 0;
+let announceTimer = 0;
 
 // Drawing
 
 pad.addEventListener("change", ({ detail }) => {
   showTools();
-  if (photo) return; // the paper behind it became larger or smaller
-  clearTimeout(later);
+  if (photo) return; // the pad behind it was resized
+  clearTimeout(readTimer);
   if (detail.isDrawing) chosen = null;
   if (pad.isEmpty) {
-    forget();
+    reset();
   } else if (!detail.isDrawing) {
-    askAboutDrawing();
+    readDrawing();
   } else {
-    later = setTimeout(askAboutDrawing, Math.max(0, lastAsked + EVERY - performance.now()));
+    readTimer = setTimeout(readDrawing, Math.max(0, lastRead + READ_INTERVAL - performance.now()));
   }
 });
 pad.addEventListener("pen", ({ detail }) => announce(detail.isDown ? "Pen down" : "Pen up"));
 
-function askAboutDrawing() {
-  lastAsked = performance.now();
-  let toPage;
-  asking.ask({
-    async request() {
-      const picture = await pad.picture();
-      ({ toPage } = picture);
+function readDrawing() {
+  lastRead = performance.now();
+  let picture;
+  requests.send({
+    async prepare() {
+      picture = await pad.picture();
       return ["v1/read", picture.blob, "image/png"];
     },
-    done: (found) => show(found, toPage),
+    done: (found) => show(found, picture.toPage),
   });
 }
 
-function forget() {
-  clearTimeout(later);
+function reset() {
+  clearTimeout(readTimer);
   reading = chosen = null;
-  asking.forget();
-  answer.clear();
+  requests.cancel();
+  view.clear();
   layers.show(null);
   showTools();
   announce("");
@@ -69,31 +68,31 @@ function forget() {
 function readPhoto(file) {
   if (!file) return;
   if (file.size > MAX_BODY_BYTES) {
-    showWords(true, `Expected a picture of at most ${MAX_BODY_BYTES / 1e6} MB, found ${(file.size / 1e6).toFixed(0)} MB.`);
+    showStatus(true, `Expected a picture of at most ${MAX_BODY_BYTES / 1e6} MB, found ${(file.size / 1e6).toFixed(0)} MB.`);
     return;
   }
   photo = file;
-  forget();
+  reset();
   const image = $("photo");
   URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(file);
-  image.alt = `The picture ${file.name || "that was pasted"}`;
+  image.alt = file.name ? `The picture ${file.name}` : "The pasted picture";
   image.hidden = false;
   showTools();
-  asking.ask({
-    async request() {
-      await image.decode().catch(() => {}); // what can't be shown may still be read
+  requests.send({
+    async prepare() {
+      await image.decode().catch(() => {}); // the server may read what the browser can't show
       const content = await file.arrayBuffer().catch(() => {
         throw new Error("The file can’t be read.");
       });
       return ["v1/read", content, "application/octet-stream"];
     },
-    done: (found) => show(found, placeOnPhoto),
+    done: (found) => show(found, photoToPage),
   });
 }
 
-// The picture is shown as large as the paper has room for, in its middle.
-function placeOnPhoto([x, y, w, h]) {
+// The picture is centred on the pad, as large as it fits.
+function photoToPage([x, y, w, h]) {
   const { naturalWidth, naturalHeight, clientWidth, clientHeight } = $("photo");
   if (!naturalWidth) return [0, 0, 0, 0];
   const scale = Math.min(clientWidth / naturalWidth, clientHeight / naturalHeight);
@@ -102,26 +101,26 @@ function placeOnPhoto([x, y, w, h]) {
   return [x * scale + left, y * scale + top, w * scale, h * scale];
 }
 
-function leavePhoto() {
+function removePhoto() {
   photo = null;
   $("photo").hidden = true;
   URL.revokeObjectURL($("photo").src);
   $("photo").removeAttribute("src");
-  forget();
+  reset();
 }
 
-new ResizeObserver(() => photo && reading && answer.show(reading, placeOnPhoto)).observe($("paper"));
+new ResizeObserver(() => photo && reading && view.show(reading, photoToPage)).observe($("paper"));
 
-// Answers
+// Readings
 
-function show(found, toPage) {
+function show(found, mapping) {
   reading = found;
-  place = toPage;
-  answer.show(found, toPage);
+  toPage = mapping;
+  view.show(reading, toPage);
   showChosen();
   showTools();
-  clearTimeout(settled);
-  settled = setTimeout(() => announce(inWords(found)), SETTLED);
+  clearTimeout(announceTimer);
+  announceTimer = setTimeout(() => announce(inWords(reading)), ANNOUNCE_DELAY);
 }
 
 function choose(index) {
@@ -132,19 +131,19 @@ function choose(index) {
 function showChosen() {
   const { digits } = reading;
   if (chosen !== null && !digits[chosen]) chosen = null;
-  const index = chosen ?? justDrawn(digits);
-  answer.choose(index);
-  if (pad.isDrawing) return; // the layers take a while to draw, which the pen and the answer need
+  const index = chosen ?? nearestToPen(digits);
+  view.choose(index);
+  if (pad.isDrawing) return; // drawing the layers would delay the stroke and its reading
   const digit = digits[index];
-  if (digit) layers.show(digit.glyph, digit.reason ? "mark" : digit.label);
+  if (digit) layers.show(digit.glyph, digit.reason ? "refused digit" : digit.label);
   else layers.show(null);
 }
 
-// The digit nearest to where the pen was last.
-function justDrawn(digits) {
+// Index of the digit that was just drawn.
+function nearestToPen(digits) {
   const [px, py] = photo ? [0, 0] : pad.lastPoint;
   const distances = digits.map(({ box }) => {
-    const [x, y, w, h] = place(box);
+    const [x, y, w, h] = toPage(box);
     return Math.hypot(Math.max(x - px, 0, px - x - w), Math.max(y - py, 0, py - y - h));
   });
   return distances.indexOf(Math.min(...distances));
@@ -155,47 +154,47 @@ function inWords({ text, digits }) {
   const refused = digits.filter((digit) => digit.reason !== null);
   const reasons = refused.length ? ` Refused: ${refused.map((digit) => digit.reason).join("; ")}.` : "";
   const sure = digits.length === 1 && !refused.length ? `, ${percent(digits[0].confidence)} sure` : "";
-  return `It reads ${[...text.replaceAll("?", " unknown ")].join(" ")}${sure}.${reasons}`;
+  return `Read as ${[...text.replaceAll("?", " unknown ")].join(" ")}${sure}.${reasons}`;
 }
 
 function announce(words) {
-  clearTimeout(settled);
+  clearTimeout(announceTimer);
   $("announcement").textContent = words;
 }
 
 function showState(state, reason = "") {
-  $("answer").setAttribute("aria-busy", String(!["idle", "refused"].includes(state)));
-  if (state === "refused") {
+  $("reading").setAttribute("aria-busy", String(!["idle", "failed"].includes(state)));
+  if (state === "failed") {
     reading = chosen = null;
-    answer.clear("Not read");
+    view.clear("Not read");
     layers.show(null);
     showTools();
   }
-  if (state === "away" || state === "refused") showWords(true, reason);
-  else if (state === "idle") showWords(false, "");
-  else if (state === "slow" && !$("state").textContent) showWords(false, "reading …");
+  if (state === "retrying" || state === "failed") showStatus(true, reason);
+  else if (state === "idle") showStatus(false, "");
+  else if (state === "slow" && !$("status").textContent) showStatus(false, "Reading …");
 }
 
-function showWords(isTrouble, words) {
-  const line = $("state");
-  if (line.textContent === words) return;
-  line.textContent = words;
-  line.classList.toggle("trouble", isTrouble);
-  if (isTrouble) announce(words);
+function showStatus(isError, message) {
+  const line = $("status");
+  if (line.textContent === message) return;
+  line.textContent = message;
+  line.classList.toggle("error", isError);
+  if (isError) announce(message);
 }
 
 function showTools() {
   $("hint").hidden = !pad.isEmpty || photo !== null;
-  $("pad").inert = photo !== null; // what is shown in its place is no paper
-  able("undo", photo || pad.canUndo);
-  able("clear", photo || !pad.isEmpty);
-  able("copy", reading?.text);
+  $("pad").inert = photo !== null; // nobody can draw on a picture
+  setEnabled("undo", photo || pad.canUndo);
+  setEnabled("clear", photo || !pad.isEmpty);
+  setEnabled("copy", reading?.text);
 }
 
-function able(id, isAble) {
-  // A button that is switched off would keep the keyboard, and in some browsers to itself.
-  if (!isAble && document.activeElement === $(id)) $("pad").focus({ preventScroll: true });
-  $(id).disabled = !isAble;
+function setEnabled(id, isEnabled) {
+  // A disabled button would keep the focus, and some browsers then ignore the keyboard.
+  if (!isEnabled && document.activeElement === $(id)) $("pad").focus({ preventScroll: true });
+  $(id).disabled = !isEnabled;
 }
 
 // Tools
@@ -215,8 +214,8 @@ function clear() {
 }
 
 function backToDrawing() {
-  leavePhoto();
-  if (!pad.isEmpty) askAboutDrawing();
+  removePhoto();
+  if (!pad.isEmpty) readDrawing();
 }
 
 $("undo").addEventListener("click", undo);
@@ -227,7 +226,7 @@ function setWidth() {
   pad.width = Number($("width").value);
   $("dot").style.setProperty("--pen", `${pad.width}px`);
 }
-// On small paper digits are small, and want a thinner pen.
+// Digits on a small pad are small, and need a thinner pen.
 $("width").value = Math.max(8, Math.min(18, Math.round(Math.min($("pad").clientWidth, $("pad").clientHeight) / 36)));
 setWidth();
 
@@ -268,14 +267,14 @@ addEventListener("drop", (event) => {
   readPhoto(event.dataTransfer.files[0]);
 });
 
-let copied = 0;
+let copyTimer = 0;
 $("copy").addEventListener("click", async () => {
   const done = await copy(reading.text);
   const label = $("copy").querySelector("span");
-  label.textContent = done ? "Copied" : "Can’t copy";
+  label.textContent = done ? "Copied" : "Copy failed";
   announce(label.textContent);
-  clearTimeout(copied);
-  copied = setTimeout(() => (label.textContent = "Copy"), 1500);
+  clearTimeout(copyTimer);
+  copyTimer = setTimeout(() => (label.textContent = "Copy"), 1500);
 });
 
 async function copy(text) {
@@ -283,11 +282,11 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Browsers have no clipboard for pages that come from another machine without TLS.
+    // Browsers give pages from other machines no clipboard without TLS.
     const field = document.createElement("textarea");
     field.value = text;
-    field.className = "unseen";
-    field.readOnly = true; // no keyboard on the screen
+    field.className = "visually-hidden";
+    field.readOnly = true; // no on-screen keyboard
     document.body.append(field);
     field.select();
     const done = document.execCommand("copy");
@@ -297,13 +296,13 @@ async function copy(text) {
   }
 }
 
-// What reads
+// The network
 
 $("curl").textContent = `curl --data-binary @photo.jpg ${new URL("v1/read", location)}`;
 fetch("v1/network")
   .then((response) => response.json())
   .then(({ parameters, test_accuracy: accuracy }) => {
     if (parameters) $("parameters").textContent = parameters.toLocaleString("en");
-    if (accuracy) $("card").textContent = `The network reads ${(100 * accuracy).toFixed(2)} % of MNIST’s test digits right. ${$("card").textContent}`;
+    if (accuracy) $("card").textContent = `The network reads ${(100 * accuracy).toFixed(2)} % of MNIST’s test digits correctly. ${$("card").textContent}`;
   })
   .catch(() => {});

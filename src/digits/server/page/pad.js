@@ -1,25 +1,25 @@
-// Paper: strokes of a mouse, finger, pen or the keyboard, and a picture of them.
+// The drawing pad: strokes by mouse, finger, pen or keyboard, and a picture of them to read.
 
-const MARGIN = 0.3; // around the ink, in heights of it
-const LONGEST = 700; // side of the picture, in pixels
-const LOWEST = 96; // height of its ink, in pixels: what is small is drawn larger, not blurred
-const STEP = 12; // of an arrow key, in pixels
-const PALM = 1500; // milliseconds after the pen in which touches are of the hand that holds it
-const KEPT = "strokes"; // in the tab's memory, as phones drop pages for a while
+const MARGIN = 0.3; // around the ink, as a part of its height
+const MAX_SIDE = 700; // of the picture, in pixels
+const MIN_HEIGHT = 96; // of its ink, in pixels: small strokes are drawn larger, which keeps them sharp
+const STEP = 12; // pixels that an arrow key moves the pen by
+const PALM = 1500; // milliseconds after the pen in which a touch is taken for its user's palm
+const KEY = "strokes"; // in sessionStorage, as phones unload pages in the background
 
-// A stroke is {width, points, right, bottom}: points [x, y, pressure], and how far it goes on the
-// paper. Its pixels are those of the page, unless the paper became too small for it: then `scale`
-// of them.
+// A stroke is {width, points, right, bottom}: its points are [x, y, pressure], and it extends to
+// `right` and `bottom`. One of its pixels is `scale` pixels of the page: less than 1 where the pad
+// has become too small to show all strokes.
 
 export class Pad extends EventTarget {
   #canvas;
   #context;
   #size = [0, 0];
-  #past = []; // what undo goes back to
+  #history = []; // earlier lists of strokes, for undo
   #strokes = [];
   #stroke = null; // being drawn
   #pointer = null;
-  #isTouch = false; // the pointer is a finger, or a palm
+  #isTouch = false; // whether the pointer is a finger, or a palm
   #penAt = -Infinity; // when the pen was last seen
   #cursor = null; // of the keyboard
   width = 14;
@@ -34,14 +34,14 @@ export class Pad extends EventTarget {
     for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
       canvas.addEventListener(name, (event) => this.#up(event));
     }
-    // Some browsers scroll all the same, or show a menu under a long press.
+    // Some browsers scroll despite touch-action, or show a menu on a long press.
     canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#leave());
     new ResizeObserver(() => this.#fit()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#redraw());
-    this.#strokes = remembered();
+    this.#strokes = restore();
   }
 
   get isEmpty() {
@@ -53,7 +53,7 @@ export class Pad extends EventTarget {
   }
 
   get canUndo() {
-    return this.#past.length > 0;
+    return this.#history.length > 0;
   }
 
   get lastPoint() {
@@ -63,29 +63,29 @@ export class Pad extends EventTarget {
 
   undo() {
     if (!this.canUndo || this.#stroke) return;
-    this.#strokes = this.#past.pop();
+    this.#strokes = this.#history.pop();
     this.#changed();
   }
 
   clear() {
     if (this.#stroke) this.#end();
-    if (this.#strokes.length) this.#keep([]);
+    if (this.#strokes.length) this.#replace([]);
     this.#changed();
   }
 
-  // Black on white, with some paper around: {blob, toPage}; the latter takes a box in its pixels to
-  // one in those of the page.
+  // The strokes, black on white with a margin: {blob, toPage}, where `toPage` maps a box from pixels
+  // of the picture to pixels of the page.
   async picture() {
     const strokes = this.#stroke ? [...this.#strokes, this.#stroke] : this.#strokes;
     const [left, top, right, bottom] = bounds(strokes);
     const [width, height] = [right - left, bottom - top];
     const margin = MARGIN * Math.max(height, width / 4) + 8;
     const longest = Math.max(width, height) + 2 * margin;
-    const factor = Math.min(LONGEST / longest, Math.max(1, LOWEST / height));
+    const factor = Math.min(MAX_SIDE / longest, Math.max(1, MIN_HEIGHT / height));
     const canvas = document.createElement("canvas");
     canvas.width = Math.ceil((width + 2 * margin) * factor);
     canvas.height = Math.ceil((height + 2 * margin) * factor);
-    const context = canvas.getContext("2d", { willReadFrequently: true }); // near to what encodes it
+    const context = canvas.getContext("2d", { willReadFrequently: true }); // in memory, where it is encoded
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.setTransform(factor, 0, 0, factor, (margin - left) * factor, (margin - top) * factor);
@@ -96,15 +96,15 @@ export class Pad extends EventTarget {
     return { blob, toPage };
   }
 
-  #keep(strokes) {
-    this.#past.push(this.#strokes);
+  #replace(strokes) {
+    this.#history.push(this.#strokes);
     this.#strokes = strokes;
   }
 
   #changed(isDrawing = false) {
     if (!isDrawing) {
       this.#redraw();
-      remember(this.#strokes);
+      save(this.#strokes);
     }
     this.dispatchEvent(new CustomEvent("change", { detail: { isDrawing } }));
   }
@@ -129,11 +129,11 @@ export class Pad extends EventTarget {
     stroke.right = Math.min(right, width / this.scale);
     stroke.bottom = Math.min(bottom, height / this.scale);
     this.#stroke = this.#pointer = null;
-    this.#keep([...this.#strokes, stroke]);
+    this.#replace([...this.#strokes, stroke]);
     this.#changed();
   }
 
-  #drop() {
+  #discard() {
     this.#stroke = this.#pointer = null;
     this.#changed();
   }
@@ -144,9 +144,9 @@ export class Pad extends EventTarget {
     const isTouch = event.pointerType === "touch";
     if (isPen) this.#penAt = event.timeStamp;
     if (isTouch && event.timeStamp - this.#penAt < PALM) return;
-    if (this.#stroke && this.#pointer === null) this.#end(); // of the keyboard
-    if (this.#stroke && isPen && this.#isTouch) this.#drop(); // a palm that came before its pen
-    if (this.#stroke) return; // a second finger
+    if (this.#stroke && this.#pointer === null) this.#end(); // it was drawn with the keyboard
+    if (this.#stroke && isPen && this.#isTouch) this.#discard(); // a palm touched the pad before its pen
+    if (this.#stroke) return; // this is a second finger
     event.preventDefault();
     this.#canvas.focus({ preventScroll: true, focusVisible: false });
     this.#cursor = null;
@@ -160,7 +160,7 @@ export class Pad extends EventTarget {
     if (event.pointerType === "pen") this.#penAt = event.timeStamp;
     if (event.pointerId !== this.#pointer) return;
     if (!event.buttons) {
-      this.#end(); // it was lifted where nobody told
+      this.#end(); // the button was released outside of the window
       return;
     }
     const events = event.getCoalescedEvents?.() ?? [];
@@ -169,13 +169,13 @@ export class Pad extends EventTarget {
 
   #up(event) {
     if (event.pointerId !== this.#pointer) return;
-    if (event.type === "pointercancel" && this.#isTouch) this.#drop(); // it was a palm, or a gesture
+    if (event.type === "pointercancel" && this.#isTouch) this.#discard(); // it was a palm, or a gesture
     else this.#end();
   }
 
   #at(event) {
     const box = this.#canvas.getBoundingClientRect();
-    // Only pens tell how hard they are pressed; others always say a half, or nothing.
+    // Only pens have a pressure; other pointers report 0.5 or 0.
     const pressure = event.pointerType === "pen" && event.pressure ? event.pressure : 0.5;
     return [(event.clientX - box.left) / this.scale, (event.clientY - box.top) / this.scale, pressure];
   }
@@ -245,31 +245,31 @@ export class Pad extends EventTarget {
   }
 }
 
-function remember(strokes) {
+function save(strokes) {
   try {
-    sessionStorage.setItem(KEPT, JSON.stringify(strokes));
+    sessionStorage.setItem(KEY, JSON.stringify(strokes));
   } catch {
-    // Without such a memory, or with a full one, a drawing ends with its page.
+    // Storage is off or full: the drawing lasts as long as its page.
   }
 }
 
-function remembered() {
+function restore() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+    return JSON.parse(sessionStorage.getItem(KEY)) ?? [];
   } catch {
     return [];
   }
 }
 
-function clamp(value, most) {
-  return Math.max(0, Math.min(most, value));
+function clamp(value, max) {
+  return Math.max(0, Math.min(max, value));
 }
 
 function thickness(stroke, pressure) {
   return stroke.width * (0.5 + pressure);
 }
 
-// From a point on, so that while a stroke grows only what is new is drawn.
+// Draws from a point on: of a growing stroke, only the new part.
 function draw(context, stroke, colour, from = 0) {
   const { points } = stroke;
   context.strokeStyle = context.fillStyle = colour;
@@ -291,7 +291,7 @@ function draw(context, stroke, colour, from = 0) {
   }
 }
 
-// Left, top, right and bottom of strokes.
+// [left, top, right, bottom] of all strokes.
 function bounds(strokes) {
   let [left, top, right, bottom] = [Infinity, Infinity, 0, 0];
   for (const stroke of strokes) {

@@ -1,10 +1,11 @@
-// The answer: the text, a box around each digit, and a card for each. Changed in place: no flicker.
+// The reading: its text, a box around each digit, and a card for each. Elements are updated in
+// place, so that nothing flickers.
 
-import { bytes } from "./bytes.js";
+import { decodeBase64 } from "./base64.js";
 
-const LONG = 7; // a text of more characters is set smaller
+const LONG = 7; // number of characters past which the text is smaller
 
-export class Answer {
+export class ReadingView {
   #text;
   #list;
   #boxes;
@@ -19,20 +20,20 @@ export class Answer {
     });
   }
 
-  // `place` takes a box, in pixels of the picture, to pixels of the page.
-  show(reading, place) {
+  // `toPage` maps a box from pixels of the picture to pixels of the page.
+  show(reading, toPage) {
     const { text, digits } = reading;
-    this.#say(text || "No digit found", !text);
+    this.#setText(text || "No digit found", !text);
     resize(this.#list, digits.length, newCard);
     resize(this.#boxes, digits.length, newBox);
     digits.forEach((digit, index) => {
       fillCard(this.#list.children[index].firstElementChild, digit);
-      fillBox(this.#boxes.children[index], digit, place(digit.box));
+      fillBox(this.#boxes.children[index], digit, toPage(digit.box));
     });
   }
 
   clear(words = "") {
-    this.#say(words, true);
+    this.#setText(words, true);
     resize(this.#list, 0);
     resize(this.#boxes, 0);
   }
@@ -45,7 +46,7 @@ export class Answer {
     boxes.forEach((box, i) => box.classList.toggle("chosen", i === index && boxes.length > 1));
   }
 
-  #say(text, isWords) {
+  #setText(text, isWords) {
     if (this.#text.textContent !== text) this.#text.textContent = text;
     this.#text.classList.toggle("words", isWords);
     this.#text.classList.toggle("long", !isWords && text.length > LONG);
@@ -97,7 +98,7 @@ function drawGlyph(canvas, encoded) {
   if (canvas.shown === encoded) return;
   canvas.shown = encoded;
   const image = new ImageData(28, 28);
-  bytes(encoded).forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
+  decodeBase64(encoded).forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
@@ -108,9 +109,9 @@ function newBox() {
 function fillBox(box, digit, [left, top, width, height]) {
   const refused = digit.reason !== null;
   box.classList.toggle("refused", refused);
-  box.classList.toggle("high", top < 28); // then the label has no room above
+  box.classList.toggle("label-inside", top < 28); // there is no room above
   box.firstElementChild.textContent = refused ? "?" : digit.label;
-  box.hidden = !width; // a picture that is read, but can't be shown
+  box.hidden = !width; // the browser can't show this picture
   box.style.width = `${width}px`;
   box.style.height = `${height}px`;
   box.style.transform = `translate(${left}px, ${top}px)`;
