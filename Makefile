@@ -45,7 +45,7 @@ test: $(READY_DEV) ## Set up and run all checks: ruff, mypy, pytest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
 
 .PHONY: bench
 bench: $(READY_DEV) ## Train the quick recipes, timed beside document 000 (three minutes)

@@ -27,6 +27,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("digits", deadline=None)
 hypothesis.settings.load_profile("digits")
 
+LONGEST_FIRST = ["test_notebooks.py", "test_cli.py", "test_page.py", "test_reader.py"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest where files run side by side: all end together."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.name
+        return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    if hasattr(config, "workerinput"):  # one of pytest-xdist's workers
+        items.sort(key=place)
+
 
 @pytest.fixture
 def unchecked() -> Iterator[None]:

@@ -2,10 +2,10 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -238,36 +238,37 @@ def jupyter(tmp_path: Path) -> Iterator[tuple[str, requests.Session]]:
     """What `make tutorial` starts: its address, and a session that it lets in."""
     if not (ROOT / ".venv" / ".ready-dev").exists():
         pytest.skip("this checkout was not set up by make")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    port = address.rpartition(":")[2]
-    options = f"ARGS=--no-browser --port={port} --IdentityProvider.token=secret"
-    command = ["make", "--no-print-directory", "tutorial", options]
+    options = "ARGS=--no-browser --port=0 --IdentityProvider.token=secret"
     session = requests.Session()
     session.trust_env = False  # a proxy does not know this machine's own addresses
     session.headers["Authorization"] = "token secret"
-    log = tmp_path / "log"
+    log, runtime = tmp_path / "log", tmp_path / "runtime"
     with (
+        session,
         log.open("wb") as file,
         subprocess.Popen(
-            command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            ["make", "--no-print-directory", "tutorial", options],
+            cwd=ROOT,
+            env={**os.environ, "JUPYTER_RUNTIME_DIR": str(runtime)},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         ) as process,
     ):
         try:
-            while not _answers(session, address):
+            while not (ports := listening_ports(runtime)):
                 assert process.poll() is None, log.read_text()
                 time.sleep(0.1)
-            yield address, session
+            yield f"http://127.0.0.1:{ports[0]}", session
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _answers(session: requests.Session, address: str) -> bool:
-    with contextlib.suppress(requests.RequestException):
-        return session.get(f"{address}/api", timeout=10).ok
-    return False
+def listening_ports(runtime: Path) -> list[int]:
+    """Ports of the servers that say in this folder that they listen."""
+    files = runtime.glob("jpserver-*.json")
+    return [json.loads(text)["port"] for file in files if (text := file.read_text())]
 
 
 def test_make_tutorial_opens_the_notebook_in_jupyter(
