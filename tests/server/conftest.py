@@ -1,5 +1,6 @@
-"""The server as others meet it: over HTTP, at a port of its own."""
+"""A server that the tests call over HTTP, and readers that let them look inside."""
 
+import io
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,26 +10,99 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
+from PIL import Image
 
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.server.app import create_app
 from digits.server.process import configure
+from tests.reading.drawings import draw
 
 Serving = Callable[..., AbstractContextManager["Client"]]
 
+GLYPH = [[0] * 28] * 28
+"""A blank glyph."""
+
+
+def png(text: str) -> bytes:
+    """A picture of a row of digits."""
+    file = io.BytesIO()
+    Image.fromarray(draw(text)).save(file, "PNG")
+    return file.getvalue()
+
+
+PICTURE = png("1995")
+
 
 class Client(requests.Session):
-    """Asks one server."""
+    """A client of one server."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
-        self.trust_env = False  # whatever proxies there are, this machine is asked
+        self.trust_env = False  # no proxy
         self.port = port
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> Any:
         kwargs.setdefault("timeout", 60)
         return super().request(method, f"http://localhost:{self.port}{url!s}", *args, **kwargs)
+
+
+class Pending(threading.Thread):
+    """A POST request that another thread sends and waits for."""
+
+    def __init__(self, client: Client, path: str, **body: Any) -> None:
+        super().__init__()
+        self.client, self.path, self.body = Client(client.port), path, body
+        self.start()
+
+    def run(self) -> None:
+        with self.client:
+            self.response = self.client.post(self.path, **self.body)
+
+    def wait(self) -> requests.Response:
+        self.join(60)
+        return self.response
+
+
+class SlowReader(Reader):
+    """A reader whose reading and classifying wait until the test sets `may_read`."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(reader.network)
+        self.is_reading, self.may_read = threading.Semaphore(0), threading.Event()
+        self.batch_sizes: list[int] = []
+
+    def read(self, source: Any, *, rotate: bool = True) -> Any:
+        self.is_reading.release()
+        assert self.may_read.wait(30)
+        return super().read(source, rotate=rotate)
+
+    def classify(self, glyphs: Any) -> Any:
+        self.batch_sizes.append(len(glyphs))
+        self.is_reading.release()
+        assert self.may_read.wait(30)
+        return super().classify(glyphs)
+
+
+def assert_problem(response: requests.Response, status: int, detail: str) -> None:
+    """Check for problem details with a status, whose detail contains the one given."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert problem.keys() == {"type", "title", "status", "detail"}
+    assert problem["status"] == status
+    assert detail in problem["detail"]
+
+
+def exchange(port: int, sent: bytes) -> tuple[bytes, bytes]:
+    """Send bytes; returns the status line and body of the response, once the server hangs up."""
+    with socket.create_connection(("localhost", port), timeout=30) as connection:
+        connection.sendall(sent)
+        response = b""
+        while chunk := connection.recv(65536):
+            response += chunk
+    head, _, body = response.partition(b"\r\n\r\n")
+    return head.partition(b"\r\n")[0], body
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +112,13 @@ def reader() -> Reader:
 
 @contextmanager
 def serving(reader: Any, **options: Any) -> Iterator[Client]:
-    """A server in a thread of this process, so that tests can look inside."""
-    with socket.create_server(("localhost", 0)) as listening:
+    """Serve in a thread of this process, so that tests can replace limits and readers."""
+    with socket.create_server(("localhost", 0)) as listener:
         server = uvicorn.Server(configure(create_app(reader, **options)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            with Client(listening.getsockname()[1]) as client:
+            with Client(listener.getsockname()[1]) as client:
                 yield client
         finally:
             server.should_exit = True
@@ -54,5 +128,6 @@ def serving(reader: Any, **options: Any) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def client(reader: Reader) -> Iterator[Client]:
+    """A client of the server that all tests share that need no other reader or options."""
     with serving(reader) as client:
         yield client

@@ -1,0 +1,95 @@
+"""Limits of a connection: on heads and trailers, on slow clients, and on what is not HTTP."""
+
+import asyncio
+import inspect
+import json
+import socket
+from contextlib import closing
+from importlib.metadata import version
+
+import pytest
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from digits.server import limits
+from digits.server.connection import LimitedHttpProtocol
+from digits.server.process import configure
+from tests.server.conftest import Client, exchange
+
+OVERRIDDEN = (
+    "connection_made",
+    "connection_lost",
+    "data_received",
+    "pause_writing",
+    "resume_writing",
+    "on_body",
+    "on_message_complete",
+    "send_400_response",
+)
+
+
+def test_uvicorn_has_the_private_parts_that_the_limits_rely_on() -> None:
+    changed = (
+        f"uvicorn {version('uvicorn')}: HttpToolsProtocol no longer has {{}}, on which "
+        "digits.server.connection relies. Adapt that module, or cap the version in pyproject.toml."
+    )
+    for name in OVERRIDDEN:
+        assert name in vars(LimitedHttpProtocol), name
+        theirs = getattr(HttpToolsProtocol, name, None)
+        assert theirs is not None, changed.format(f"the method {name}")
+        ours = getattr(LimitedHttpProtocol, name)
+        found, expected = (list(inspect.signature(each).parameters) for each in (theirs, ours))
+        assert found == expected, changed.format(f"{name}({', '.join(expected)})")
+    called = HttpToolsProtocol.data_received.__code__.co_names
+    assert "feed_data" in called, changed.format("a call of the parser in data_received")
+    assert "send_400_response" in called, changed.format("its call of send_400_response")
+
+    with closing(asyncio.new_event_loop()) as loop:
+        protocol = vars(HttpToolsProtocol(configure(FastAPI()), ServerState(), {}, loop))
+    for name in ("loop", "transport", "cycle"):
+        assert name in protocol, changed.format(f"the attribute {name}")
+    assert protocol["cycle"] is None, changed.format("a cycle that is None before any request")
+    assigned = RequestResponseCycle.__init__.__code__.co_names
+    assert "response_complete" in assigned, changed.format("cycle.response_complete")
+
+
+def test_a_head_that_is_too_long_is_refused_while_it_arrives(client: Client) -> None:
+    status, body = exchange(client.port, b"GET / HTTP/1.1\r\nX: " + b"a" * limits.MAX_HEAD_BYTES)
+    assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
+    assert (
+        json.loads(body)["detail"] == "Expected at most 64,000 bytes before the body, found more."
+    )
+
+
+def send_for_ever(connection: socket.socket) -> None:
+    for _ in range(1000):
+        connection.sendall(b"a" * 10_000)
+
+
+def test_a_trailer_is_limited_like_a_head(client: Client) -> None:
+    head = b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("localhost", client.port), timeout=30) as connection:
+        connection.sendall(head + b"1\r\na\r\n0\r\nX: ")
+        with pytest.raises(ConnectionError):
+            send_for_ever(connection)
+    assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\nHost: local", b"G", b""])
+def test_a_slow_head_is_refused(
+    client: Client, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(limits, "UPLOAD_SECONDS", 0.05)
+    status, body = exchange(client.port, sent)
+    if sent:
+        assert status == b"HTTP/1.1 408 Request Timeout"
+        assert "within 0.05 seconds" in json.loads(body)["detail"]
+    else:
+        assert (status, body) == (b"", b"")
+
+
+def test_what_is_not_http_is_answered_with_problem_details(client: Client) -> None:
+    status, body = exchange(client.port, b"\x00\r\n\r\n")
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert json.loads(body)["status"] == 400
