@@ -8,13 +8,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from digits.reading.ink.glyphs import CENTRE, DIGIT_SIZE, SIZE
 from digits.recipe import Augmentation
 from digits.training.augmentation.drawing import random_field
 
-DIGIT_SIZE = 20
-"""Longer side of MNIST's digits in their images of 28×28, in pixels."""
-
-OFF_CENTRE = 0.5
+OFF_CENTRE = CENTRE - (SIZE - 1) / 2
 """Distance along each axis from the middle of an image to MNIST's centre of mass, in pixels."""
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from digits.reading.ink.glyphs import DIGIT_SIZE
 from digits.training.augmentation.drawing import (
     TURN,
     UNIT,
@@ -22,7 +23,7 @@ from digits.training.augmentation.drawing import (
     soft_edge,
     uniform,
 )
-from digits.training.augmentation.geometry import DIGIT_SIZE, scale_and_shift
+from digits.training.augmentation.geometry import scale_and_shift
 
 
 @dataclass(frozen=True)
