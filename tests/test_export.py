@@ -1,24 +1,26 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from torch import Tensor
 
 from digits import export as exporting
 from digits.data import DigitSet
 from digits.errors import DigitsError
-from digits.evaluation import predict
-from digits.evaluation.metrics import fit_temperature
-from digits.export import Export, calibrate, export
+from digits.evaluation.metrics import fit_temperature, negative_log_likelihood
+from digits.export import Calibrated, Export, calibrate, export
 from digits.models import NETWORKS, build_model
-from digits.reading.ink import looks
+from digits.reading import Reader
 from digits.reading.network import Network
-from digits.recipe import Recipe
+from digits.recipe import Recipe, parse_recipe
 from digits.run import Run
 from digits.training import train
+from digits.views import Views
 
 RECIPE = Recipe(name="small", network="fast", epochs=2, batch_size=50, validation_size=100)
 
@@ -45,18 +47,32 @@ def written(run: Run, blob_set: DigitSet) -> Export:
         return export(run, run.folder / "deep" / "model.onnx")
 
 
-def test_the_file_gives_torch_s_probabilities_for_any_number_of_images(
+def plain_probabilities(run: Run, images: Tensor, temperature: float) -> Tensor:
+    """What the file has to give: the mean over an image's views, image by image."""
+    model = run.model.float().eval()
+    means = []
+    with torch.inference_mode():
+        for image in images[:, None, None]:
+            logits = torch.cat([model(view[None]) for view in Views()(image)])
+            means.append((logits / temperature).softmax(dim=1).mean(dim=0))
+    return torch.stack(means)
+
+
+def test_any_runtime_gives_torch_s_probabilities_for_any_number_of_images(
     run: Run, written: Export, blob_set: DigitSet
 ) -> None:
     assert written.largest_difference < 1e-5
     assert written.num_bytes == written.path.stat().st_size
     session = onnxruntime.InferenceSession(written.path)
-    logits = predict(run.model, blob_set.test.images, precision="float32")
-    expected = (logits / written.temperature).softmax(dim=1).numpy()
+    opencv = cv2.dnn.readNetFromONNX(str(written.path))
     for n in (1, 2, 77):
-        pixels = blob_set.test.images[:n, None].float().numpy()
+        images = blob_set.test.images[:n]
+        pixels = images[:, None].float().numpy()
+        expected = plain_probabilities(run, images, written.temperature).numpy()
         (found,) = session.run(["probabilities"], {"images": pixels})
-        np.testing.assert_allclose(found, expected[:n], atol=1e-5)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        opencv.setInput(pixels)
+        np.testing.assert_allclose(opencv.forward(), expected, atol=1e-5)
 
 
 def test_the_file_is_sound_and_says_what_it_is(run: Run, written: Export) -> None:
@@ -75,16 +91,34 @@ def test_the_reader_takes_it(written: Export, blob_set: DigitSet) -> None:
     assert (labels == blob_set.test.labels.numpy()).mean() > 0.9
 
 
-def test_confidence_is_calibrated_on_the_held_out_images_as_the_reader_looks_at_them(
-    run: Run, blob_set: DigitSet
+def test_the_reader_gives_what_a_plain_session_gives_for_the_same_glyphs() -> None:
+    glyphs = np.zeros((10, 28, 28), np.uint8)
+    for digit, glyph in enumerate(glyphs):
+        cv2.putText(glyph, str(digit), (7, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 1)
+    session = onnxruntime.InferenceSession(PACKAGED)
+    (found,) = session.run(None, {"images": glyphs[:, None].astype(np.float32)})
+    read = Reader().classify(glyphs)  # of thin strokes, so that the reader doubts none
+    np.testing.assert_allclose([digit.probabilities for digit in read], found, atol=1e-5)
+    assert [digit.label for digit in read] == list(range(10))
+
+
+def test_the_temperature_is_that_at_which_the_held_out_labels_are_likeliest(
+    run: Run, written: Export, blob_set: DigitSet
 ) -> None:
     _, validation = blob_set.split(100)
     assert validation is not None
-    seen = [torch.from_numpy(look) for look in looks(validation.images.numpy())]
-    logits = torch.stack([predict(run.model, look, precision="float32") for look in seen])
-    best = fit_temperature(logits, validation.labels)
-    assert calibrate(run, blob_set) == pytest.approx(best)
-    assert best != pytest.approx(fit_temperature(logits[0], validation.labels), rel=0.01)
+
+    def loss(probabilities: Tensor) -> float:
+        return negative_log_likelihood(probabilities.log(), validation.labels)
+
+    given = torch.from_numpy(Network(written.path).probabilities(validation.images.numpy()))
+    for factor in (0.98, 1.02):
+        other = plain_probabilities(run, validation.images, factor * written.temperature)
+        assert loss(given) < loss(other)
+    with torch.inference_mode():
+        logits = run.model.float().eval()(validation.images[:, None])
+    of_one_view = fit_temperature(logits, validation.labels)
+    assert written.temperature != pytest.approx(of_one_view, rel=0.01)
 
 
 def test_without_held_out_images_probabilities_stay_as_they_are(
@@ -109,9 +143,7 @@ def test_what_disagrees_with_torch_is_not_written(
 ) -> None:
     other = build_model("fast", mean=0.1, std=0.3).eval()
     convert = exporting._to_onnx
-    monkeypatch.setattr(
-        exporting, "_to_onnx", lambda model: convert(exporting.Calibrated(other, 1.0))
-    )
+    monkeypatch.setattr(exporting, "_to_onnx", lambda model: convert(Calibrated(other, 1.0)))
     with pytest.raises(DigitsError, match="expected ONNX to agree with torch"):
         export(run, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
@@ -120,7 +152,22 @@ def test_what_disagrees_with_torch_is_not_written(
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_every_network_can_be_written(name: str) -> None:
     torch.manual_seed(0)
-    model = exporting.Calibrated(build_model(name, mean=0.13, std=0.31).eval(), 1.0)
+    model = Calibrated(build_model(name, mean=0.13, std=0.31).eval(), 1.0)
     content = exporting._to_onnx(model)
     images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
     assert exporting._largest_difference(content, model, images) < 1e-5
+
+
+def test_the_packaged_network_is_what_its_recipe_s_export_would_be() -> None:
+    packaged = onnx.load(PACKAGED)
+    onnx.checker.check_model(packaged, full_check=True)
+    recipe = parse_recipe(Network(PACKAGED).metadata["recipe"], name="", source="metadata")
+    assert recipe.mean is not None
+    assert recipe.std is not None
+    model = build_model(recipe.network, mean=recipe.mean, std=recipe.std).eval()
+    exported = onnx.load_from_string(exporting._to_onnx(Calibrated(model, 0.5)))
+    found, expected = (
+        [(node.op_type, node.output[0]) for node in document.graph.node]
+        for document in (packaged, exported)
+    )
+    assert found == expected

@@ -1,4 +1,4 @@
-"""A run's network in ONNX: raw pixels in, calibrated probabilities out, checked against torch."""
+"""Export to ONNX: raw pixels in, calibrated probabilities out, checked against torch."""
 
 import json
 import logging
@@ -18,44 +18,46 @@ from digits.evaluation import predict
 from digits.evaluation.metrics import fit_temperature
 from digits.files import write_atomic
 from digits.hardware import describe_versions
-from digits.reading.ink import looks
+from digits.models import NUM_CLASSES
 from digits.reading.network import Network
 from digits.run import Run
+from digits.views import VIEWS, Views
 
 OPSET = 18
-"""The oldest that torch's exporter writes without conversion; all runtimes since 2023 know it."""
+"""Oldest opset that torch's exporter writes without conversion; runtimes since 2023 know it."""
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability, between ONNX and torch."""
+"""Largest difference allowed between a probability of ONNX and of torch."""
 
 NUM_CHECKED = 1000
-"""Test images on which the two are compared."""
+"""Number of test images on which the two are compared."""
 
 
 @dataclass(frozen=True)
 class Converted:
-    """A network in ONNX."""
+    """A network converted to ONNX."""
 
     content: bytes
+    """The ONNX file's content."""
     temperature: float
-    """By which the logits are divided."""
+    """Temperature by which the logits are divided."""
     largest_difference: float
-    """Of a probability, between ONNX and torch."""
+    """Largest difference between a probability of ONNX and of torch."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """What was written."""
+    """The ONNX file that was written."""
 
     path: Path
     num_bytes: int
     temperature: float
-    """By which the logits are divided."""
+    """Temperature by which the logits are divided."""
     largest_difference: float
-    """Of a probability, between ONNX and torch."""
+    """Largest difference between a probability of ONNX and of torch."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Convert to plain data, for JSON."""
         return {
             "path": str(self.path),
             "bytes": self.num_bytes,
@@ -65,27 +67,37 @@ class Export:
 
 
 class Calibrated(nn.Module):
-    """A network's probabilities, its logits divided by a temperature."""
+    """Calibrated probabilities of a network: the mean over the views, with temperature scaling.
+
+    Args:
+        model: Maps raw pixels (n, 1, 28, 28) to logits (n, 10).
+        temperature: Temperature by which the logits are divided.
+    """
 
     def __init__(self, model: nn.Module, temperature: float) -> None:
         super().__init__()
-        self.model, self.temperature = model, temperature
+        self.views, self.model, self.temperature = Views(), model, temperature
 
     def forward(self, images: Num[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 10"]:
-        """Raw pixels, 0 to 255, to probabilities."""
-        logits: Tensor = self.model(images)
-        return (logits / self.temperature).softmax(dim=1)
+        """Compute the probabilities of raw pixels, 0 to 255."""
+        logits: Tensor = self.model(self.views(images))
+        probabilities = (logits / self.temperature).softmax(dim=1)
+        return probabilities.reshape(len(VIEWS), -1, NUM_CLASSES).mean(dim=0)
 
 
 def export(run: Run, path: Path | None = None) -> Export:
-    """Write a run's network as one ONNX file, that `Reader` and any other runtime reads.
+    """Write a run's network as one ONNX file, for `Reader` and for any other runtime.
 
-    Input `images`, float32 (n, 1, 28, 28), 0 to 255, any n; output `probabilities` (n, 10),
-    calibrated on the held-out images, if the recipe held any out.
+    Its input is `images`, float32 (n, 1, 28, 28), 0 to 255, any n; its output is `probabilities`
+    (n, 10), the mean over three views of each image, calibrated on the held-out images, if the
+    recipe held any out.
 
     Args:
         run: A finished run.
-        path: The file; `model.onnx` in the run's folder if not given.
+        path: The file to write; `model.onnx` in the run's folder if not given.
+
+    Returns:
+        The path and facts of the file.
 
     Raises:
         DigitsError: If the run is unfinished, the network can't be written in ONNX, or what was
@@ -100,7 +112,13 @@ def export(run: Run, path: Path | None = None) -> Export:
 
 
 def convert(run: Run) -> Converted:
-    """A run's network as the content of an ONNX file; see `export`.
+    """Convert a run's network to the content of an ONNX file; see `export`.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        The content, with its temperature and its difference to torch.
 
     Raises:
         DigitsError: As `export` does.
@@ -119,23 +137,28 @@ def convert(run: Run) -> Converted:
 
 
 def calibrate(run: Run, mnist: DigitSet) -> float:
-    """The temperature at which confidence is right on held-out images; 1 if there are none.
+    """Fit the temperature to the held-out images, for the mean over the views of each.
 
-    Each is looked at as the reader looks at glyphs. Under the recipe's augmentation, harder than
-    most handwriting, another temperature would be right, and MNIST's own digits be underrated.
+    The images are not augmented: under the recipe's augmentation, harder than most handwriting,
+    another temperature would be right, and the confidence in MNIST's own digits too low.
+
+    Args:
+        run: A finished run.
+        mnist: The set that it was trained on.
+
+    Returns:
+        The temperature; 1 if the recipe held no images out.
     """
     _, validation = mnist.split(run.recipe.validation_size)
     if validation is None:
         return 1.0
-    logits = [
-        predict(run.model, torch.from_numpy(look), precision="float32")
-        for look in looks(validation.images.numpy())
-    ]
-    return fit_temperature(torch.stack(logits), validation.labels)
+    views = Views()(validation.images[:, None]).squeeze(1)
+    logits = predict(run.model, views, precision="float32")
+    return fit_temperature(logits.unflatten(0, (len(VIEWS), -1)), validation.labels)
 
 
 def describe(run: Run, temperature: float) -> dict[str, str]:
-    """What the file says of itself."""
+    """List the metadata of the ONNX file: recipe, figures and versions."""
     summary = run.summary
     return {
         "recipe": run.recipe.to_toml(),
@@ -155,7 +178,7 @@ def _to_onnx(model: nn.Module) -> bytes:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter, about itself
+            warnings.simplefilter("ignore")  # the exporter's, about itself
             program = torch.onnx.export(
                 model,
                 (example,),
@@ -168,7 +191,7 @@ def _to_onnx(model: nn.Module) -> bytes:
             )
             assert program is not None
             document = program.model_proto
-    except Exception as error:  # a network of one's own may do what ONNX has no word for
+    except Exception as error:  # a user's own network may compute what ONNX can't express
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise DigitsError(f"The network can't be written in ONNX: {reason}") from error
     finally:
@@ -186,9 +209,9 @@ def _largest_difference(
 
 
 def _with_metadata(content: bytes, facts: dict[str, str]) -> bytes:
-    """Say what the file is, and nothing of the machine that it was made on.
+    """Add metadata about the network, and remove all about the machine.
 
-    The exporter notes for each node in which files of the machine its code is.
+    The exporter notes for each node the files of the machine that its code is in.
     """
     import onnx
 

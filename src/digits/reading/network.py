@@ -1,4 +1,4 @@
-"""A trained network in ONNX: what it says, and what it does inside. No torch."""
+"""Inference with ONNX: a network's probabilities, and the feature maps of its layers."""
 
 import os
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from jaxtyping import Float, UInt8
 from digits.errors import DigitsError, InvalidInput
 from digits.reading.onnx_graph import add_outputs, read_nodes
 
-# From 1.31 on, the runtime writes into the home folder and tells its makers of each process, unless
-# told not to before it is loaded. So this is the one module that loads it.
+# From 1.31 on, the runtime writes into the home folder and reports each process to its makers,
+# unless telemetry is off before it is loaded. So this is the one module that loads it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
-MAX_BATCH = 1024
-"""Glyphs given to the network at a time."""
+MAX_BATCH = 512
+"""Most glyphs in a batch; larger batches are no faster and take more memory."""
 
 BEGINS_LAYER = {"Conv": "convolution", "Gemm": "fully connected", "MatMul": "fully connected"}
-"""Operations that a layer begins with: those with weights."""
+"""Operations that begin a layer, as they have trained weights, and how the layer is named."""
 
 FOLLOWS = {
     "Relu": "ReLU",
@@ -32,17 +32,20 @@ FOLLOWS = {
     "BatchNormalization": "batch normalisation",
     "Add": "sum",
 }
-"""Operations that belong to the layer before them."""
+"""Operations that belong to the layer before them, and how they are named."""
+
+VIEWS = "views."
+"""Prefix of the names of the constants that make the views, which are no layer."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer of the network makes of a glyph."""
+    """Output of one layer of the network for one glyph."""
 
     name: str
-    """What is done in it: "convolution, ReLU, max pooling"."""
+    """Operations of the layer: "convolution, ReLU, max pooling"."""
     maps: Float[np.ndarray, "channels h w"]
-    """What comes out; of a fully connected layer, a value a unit, as h = w = 1."""
+    """Feature maps; a fully connected layer has one value a unit, so h = w = 1."""
 
 
 class Network:
@@ -50,10 +53,10 @@ class Network:
 
     Args:
         model: The file, or its content; the network that comes with the package if not given.
-        num_threads: That it computes with; all cores if not given.
+        num_threads: Number of threads to compute with; all cores if not given.
 
     Raises:
-        InvalidInput: If it is no such network.
+        InvalidInput: If the file is no such network.
         DigitsError: If the file can't be read.
     """
 
@@ -79,14 +82,17 @@ class Network:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What it says of itself: recipe, commit, temperature, figures."""
+        """Metadata in the file: recipe, commit, temperature, figures."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
-        """What the network makes of glyphs: white on black, framed as MNIST's.
+        """Compute the probabilities of the ten digits, as the mean over three views of each glyph.
+
+        Args:
+            glyphs: White on black, framed as MNIST's. (n, 28, 28)
 
         Returns:
-            Calibrated probabilities of the ten digits; rows sum to 1.
+            Calibrated probabilities; rows sum to 1. (n, 10)
         """
         batches = [
             self._session.run(None, {"images": glyphs[i : i + MAX_BATCH, None].astype(np.float32)})
@@ -101,7 +107,11 @@ class Network:
         return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
 
     def open_layers(self) -> "Layers":
-        """The same network, that tells what each of its layers makes of a glyph."""
+        """Open the network for the outputs of its layers.
+
+        Raises:
+            InvalidInput: If its graph can't be extended by these outputs.
+        """
         try:
             return Layers(self._content, self._open)
         except Exception as error:  # the runtime's errors have no common class
@@ -109,27 +119,33 @@ class Network:
 
 
 class Layers:
-    """A network opened up, by `Network.open_layers`."""
+    """The layers of a network; `Network.open_layers` makes it."""
 
     def __init__(
         self, content: bytes, open_network: Callable[[bytes], onnxruntime.InferenceSession]
     ) -> None:
         self._names: dict[str, str] = {}
-        """What is done in a layer, by what the graph calls its output."""
+        """Operations of each layer, by the name of its output in the graph."""
         output = ""
-        for operation, next_output in read_nodes(content):
-            if operation in BEGINS_LAYER:
-                name = BEGINS_LAYER[operation]
-            elif operation in FOLLOWS and output:
-                name = f"{self._names.pop(output)}, {FOLLOWS[operation]}"
+        for node in read_nodes(content):
+            if any(name.startswith(VIEWS) for name in node.inputs):
+                continue
+            if node.operation in BEGINS_LAYER:
+                name = BEGINS_LAYER[node.operation]
+            elif node.operation in FOLLOWS and output:
+                name = f"{self._names.pop(output)}, {FOLLOWS[node.operation]}"
+            elif node.operation == "Softmax":
+                output = ""  # the layer ends in logits; the mean over the views is no part of it
+                continue
             else:
                 continue
-            output = next_output
+            output = node.output
             self._names[output] = name
         self._session = open_network(add_outputs(content, self._names))
 
     def of(self, glyph: UInt8[np.ndarray, "28 28"]) -> list[Layer]:
-        """What each layer makes of a glyph, from the first to the ten logits."""
+        """Compute the outputs of the layers for a glyph, from the first to the ten logits."""
+        # The first image of a batch is the glyph itself, the others are the views of it.
         found = self._session.run([*self._names], {"images": glyph[None, None].astype(np.float32)})
         return [
             Layer(name, np.asarray(values[0], np.float32).reshape(len(values[0]), *_size(values)))

@@ -7,22 +7,37 @@ Source: the field numbers are those of onnx.proto, the encoding https://protobuf
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 GRAPH_OF_MODEL = 7
 NODE_OF_GRAPH, OUTPUT_OF_GRAPH = 1, 12
-OUTPUT_OF_NODE, OPERATION_OF_NODE = 2, 4
+INPUT_OF_NODE, OUTPUT_OF_NODE, OPERATION_OF_NODE = 1, 2, 4
 NAME_OF_VALUE = 1
 
 VARINT, FIXED_64, BYTES, FIXED_32 = 0, 1, 2, 5
 """Wire types of protobuf's fields."""
 
 
-def read_nodes(model: bytes) -> Iterator[tuple[str, str]]:
-    """Operation ("Conv") and name of the first output of each node, in the file's order."""
+class Node(NamedTuple):
+    """A node of the graph: an operation with named inputs and outputs."""
+
+    operation: str
+    """Type of the operation, such as "Conv"."""
+    inputs: tuple[str, ...]
+    """Names of the inputs; weights and other constants are among them."""
+    output: str
+    """Name of the first output."""
+
+
+def read_nodes(model: bytes) -> Iterator[Node]:
+    """Read the nodes of the graph, in the file's order."""
     for graph in _fields(model, GRAPH_OF_MODEL):
         for node in _fields(graph, NODE_OF_GRAPH):
-            operation = next(_fields(node, OPERATION_OF_NODE))
-            yield operation.decode(), next(_fields(node, OUTPUT_OF_NODE)).decode()
+            yield Node(
+                next(_fields(node, OPERATION_OF_NODE)).decode(),
+                tuple(name.decode() for name in _fields(node, INPUT_OF_NODE)),
+                next(_fields(node, OUTPUT_OF_NODE)).decode(),
+            )
 
 
 def add_outputs(model: bytes, names: Iterable[str]) -> bytes:

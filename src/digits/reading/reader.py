@@ -21,11 +21,10 @@ from digits.reading.ink import (
     frame_single,
     hypotheses,
     hypotheses_of_single,
-    looks,
     open_picture,
     over_segment,
 )
-from digits.reading.network import MAX_BATCH, Network
+from digits.reading.network import Network
 from digits.reading.results import Digit, Reading
 
 MAX_CANDIDATES = 60_000
@@ -112,16 +111,8 @@ class Reader:
         """
         return [
             self._digit(probabilities, Glyph(glyph, (0.0, 0.0, 28.0, 28.0)))
-            for glyph, probabilities in zip(glyphs, self._look(glyphs), strict=True)
+            for glyph, probabilities in zip(glyphs, self.network.probabilities(glyphs), strict=True)
         ]
-
-    def _look(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
-        """Mean probabilities over several looks of each glyph."""
-        means = [
-            np.mean([self.network.probabilities(look) for look in looks(some)], axis=0)
-            for some in np.array_split(glyphs, max(1, -(-len(glyphs) // MAX_BATCH)))
-        ]
-        return np.concatenate(means)
 
     def _read_small(self, picture: Picture) -> Reading:
         """Read a picture that has room for one digit."""
@@ -139,7 +130,7 @@ class Reader:
             if picture.glyph is not None:
                 as_they_are[index] = picture.glyph
         glyphs = [single.glyph.pixels for singles in singles_of for single in singles]
-        probabilities = iter(self._look(_stacked(glyphs)))
+        probabilities = iter(self.network.probabilities(_stacked(glyphs)))
         whole = self.network.probabilities(_stacked(list(as_they_are.values())))
         limits = dict(zip(as_they_are, whole, strict=True))
         read = []
@@ -164,7 +155,7 @@ class Reader:
         if not 0 < num_candidates <= MAX_CANDIDATES:
             return Reading((), (), picture, ink)
         glyphs = [c.pixels for line in lines for lattice in line for c in lattice.candidates]
-        rows = iter(self._look(np.stack(glyphs)))
+        rows = iter(self.network.probabilities(np.stack(glyphs)))
         texts, digits = [], []
         for line in lines:
             text = []

@@ -8,7 +8,7 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
 from digits.reading.ink.binarization import Ink
-from digits.reading.ink.glyphs import Glyph, aspect_ratio, depth_share, frame_single, looks
+from digits.reading.ink.glyphs import Glyph, aspect_ratio, depth_share, frame_single
 from digits.reading.ink.hypotheses import (
     HYPOTHESES,
     Hypothesis,
@@ -34,7 +34,6 @@ __all__ = [
     "frame_single",
     "hypotheses",
     "hypotheses_of_single",
-    "looks",
     "open_picture",
     "over_segment",
 ]

@@ -5,7 +5,6 @@ was made: size normalisation with grey levels kept, then a shift by whole pixels
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
@@ -21,10 +20,6 @@ SIZE, DIGIT_SIZE = 28, 20
 
 CENTRE = SIZE // 2
 """Pixel on which MNIST's centres of mass are, from 0, along both axes."""
-
-LOOKS = ((0.8, 0.0), (1.0, 0.35))
-"""Other looks of a glyph: how wide it becomes, and by how much each row is moved to the right for
-each row that it lies lower, about its middle."""
 
 
 @dataclass(frozen=True)
@@ -134,35 +129,6 @@ def frame(
     framed = cv2.warpAffine(small, shift, (SIZE, SIZE))
     brightest = max(float(framed.max()), GLYPH.faintest)
     return np.asarray(np.clip(framed * (255 / brightest), 0, 255), np.uint8)
-
-
-def looks(glyphs: UInt8[np.ndarray, "n 28 28"]) -> UInt8[np.ndarray, "looks n 28 28"]:
-    """Glyphs as they are, narrower, and leaning less to the right, as other hands write them.
-
-    What a network makes of several looks is right more often than what it makes of one.
-
-    Source: for the interpolation, Keys 1981, Cubic convolution interpolation.
-    """
-    rows = glyphs.astype(np.float32).transpose(1, 0, 2)  # (y, n, x)
-    seen = rows @ _look_maps()  # (looks, y, n, x)
-    changed = np.clip(np.rint(seen), 0, 255).astype(np.uint8).transpose(0, 2, 1, 3)
-    return np.concatenate([glyphs[None], changed])
-
-
-@cache
-def _look_maps() -> Float32[np.ndarray, "looks y x x2"]:
-    """What each pixel of a row gives to each of the same row in a look; bicubic.
-
-    A matrix a row, as one product for all glyphs of a batch takes less time than warping each.
-    """
-    y, x = np.meshgrid(*[np.arange(SIZE) - SIZE // 2] * 2, indexing="ij")
-    sources = np.stack([(x - slant * y) / width for width, slant in LOOKS]) + SIZE // 2
-    distances = np.abs(np.arange(SIZE)[:, None] - sources[:, :, None, :])
-    a = -0.75
-    near = ((a + 2) * distances - (a + 3)) * distances**2 + 1
-    far = ((distances - 5) * distances + 8) * distances * a - 4 * a
-    weights = np.where(distances <= 1, near, np.where(distances < 2, far, 0))
-    return weights.astype(np.float32)
 
 
 def depth_share(glyph: UInt8[np.ndarray, "28 28"]) -> float:
