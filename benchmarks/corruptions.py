@@ -1,7 +1,8 @@
-"""Fifteen ways to spoil digits, in the manner of MNIST-C, to measure on and never to train on.
+"""Fifteen image corruptions in the manner of MNIST-C, for measuring robustness, never for training.
 
-Own implementations, of about the strengths of Mu and Gilmer 2019, arXiv:1906.02337. Each takes
-images uint8 (n, 28, 28), white on black, and a NumPy generator, and gives new ones.
+These are implementations of our own, of about the strengths of Mu and Gilmer 2019,
+arXiv:1906.02337. Each takes images uint8 (n, 28, 28), white on black, and a NumPy generator, and
+returns new images.
 """
 
 from collections.abc import Callable
@@ -30,40 +31,40 @@ def shot_noise(images: Images, rng: np.random.Generator) -> Images:
 
 def impulse_noise(images: Images, rng: np.random.Generator) -> Images:
     hit = rng.random(images.shape)
-    spoilt = np.where(hit < 0.085, 255, images)
-    return np.where(hit > 0.915, 0, spoilt).astype(np.uint8)
+    corrupted = np.where(hit < 0.085, 255, images)
+    return np.where(hit > 0.915, 0, corrupted).astype(np.uint8)
 
 
 def glass_blur(images: Images, rng: np.random.Generator) -> Images:
-    """Blurred, pixels exchanged with near ones, blurred."""
-    spoilt = np.stack([cv2.GaussianBlur(image, (0, 0), 0.7) for image in images])
-    places = np.arange(SIZE)
+    """Blur, exchange pixels with near ones, blur again."""
+    corrupted = np.stack([cv2.GaussianBlur(image, (0, 0), 0.7) for image in images])
+    indices = np.arange(SIZE)
     for _ in range(2):
-        y = np.clip(places[:, None] + rng.integers(-1, 2, images.shape), 0, SIZE - 1)
-        x = np.clip(places[None, :] + rng.integers(-1, 2, images.shape), 0, SIZE - 1)
-        spoilt = spoilt[np.arange(len(images))[:, None, None], y, x]
-    return np.stack([cv2.GaussianBlur(image, (0, 0), 0.7) for image in spoilt])
+        y = np.clip(indices[:, None] + rng.integers(-1, 2, images.shape), 0, SIZE - 1)
+        x = np.clip(indices[None, :] + rng.integers(-1, 2, images.shape), 0, SIZE - 1)
+        corrupted = corrupted[np.arange(len(images))[:, None, None], y, x]
+    return np.stack([cv2.GaussianBlur(image, (0, 0), 0.7) for image in corrupted])
 
 
 def motion_blur(images: Images, rng: np.random.Generator) -> Images:
-    spoilt = []
+    corrupted = []
     for image, angle in zip(images, rng.uniform(-45, 45, len(images)), strict=True):
         kernel = np.zeros((9, 9), np.float32)
         kernel[4] = np.exp(-np.square(np.arange(9) - 4) / 18)
         turn = cv2.getRotationMatrix2D((4, 4), float(angle), 1)
         turned = cv2.warpAffine(kernel, turn, (9, 9))
-        spoilt.append(cv2.filter2D(image, -1, turned / turned.sum()))
-    return np.stack(spoilt)
+        corrupted.append(cv2.filter2D(image, -1, turned / turned.sum()))
+    return np.stack(corrupted)
 
 
 def _affine(images: Images, matrices: Float[np.ndarray, "n 2 2"]) -> Images:
     middle = np.array([13.5, 13.5])
-    spoilt = []
+    corrupted = []
     for image, matrix in zip(images, matrices, strict=True):
         offset = middle - matrix @ middle
         full = np.concatenate([matrix, offset[:, None]], axis=1)
-        spoilt.append(cv2.warpAffine(image, full, (SIZE, SIZE)))
-    return np.stack(spoilt)
+        corrupted.append(cv2.warpAffine(image, full, (SIZE, SIZE)))
+    return np.stack(corrupted)
 
 
 def _signs(images: Images, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
@@ -90,45 +91,45 @@ def brightness(images: Images, rng: np.random.Generator) -> Images:
 
 
 def translate(images: Images, rng: np.random.Generator) -> Images:
-    spoilt = np.zeros_like(images)
+    corrupted = np.zeros_like(images)
     for index, (dy, dx) in enumerate(rng.integers(-6, 7, (len(images), 2))):
         ys, xs = slice(max(0, dy), SIZE + min(0, dy)), slice(max(0, dx), SIZE + min(0, dx))
         from_y, from_x = (
             slice(max(0, -dy), SIZE - max(0, dy)),
             slice(max(0, -dx), SIZE - max(0, dx)),
         )
-        spoilt[index, ys, xs] = images[index, from_y, from_x]
-    return spoilt
+        corrupted[index, ys, xs] = images[index, from_y, from_x]
+    return corrupted
 
 
 def stripe(images: Images, rng: np.random.Generator) -> Images:
-    """A quarter at the left and one at the right turned negative."""
-    spoilt = images.copy()
-    spoilt[:, :, :7] = 255 - spoilt[:, :, :7]
-    spoilt[:, :, 21:] = 255 - spoilt[:, :, 21:]
-    return spoilt
+    """Invert the left quarter and the right quarter."""
+    corrupted = images.copy()
+    corrupted[:, :, :7] = 255 - corrupted[:, :, :7]
+    corrupted[:, :, 21:] = 255 - corrupted[:, :, 21:]
+    return corrupted
 
 
 def fog(images: Images, rng: np.random.Generator) -> Images:
-    spoilt = []
+    corrupted = []
     for image in _unit(images):
         cloud = np.zeros((SIZE, SIZE))
         for points, amount in ((3, 1.0), (5, 0.5), (9, 0.25), (17, 0.125)):
             coarse = rng.random((points, points))
             cloud += amount * cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
         cloud = (cloud - cloud.min()) / np.ptp(cloud)
-        spoilt.append((image + 1.2 * cloud) / 2.2)
-    return _bytes(np.stack(spoilt))
+        corrupted.append((image + 1.2 * cloud) / 2.2)
+    return _bytes(np.stack(corrupted))
 
 
 def spatter(images: Images, rng: np.random.Generator) -> Images:
-    """Drops, half of them as bright as ink."""
-    spoilt = []
+    """Add drops, up to 80 % as bright as white."""
+    corrupted = []
     for image in _unit(images):
         field = cv2.GaussianBlur(rng.normal(size=(SIZE, SIZE)), (0, 0), 1.2)
         drops = np.clip((field / field.std() - 1.5) * 2, 0, 1)
-        spoilt.append(np.maximum(image, drops * 0.8))
-    return _bytes(np.stack(spoilt))
+        corrupted.append(np.maximum(image, drops * 0.8))
+    return _bytes(np.stack(corrupted))
 
 
 def _with_strokes(
@@ -136,12 +137,12 @@ def _with_strokes(
     rng: np.random.Generator,
     draw: Callable[[UInt8[np.ndarray, "28 28"], tuple[int, int], tuple[int, int]], None],
 ) -> Images:
-    spoilt = images.copy()
-    for image in spoilt:
+    corrupted = images.copy()
+    for image in corrupted:
         start = int(rng.integers(0, 5)), int(rng.integers(0, SIZE))
         end = int(rng.integers(SIZE - 5, SIZE)), int(rng.integers(0, SIZE))
         draw(image, start, end)
-    return spoilt
+    return corrupted
 
 
 def dotted_line(images: Images, rng: np.random.Generator) -> Images:

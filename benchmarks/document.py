@@ -1,8 +1,8 @@
-"""Document 000's training as it is written there, to compare with.
+"""Baseline: document 000's training loop as it is written there.
 
-An item at a time: a picture is made of each image, of that a tensor, which is normalised; batches
-of 64 in float32, Adam at 1e-3. The transforms of torchvision (ToTensor, Normalize) are written out
-here, so that it is not needed.
+Images are converted one at a time, to a PIL image and a normalised tensor; batches of 64 in
+float32, Adam at 1e-3. The transforms of torchvision (ToTensor, Normalize) are written out here, so
+that it need not be installed.
 """
 
 import warnings
@@ -22,7 +22,7 @@ BATCH_SIZE = 64
 
 
 class DocumentNet(nn.Module):
-    """The network of document 000, with its log-softmax and its two-dimensional dropout."""
+    """Network of document 000, with its log-softmax and its two-dimensional dropout."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class DocumentNet(nn.Module):
 
 
 class PictureDataset(Dataset[tuple[Tensor, int]]):
-    """One image at a time: picture, tensor, normalised, as torchvision's MNIST does it."""
+    """Data set that converts and normalises an image at a time, as torchvision's MNIST does."""
 
     def __init__(self, split: Split) -> None:
         self.images, self.labels = split.images, split.labels
@@ -64,7 +64,7 @@ class Document:
     """The document's network, optimizer and loop."""
 
     def __init__(self, split: Split, seed: int) -> None:
-        # The document's second dropout warns at each step.
+        # The document's second dropout emits a warning at each step.
         warnings.filterwarnings("ignore", message="dropout2d: Received a 2-D input")
         torch.manual_seed(seed)
         self.net = DocumentNet().train()
@@ -72,7 +72,7 @@ class Document:
         self.loader = DataLoader(PictureDataset(split), batch_size=BATCH_SIZE, shuffle=True)
 
     def train(self, num_steps: int | None = None) -> None:
-        """One epoch, or its first steps."""
+        """Train for one epoch, or its first steps."""
         criterion = nn.CrossEntropyLoss()
         for inputs, labels in islice(self.loader, num_steps):
             self.optimizer.zero_grad()
@@ -82,7 +82,7 @@ class Document:
             loss.item()
 
     def accuracy(self, test: Split) -> dict[str, float]:
-        """On the test set: as the document measures, with dropout on, and as it should be."""
+        """Measure test accuracy without dropout, and with it, as the document does."""
         loader = DataLoader(PictureDataset(test), batch_size=BATCH_SIZE)
         right = {}
         with torch.no_grad():

@@ -1,13 +1,13 @@
-"""The quick recipes beside document 000, in less than three minutes.
+"""Compare the quick recipes with document 000, in less than three minutes.
 
     python benchmarks/quick.py
 
-Trains `fast` with ten seeds and `balanced` with three, and in between, some steps as document 000
-has them: those tell what its five epochs take here and now. Prints all of it, and how many times
-sooner `fast` is at 99 %, and keeps it in results/quick.json.
+Trains `fast` with ten seeds and `balanced` with three, and in between some steps of document 000,
+which tell how long its five epochs take on this machine at this time. Prints accuracies, times and
+how many times sooner `fast` reaches 99 %, and writes them to results/quick.json.
 
-After its five epochs the document's network reads 98.98 % of the test images, as the mean over
-three seeds (results/train_speed.json). So "times sooner" is at least what is printed.
+After five epochs the document's network has a test accuracy of 98.98 %, as the mean over three
+seeds (results/train_speed.json). So the printed "times sooner" is a lower bound.
 """
 
 import json
@@ -28,13 +28,13 @@ from digits.hardware import describe_machine, describe_versions, find_commit
 RESULT = Path(__file__).parent / "results" / "quick.json"
 SEEDS = {"fast": 10, "balanced": 3}
 STEPS = 60
-"""Of the document's training, at a time."""
+"""Steps of the document's training between two runs."""
 
 NUM_EVALUATIONS = 15
 
 
 def time_document(document: Document, num_images: int) -> float:
-    """Seconds that its five epochs would take, from some steps of them."""
+    """Estimate the seconds of the document's five epochs from some steps."""
     started = time.perf_counter()
     document.train(STEPS)
     seconds_a_step = (time.perf_counter() - started) / STEPS
@@ -42,7 +42,7 @@ def time_document(document: Document, num_images: int) -> float:
 
 
 def time_evaluation(run: digits.Run, test: digits.Split) -> float:
-    """Median of the seconds from 10,000 images to their logits."""
+    """Measure the median time of evaluating 10,000 images, in seconds."""
     seconds = []
     for _ in range(NUM_EVALUATIONS):
         started = time.perf_counter()
@@ -52,7 +52,7 @@ def time_evaluation(run: digits.Run, test: digits.Split) -> float:
 
 
 def train_in_turn(name: str, num_seeds: int, document: Document, folder: Path) -> dict[str, Any]:
-    """Train with each seed, and between two, some steps of the document."""
+    """Train with each seed, alternating with some steps of the document."""
     mnist = digits.load("mnist")
     recipe = digits.load_recipe(name)
     cold = warm_up(recipe)

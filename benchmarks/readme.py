@@ -1,8 +1,8 @@
-"""Write the documents' tables and the plot of recipes from the committed result files.
+"""Generate the documents' tables and the plot of recipes from the committed result files.
 
     python benchmarks/readme.py
 
-A test does the same, and fails when a document says anything else.
+A test generates them too, and fails where a document differs.
 """
 
 import json
@@ -28,26 +28,26 @@ TIME_TICKS = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min"}
 
 @dataclass(frozen=True)
 class Point:
-    """A training: its time, and the accuracy that it came to on the test set."""
+    """Training time and test accuracy of a recipe, document or publication."""
 
     label: str
     kind: str
-    """own, documents or published"""
+    """One of own, documents and published."""
     seconds: float | None
-    """None where it was not published."""
+    """Training time; None where it was not published."""
     accuracy: float
     std: float | None = None
 
 
-# As published, each on its authors' machine; a mean over seeds, from the last epoch's weights.
+# Published figures, each measured on its authors' machine: means over seeds, of the last weights.
 PUBLISHED = (
     Point("train_mnist_fast, GTX 1660 Ti", "published", 0.76, 0.9904, 0.0007),
     Point("ttdoucet/mnist, GPU", "published", None, 0.99738, 0.00031),
     Point("MnistSimpleCNN, GPU", "published", None, 0.9970, 0.0003),
 )
 
-# Where each label stands, in points from its mark: the rest stands at its right.
-PLACES = {
+# Offsets of labels from their points: right, up, alignment. Other labels stand on the right.
+LABEL_OFFSETS = {
     "train_mnist_fast, GTX 1660 Ti": (9, -9, "left"),
     "accurate": (0, 16, "center"),
     "document 000": (-8, -3, "right"),
@@ -55,7 +55,7 @@ PLACES = {
 
 
 def load_results() -> list[tuple[str, dict[str, Any]]]:
-    """Of each recipe, and of what was measured with other numbers of epochs: label and result."""
+    """Load label and result of each recipe, also with other numbers of epochs."""
     results = []
     for name in recipe_names():
         results.append((name, load_measurement(name)))
@@ -67,7 +67,7 @@ def load_results() -> list[tuple[str, dict[str, Any]]]:
 
 
 def load_points() -> list[Point]:
-    """What the plot shows."""
+    """Load the points of the plot."""
     points = [
         Point(
             label=label,
@@ -92,7 +92,7 @@ def load_points() -> list[Point]:
 
 
 def make_table() -> str:
-    """The table in Markdown, a row a result."""
+    """Make the table of recipes in Markdown, a row for each result."""
     lines = [
         "| recipe | what it is | parameters | test accuracy | seeds | training |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
@@ -112,7 +112,7 @@ def make_table() -> str:
 
 @styled
 def draw_plot(points: list[Point]) -> Figure:
-    """Accuracy against training time."""
+    """Draw accuracy against training time."""
     figure = new_figure(4.2)
     axes = figure.subplots()
     axes.set_xscale("log")
@@ -132,7 +132,7 @@ def draw_plot(points: list[Point]) -> Figure:
             point.seconds, point.accuracy, yerr=point.std, color=colour, marker="o", markersize=6,
             markerfacecolor="white" if point.kind == "published" else colour, capsize=2,
         )  # fmt: skip
-        right, up, alignment = PLACES.get(point.label, (9, -3, "left"))
+        right, up, alignment = LABEL_OFFSETS.get(point.label, (9, -3, "left"))
         label = point.label + (" (published)" if point.kind == "published" else "")
         axes.annotate(
             label, (point.seconds, point.accuracy), (right, up), textcoords="offset points",
@@ -149,7 +149,7 @@ def draw_plot(points: list[Point]) -> Figure:
 
 
 def make_plot() -> bytes:
-    """The plot as PNG; what it shows is written into it, for the test to compare."""
+    """Make the plot as PNG; its points are in the metadata, for the test to compare."""
     points = load_points()
     buffer = BytesIO()
     draw_plot(points).savefig(
@@ -159,12 +159,12 @@ def make_plot() -> bytes:
 
 
 def describe(points: list[Point]) -> str:
-    """The points as JSON."""
+    """Serialise the points as JSON."""
     return json.dumps([asdict(point) for point in points])
 
 
 def make_reading_table() -> str:
-    """What `digits read` makes of other people's handwriting, in Markdown."""
+    """Make the table of accuracies of `digits read` on other people's handwriting, in Markdown."""
     found = json.loads((RESULTS / "reading.json").read_text())
     sets, rows, speed = found["sets"], found["rows"], found["speed"]
     read, amounts = rows["cheques"]
@@ -178,7 +178,7 @@ def make_reading_table() -> str:
         ("whole amounts on such cheques, touching digits and all", f"{read} of {amounts}"),
         ("phone photos of a page with a row of digits", "{} of {}".format(*found["pages"])),
         ("MNIST's test set", f"{found['mnist']['network']:.2%}"),
-        ("the same, spoilt in fifteen ways",
+        ("the same, with fifteen corruptions",
          f"{found['corruptions']['mean']:.1%}"),
         ("photos of clothes", f"{1 - found['clothes']['accepted']:.1%} refused"),
         ("the digits above, but MNIST", f"{1 - sets['accepted']:.1%} refused"),
@@ -216,7 +216,7 @@ TABLES = {"recipes": make_table, "reading": make_reading_table, "serving": make_
 
 
 def replace_tables(document: str) -> str:
-    """A document with its tables as they should be."""
+    """Replace the tables in a document by new ones."""
     for name, make in TABLES.items():
         begin, end = f"<!-- {name}: written by benchmarks/readme.py -->", f"<!-- end of {name} -->"
         before, found, rest = document.partition(begin)

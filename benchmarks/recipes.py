@@ -2,15 +2,14 @@
 
     python benchmarks/recipes.py --recipe fast --seeds 10
 
-Each seed trains as the recipe says and looks at the test set once, at the end. Before, one epoch is
-trained and thrown away: the first use of each kernel takes time that later runs do not need, and
-what it took is kept as well. Prints a line a seed, then a summary.
+Each seed trains as the recipe says and is evaluated on the test set once, at the end. One epoch is
+trained first as a warm-up: the first use of each kernel takes time that later runs do not need; its
+time is kept as well. Prints a line for each seed, then a summary.
 
-Measured as it is, from seed 0, a recipe's figures go beside it in the package, where `digits
-recipes` and the README show them. Other seeds, or another number of epochs, go to results/.
+The figures of an unchanged recipe, from seed 0, go beside it in the package, where `digits recipes`
+and the README show them. Those of other seeds, or of another number of epochs, go to results/.
 
-Every finished run is kept in runs/benchmarks/ and taken from there by the same code: what was
-stopped goes on where it was.
+Finished runs are kept in runs/benchmarks/ and reused by the same code; stopped ones are resumed.
 """
 
 import argparse
@@ -40,7 +39,7 @@ WARM_UP_SEED = 2**62
 
 
 def train_quietly(recipe: Recipe, folder: Path) -> digits.Run:
-    """Go on with the run in this folder, or make it."""
+    """Resume the run in this folder, or train it."""
     quiet = TrainingProgress(Console(quiet=True))
     if folder.exists():
         return digits.resume(folder, progress=quiet)
@@ -48,21 +47,21 @@ def train_quietly(recipe: Recipe, folder: Path) -> digits.Run:
 
 
 def warm_up(recipe: Recipe) -> float:
-    """Train one epoch and throw it away; gives its seconds, which no later run's will reach."""
+    """Train one epoch of which nothing is kept but its seconds, more than any later epoch takes."""
     with tempfile.TemporaryDirectory() as folder:
         run = train_quietly(recipe.override(seed=WARM_UP_SEED, epochs=1), Path(folder) / "run")
         return run.history[0].seconds
 
 
 def digest_code() -> str:
-    """A name for the code and the recipes as they are now."""
+    """Digest the present code and recipes: 12 digits of a SHA-256."""
     package = Path(digits.__file__).parent
     files = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".toml"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def describe_seed(run: digits.Run) -> dict[str, Any]:
-    """What the file keeps of a run."""
+    """Describe a run for the result file."""
     return {
         "seed": run.recipe.seed,
         "accuracy": run.summary["test"]["accuracy"],
@@ -72,9 +71,9 @@ def describe_seed(run: digits.Run) -> dict[str, Any]:
 
 
 def summarize(runs: list[digits.Run], first_epoch_seconds: float) -> dict[str, Any]:
-    """Mean, spread and time over the seeds, their committee, and where it was measured.
+    """Summarise the seeds: mean, spread and time, their committee, and the machine.
 
-    What is wrong is given as places in the test set, from 0.
+    Misread images are given as indices in the test set, from 0.
     """
     seeds = [describe_seed(run) for run in runs]
     accuracies = [seed["accuracy"] for seed in seeds]
@@ -106,7 +105,7 @@ def summarize(runs: list[digits.Run], first_epoch_seconds: float) -> dict[str, A
 
 
 def measure(recipe: Recipe, seeds: range) -> dict[str, Any]:
-    """Train with each seed, printing a line for each."""
+    """Train with each seed, and print a line for each."""
     first_epoch_seconds = warm_up(recipe)
     kept = RUNS / digest_code()
     runs = []

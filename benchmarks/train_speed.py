@@ -2,14 +2,14 @@
 
     python benchmarks/train_speed.py --seeds 3 --epochs 5
 
-Both have the same network, batch size (64), optimizer (Adam) and number of epochs. The document's
-way reads each image as a picture, makes a tensor of it and normalises it, computes in float32, and
-keeps its learning rate (document.py); `classic` trains as `digits train` does, with its own
+Both have the same network, batch size (64), optimizer (Adam) and number of epochs. The document
+converts each image to a PIL image and a tensor and normalises it, computes in float32, and keeps
+its learning rate constant (document.py); `classic` trains as `digits train` does, with its own
 schedule.
 
-Each way has a process of its own and takes turns with the other, so that neither profits from how
-the other set up torch or the memory. Prints a line an epoch, then medians with their range, and
-keeps all in results/train_speed.json.
+Each has a process of its own, and they take turns, so that neither profits from how the other set
+up torch or the memory. Prints a line for each epoch, then medians with their range, and writes all
+to results/train_speed.json.
 """
 
 import argparse
@@ -36,7 +36,7 @@ NUM_IMAGES = 60_000
 
 
 def train_document(seed: int, num_epochs: int, turns: Connection) -> None:
-    """Train the document's way; send the seconds of each epoch, then the accuracy."""
+    """Train as the document does; send the seconds of each epoch, then the accuracy."""
     turns.recv()
     mnist = digits.load("mnist")
     document = Document(mnist.train, seed)
@@ -70,25 +70,25 @@ def train_classic(seed: int, num_epochs: int, turns: Connection) -> None:
         turns.send(run.summary)
 
 
-WAYS = {"document": train_document, "classic": train_classic}
+TRAINERS = {"document": train_document, "classic": train_classic}
 
 
 def compare(seed: int, num_epochs: int) -> dict[str, Any]:
-    """Train both ways with one seed, an epoch each in turn."""
+    """Train both with one seed, an epoch each in turn."""
     context = multiprocessing.get_context("spawn")
     ends: dict[str, Connection] = {}
-    for name, way in WAYS.items():
+    for name, train in TRAINERS.items():
         ends[name], turns = context.Pipe()
-        context.Process(target=way, args=(seed, num_epochs, turns), daemon=True).start()
-        turns.close()  # so that a process that dies is an end of file here
+        context.Process(target=train, args=(seed, num_epochs, turns), daemon=True).start()
+        turns.close()  # so that the death of the process is an end of file here
 
     def take_turn(name: str) -> Any:
         ends[name].send("your turn")
         return ends[name].recv()
 
-    times: dict[str, list[float]] = {name: [] for name in WAYS}
+    times: dict[str, list[float]] = {name: [] for name in TRAINERS}
     for epoch in range(1, num_epochs + 1):
-        for name in WAYS:
+        for name in TRAINERS:
             times[name].append(take_turn(name))
         document, classic = times["document"][-1], times["classic"][-1]
         print(
@@ -103,13 +103,13 @@ def compare(seed: int, num_epochs: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "precision": summary["precision"],
-        "epoch_seconds": {way: [round(t, 2) for t in each] for way, each in times.items()},
+        "epoch_seconds": {name: [round(t, 2) for t in each] for name, each in times.items()},
         "test_accuracy": accuracy,
     }
 
 
 def spread(values: list[float]) -> dict[str, float]:
-    """Median and range."""
+    """Compute median and range."""
     return {
         "median": round(statistics.median(values), 3),
         "min": round(min(values), 3),
@@ -124,7 +124,9 @@ def main() -> None:
     arguments = parser.parse_args()
     digits.load("mnist")  # once, before the clocks run
     seeds = [compare(seed, arguments.epochs) for seed in range(arguments.seeds)]
-    seconds = {way: [t for seed in seeds for t in seed["epoch_seconds"][way]] for way in WAYS}
+    seconds = {
+        name: [t for seed in seeds for t in seed["epoch_seconds"][name]] for name in TRAINERS
+    }
     pairs = zip(seconds["document"], seconds["classic"], strict=True)
     accuracy = {
         "document_as_written": [s["test_accuracy"]["document"]["as_written"] for s in seeds],
@@ -132,13 +134,13 @@ def main() -> None:
         "classic": [s["test_accuracy"]["classic"] for s in seeds],
     }
     result = {
-        "seconds_an_epoch": {way: spread(each) for way, each in seconds.items()},
+        "seconds_an_epoch": {name: spread(each) for name, each in seconds.items()},
         "images_per_second": {
-            way: spread([NUM_IMAGES / t for t in each]) for way, each in seconds.items()
+            name: spread([NUM_IMAGES / t for t in each]) for name, each in seconds.items()
         },
         "times_faster": spread([slow / fast for slow, fast in pairs]),
         "test_accuracy_mean": {
-            way: round(statistics.mean(each), 5) for way, each in accuracy.items()
+            name: round(statistics.mean(each), 5) for name, each in accuracy.items()
         },
         "seeds": seeds,
         "machine": describe_machine(),
