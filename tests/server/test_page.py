@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sy
 
 from digits.reading.reader import Reader
 from tests.reading.drawings import draw, enlarged
+from tests.reading.test_samples import TEXTS
 from tests.server.conftest import Client
 
 CHROMIUM = next(
@@ -157,9 +158,30 @@ def thinned(stroke: Stroke) -> Stroke:
     return [*stroke[:-1:2], stroke[-1]]
 
 
+def draw_at_once(page: Page, strokes: list[Stroke]) -> None:
+    """Dispatch all pointer events of a drawing in one call: far faster than moving the mouse."""
+    page.locator("#pad").evaluate(
+        """(pad, strokes) => {
+            const box = pad.getBoundingClientRect();
+            const send = (type, [x, y], button, buttons) => {
+                const point = {clientX: box.left + x, clientY: box.top + y};
+                const pointer = {pointerId: 1, pointerType: "mouse", button, buttons};
+                pad.dispatchEvent(new PointerEvent(type, {...point, ...pointer}));
+            };
+            for (const stroke of strokes) {
+                send("pointerdown", stroke[0], 0, 1);
+                for (const point of stroke.slice(1)) send("pointermove", point, -1, 1);
+                send("pointerup", stroke.at(-1), 0, 0);
+                pad.releasePointerCapture(1);  // the browser does so for its own events
+            }
+        }""",
+        strokes,
+    )
+
+
 def settled(page: Page) -> str:
     """The text, once all requests are answered."""
-    expect(page.locator("#reading")).to_have_attribute("aria-busy", "false", timeout=20_000)
+    page.locator("#reading[aria-busy=false]").wait_for(timeout=20_000)  # polls sooner than expect
     return page.locator("#text").inner_text()
 
 
@@ -214,7 +236,7 @@ def test_digits_in_many_styles_are_read(open_page: Open) -> None:
             wobble=rng.uniform(0, 0.02),
             seed=style,
         )
-        draw_on(page, strokes)
+        draw_at_once(page, strokes)
         text = settled(page)
         if text != str(digit):
             wrong.append((digit, style, round(size), text))
@@ -271,7 +293,7 @@ def test_each_digit_shows_its_box_its_probabilities_and_the_network_s_input(
 
 def test_the_keyboard_chooses_the_layer_that_is_shown(open_page: Open) -> None:
     page = open_page()
-    draw_on(page, written(5, 1, left=100, top=100, height=200))
+    draw_at_once(page, written(5, 1, left=100, top=100, height=200))
     tabs = page.locator("#layers [role=tab]")
     expect(tabs).to_have_count(5)
     expect(tabs.nth(0)).to_have_text("1 convolution, ReLU32 × 10 × 10")
@@ -290,8 +312,8 @@ def test_the_keyboard_chooses_the_layer_that_is_shown(open_page: Open) -> None:
 
 def test_the_layers_are_those_of_the_digit_just_drawn_or_chosen(open_page: Open) -> None:
     page = open_page()
-    draw_on(page, written(3, 0, left=300, top=100, height=150))
-    draw_on(page, written(8, 0, left=80, top=100, height=150))
+    draw_at_once(page, written(3, 0, left=300, top=100, height=150))
+    draw_at_once(page, written(8, 0, left=80, top=100, height=150))
     assert settled(page) == "83"
     cards = page.locator(".digit")
     expect(cards.nth(0)).to_have_attribute("aria-pressed", "true")
@@ -474,9 +496,20 @@ def test_a_photo_is_read_and_its_digits_are_framed(open_page: Open, how: str) ->
     expect(page.locator("#text")).to_have_text("")
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_samples_are_read_at_a_click(open_page: Open, name: str) -> None:
+    page = open_page()
+    page.get_by_role("button", name=name.partition(".")[0].title()).click()
+    expect(page.locator("#text")).to_have_text(TEXTS[name])
+    expect(page.locator(".box")).to_have_count(len(TEXTS[name]))
+    assert page.locator("#photo").evaluate("image => image.complete && image.naturalWidth > 0")
+    page.locator("#undo").click()
+    expect(page.locator("#text")).to_have_text("")
+
+
 def test_a_drawing_is_kept_behind_a_photo(open_page: Open) -> None:
     page = open_page()
-    draw_on(page, written(9, 0, left=60, top=100, height=160))
+    draw_at_once(page, written(9, 0, left=60, top=100, height=160))
     assert settled(page) == "9"
     drop(page, "photo.jpg", "image/jpeg", photo("27"))
     expect(page.locator("#text")).to_have_text("27")
@@ -492,7 +525,7 @@ def test_a_drawing_is_kept_behind_a_photo(open_page: Open) -> None:
 
 def test_a_drawing_survives_a_reload(open_page: Open) -> None:
     page = open_page()
-    draw_on(page, written(6, 1, left=60, top=100, height=160))
+    draw_at_once(page, written(6, 1, left=60, top=100, height=160))
     assert settled(page) == "6"
     page.reload()
     assert settled(page) == "6"
@@ -509,14 +542,14 @@ def test_a_file_that_is_not_a_picture_is_reported_in_one_line(open_page: Open) -
     expect(page.locator("#text")).to_have_text("Not read")
     expect(page.locator("#copy")).to_be_disabled()
     page.locator("#clear").click()
-    draw_on(page, written(2, 0, left=60, top=100, height=160))
+    draw_at_once(page, written(2, 0, left=60, top=100, height=160))
     assert settled(page) == "2"
     expect(page.locator("#status")).to_have_text("")
 
 
 def test_a_picture_that_is_too_large_is_not_sent(open_page: Open) -> None:
     page = open_page()
-    draw_on(page, written(2, 0, left=60, top=100, height=160))
+    draw_at_once(page, written(2, 0, left=60, top=100, height=160))
     assert settled(page) == "2"
     page.evaluate(
         """() => {
@@ -533,7 +566,7 @@ def test_a_picture_that_is_too_large_is_not_sent(open_page: Open) -> None:
 
 def test_the_reading_can_be_copied(open_page: Open) -> None:
     page = open_page()
-    draw_on(page, number("35", left=60, top=100, height=160, style=0))
+    draw_at_once(page, number("35", left=60, top=100, height=160, style=0))
     settled(page)
     page.locator("#copy").click()
     expect(page.locator("#copy")).to_have_text("Copied")
@@ -562,11 +595,11 @@ def test_a_slow_server_is_reported_and_drawing_goes_on(open_page: Open) -> None:
 def test_the_response_to_a_cancelled_request_is_not_shown(open_page: Open) -> None:
     page = open_page()
     hold_first_request(page)
-    draw_on(page, written(3, 0, left=60, top=100, height=160))
+    draw_at_once(page, written(3, 0, left=60, top=100, height=160))
     expect(page.locator("#status")).to_have_text("Reading …")
     clear(page)
     expect(page.locator("#reading")).to_have_attribute("aria-busy", "false")
-    draw_on(page, written(5, 0, left=60, top=100, height=160))
+    draw_at_once(page, written(5, 0, left=60, top=100, height=160))
     assert settled(page) == "5"
 
 
@@ -614,7 +647,7 @@ def test_a_server_that_ends_and_starts_again_is_found_again(open_page: Open) -> 
     page = open_page(port=port, may_fail=True)
     first.kill()
     first.communicate()
-    draw_on(page, number("84", left=60, top=100, height=160, style=1))
+    draw_at_once(page, number("84", left=60, top=100, height=160, style=1))
     expect(page.locator("#status")).to_contain_text("The server does not respond")
     expect(page.locator("#status")).to_have_class("status error")
     second, _ = start(str(port))
@@ -657,7 +690,7 @@ def test_a_drawing_survives_a_phone_s_rotation(open_page: Open) -> None:
 @pytest.mark.parametrize("size", [(320, 568), (768, 1024), (1920, 1080), (2560, 1440)])
 def test_nothing_is_cut_off_at_any_width(open_page: Open, size: tuple[int, int]) -> None:
     page = open_page(size)
-    draw_on(page, number("41", left=20, top=40, height=120, style=2))
+    draw_at_once(page, number("41", left=20, top=40, height=120, style=2))
     assert settled(page) == "41"
     expect(page.locator("#layers")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -673,9 +706,9 @@ def violations(page: Page) -> list[str]:
 def test_the_page_is_accessible(open_page: Open, scheme: str, size: tuple[int, int]) -> None:
     page = open_page(size, scheme=scheme)
     assert violations(page) == []
-    draw_on(page, written(8, 0, left=40, top=60, height=120))
+    draw_at_once(page, written(8, 0, left=40, top=60, height=120))
     page.locator("#width").fill("5")
-    draw_on(page, scribble(left=150, top=60, width=150, height=120, seed=SCRIBBLE))
+    draw_at_once(page, scribble(left=150, top=60, width=150, height=120, seed=SCRIBBLE))
     assert "8" in settled(page)
     expect(page.locator(".digit.refused")).not_to_have_count(0)
     expect(page.locator("#layers")).to_be_visible()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ DESCRIPTION = """Reads handwritten digits in pictures. A digit that can't be rea
 the reason. Errors are problem details (RFC 9457)."""
 
 PAGE = Path(__file__).parent / "page"
+SAMPLES = Path(str(files("digits.reading") / "samples"))
 
 PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 
@@ -106,6 +108,7 @@ def _add_page(app: FastAPI) -> None:
         return FileResponse(PAGE / "index.html")
 
     app.mount("/page", StaticFiles(directory=PAGE))
+    app.mount("/samples", StaticFiles(directory=SAMPLES))
 
 
 def _add_reading(

@@ -16,7 +16,7 @@ const view = new ReadingView($("text"), $("digits"), $("boxes"), choose);
 const layers = new Layers({ lead: $("inside-lead"), tabs: $("layers"), panel: $("layer"), canvas: $("maps"), caption: $("caption") });
 const requests = new RequestQueue(showState);
 
-let photo = null; // the picture file that covers the drawing
+let photo = null; // URL of the picture that covers the drawing
 let reading = null;
 let toPage = null; // maps a box from pixels of the picture to pixels of the page
 let chosen = null; // index of the digit that the user chose; else the one just drawn is shown
@@ -71,18 +71,28 @@ function readPhoto(file) {
     showStatus(true, `Expected a picture of at most ${MAX_BODY_BYTES / 1e6} MB, found ${(file.size / 1e6).toFixed(0)} MB.`);
     return;
   }
-  photo = file;
+  const alt = file.name ? `The picture ${file.name}` : "The pasted picture";
+  showPhoto(URL.createObjectURL(file), alt, () => file.arrayBuffer());
+}
+
+function readSample(name) {
+  const url = `samples/${name}`;
+  showPhoto(url, `The sample ${name}`, async () => (await fetch(url)).arrayBuffer());
+}
+
+function showPhoto(url, alt, getContent) {
+  photo = url;
   reset();
   const image = $("photo");
   URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(file);
-  image.alt = file.name ? `The picture ${file.name}` : "The pasted picture";
+  image.src = url;
+  image.alt = alt;
   image.hidden = false;
   showTools();
   requests.send({
     async prepare() {
       await image.decode().catch(() => {}); // the server may read what the browser can't show
-      const content = await file.arrayBuffer().catch(() => {
+      const content = await getContent().catch(() => {
         throw new Error("The file can’t be read.");
       });
       return ["v1/read", content, "application/octet-stream"];
@@ -244,6 +254,10 @@ for (const id of ["file", "shot"]) {
     readPhoto(target.files[0]);
     target.value = ""; // so that the same file can be chosen again
   });
+}
+
+for (const button of document.querySelectorAll("[data-sample]")) {
+  button.addEventListener("click", () => readSample(button.dataset.sample));
 }
 
 addEventListener("paste", (event) => {
