@@ -24,7 +24,9 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How fast an example runs is up to the machine.
-hypothesis.settings.register_profile("digits", deadline=None)
+hypothesis.settings.register_profile(
+    "digits", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("digits")
 
 LONGEST_FIRST = ["test_notebooks.py", "test_cli.py", "test_page.py", "test_reader.py"]

@@ -51,6 +51,7 @@ DESKTOP, PHONE, SMALL_PHONE = (1280, 860), (390, 844), (320, 568)
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     assert CHROMIUM, "expected Chromium on the path, found none"
+    expect.set_options(timeout=20_000)  # how soon a page shows something depends on the machine
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -652,7 +653,7 @@ def test_a_server_that_ends_and_starts_again_is_found_again(open_page: Open) -> 
     expect(page.locator("#status")).to_have_class("status error")
     second, _ = start(str(port))
     try:
-        expect(page.locator("#text")).to_have_text("84", timeout=20_000)
+        expect(page.locator("#text")).to_have_text("84")
         expect(page.locator("#status")).to_have_text("")
     finally:
         second.kill()
