@@ -18,9 +18,10 @@ from digits.recipe import Augmentation, Recipe, load_recipe, recipe_names
 from digits.run import Run
 from digits.training import Interrupted, resume, train
 from digits.training.augmentation import augment, digest_amounts, strokes
+from digits.training.optimization import build_schedule
 from digits.training.progress import TrainingProgress
 from digits.training.targets import one_hot, smooth
-from digits.training.trainer import AUGMENT, ORDER, Trainer, build_schedule, train_step
+from digits.training.trainer import AUGMENT, ORDER, Trainer, train_step
 
 SMALL = Recipe(
     name="small",

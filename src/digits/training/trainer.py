@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
-from torch.optim import lr_scheduler
 
 from digits.data import DigitSet
 from digits.errors import DigitsError, InvalidInput
@@ -31,17 +30,11 @@ from digits.models import build_model
 from digits.recipe import Recipe
 from digits.run import EpochRecord
 from digits.training.augmentation import augment, digest_amounts
+from digits.training.optimization import build_optimizer, build_schedule
 from digits.training.targets import cross_entropy, is_right, smooth
 
 CHECK_EVERY = 25
 """Steps between checks of the loss. Each check waits for the device."""
-
-WARMUP = 0.12
-"""Part of a one-cycle run in which the learning rate rises. With 1/n, torch fails on n steps."""
-
-MOMENTUM_SWING = 0.05
-"""Amount by which a one-cycle run moves the momentum, up and down, against the learning rate; less
-where that would leave 0 to 1."""
 
 ORDER, AUGMENT = 1, 2
 """Purposes of the derived seeds. Weights and dropout draw from torch's global generator."""
@@ -75,7 +68,7 @@ class Trainer:
         model = build_model(recipe.network, mean=recipe.mean, std=recipe.std)
         self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
         self._expect_no_batch_of_one()
-        self.optimizer = _build_optimizer(recipe, self.model, device)
+        self.optimizer = build_optimizer(recipe, self.model)
         self.schedule = build_schedule(recipe, self.optimizer, self.num_steps)
         self.augment_generator = torch.Generator().manual_seed(derive_seed(recipe.seed, AUGMENT))
         self.history: list[EpochRecord] = []
@@ -311,38 +304,3 @@ def train_step(
     losses.mean().backward()
     optimizer.step()
     return losses.detach(), is_right(logits.detach(), targets)
-
-
-def _build_optimizer(
-    recipe: Recipe, model: nn.Module, device: torch.device
-) -> torch.optim.Optimizer:
-    # A fused optimizer makes one pass over the weights instead of ten.
-    fused = device.type in ("cpu", "cuda")
-    weights, rate, momentum = model.parameters(), recipe.learning_rate, recipe.momentum
-    if recipe.optimizer == "sgd":
-        nesterov = momentum > 0
-        return torch.optim.SGD(weights, rate, momentum=momentum, nesterov=nesterov, fused=fused)
-    return torch.optim.Adam(weights, rate, betas=(momentum, recipe.beta2), fused=fused)
-
-
-def build_schedule(
-    recipe: Recipe, optimizer: torch.optim.Optimizer, num_steps: int
-) -> lr_scheduler.LRScheduler:
-    """Build the learning-rate schedule that the recipe names.
-
-    Source: Smith and Topin 2017, arXiv:1708.07120, for one_cycle.
-    """
-    if recipe.schedule == "one_cycle":
-        momentum = recipe.momentum
-        swing = min(MOMENTUM_SWING, momentum, (1 - momentum) / 2)
-        return lr_scheduler.OneCycleLR(
-            optimizer,
-            recipe.learning_rate,
-            total_steps=num_steps,
-            pct_start=WARMUP,
-            base_momentum=momentum - swing,
-            max_momentum=momentum + swing,
-        )
-    if recipe.schedule == "cosine":
-        return lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)
-    return lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
