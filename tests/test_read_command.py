@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.reading.reader import THRESHOLD
+from digits.reading.confidence import CONFIDENCE
 from tests.reading.drawings import draw
 
 Call = Callable[..., tuple[int, str, str]]
@@ -88,4 +88,4 @@ def test_what_goes_wrong_is_one_line(
 
 
 def test_the_help_tells_the_threshold(call: Call) -> None:
-    assert f"(default: {THRESHOLD})" in " ".join(call("read", "--help")[1].split())
+    assert f"(default: {CONFIDENCE.threshold})" in " ".join(call("read", "--help")[1].split())

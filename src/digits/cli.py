@@ -310,7 +310,7 @@ def read(
             raise InvalidInput("--explain draws one picture; name one.")
         # Before anything is read, as the base installation has nothing to draw with.
         from digits.plots.readings import write_explanation
-    reader = Reader(model) if threshold is None else Reader(model, threshold=threshold)
+    reader = Reader(model, threshold=threshold)
     has_failed = False
     for path, reading in read_pictures(reader, pictures, rotate=rotate):
         show_reading(path, reading, as_json=as_json, is_single=is_single)
