@@ -1,4 +1,4 @@
-"""`digits serve` as a process: its address, its end, what it leaves behind."""
+"""`digits serve` as a process: its address, its graceful shutdown, its log and its files."""
 
 import io
 import os
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -17,71 +18,76 @@ from PIL import Image
 
 from digits import export
 from digits.server import process
-from tests.reading.drawings import draw
-from tests.server.conftest import Client
+from tests.server.conftest import PICTURE, Client
 
 Call = Callable[..., tuple[int, str, str]]
 
 
+class Served(NamedTuple):
+    """A process that serves; its log is a file, which tests may look at meanwhile."""
+
+    process: subprocess.Popen[str]
+    port: int
+    log: Path
+
+
 @contextmanager
-def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Client]]:
+def started(folder: Path, log: Path) -> Iterator[Served]:
+    """Start `digits serve`, with a folder as its home and for temporary files."""
     command = [sys.executable, "-c", "from digits.cli import main; main()", "serve", "--port", "0"]
     environment = os.environ | {"HOME": str(folder), "TMPDIR": str(folder)}
-    with subprocess.Popen(
-        [*command, *arguments],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=file,
+        ) as running,
+    ):
         assert running.stdout is not None
         try:
             address = re.search(r"http://127\.0\.0\.1:(\d+)/", running.stdout.readline())
             assert address is not None
-            with Client(int(address[1])) as client:
-                yield running, client
+            yield Served(running, int(address[1]), log)
         finally:
             running.kill()
 
 
-def picture() -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(draw("42")).save(file, "PNG")
-    return file.getvalue()
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_told_to_end_it_answers_what_was_asked_and_leaves_nothing(
+def test_a_signal_ends_it_after_requests_in_progress_are_answered(
     tmp_path: Path, name: str
 ) -> None:
-    content = picture()
-    with started(tmp_path) as (running, client):
-        assert client.post("/v1/read", data=content).json()["text"] == "42"
+    home = tmp_path / "home"
+    home.mkdir()
+    with started(home, tmp_path / "log") as served, Client(served.port) as client:
+        assert client.post("/v1/read", data=PICTURE).json()["text"] == "1995"
         assert client.post("/v1/read", data=b"none").status_code == 422
-        with socket.create_connection(("127.0.0.1", client.port)) as asking:
+        with socket.create_connection(("127.0.0.1", served.port)) as connection:
             head = (
-                f"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n"
+                f"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(PICTURE)}\r\n"
             )
-            asking.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
-            assert b"100 Continue" in asking.recv(1000)  # it is being received
-            running.send_signal(getattr(signal, name))
-            wait_until_refused(client.port)
-            asking.sendall(content)
-            answer = b""
-            while chunk := asking.recv(65536):
-                answer += chunk
-        assert answer.startswith(b"HTTP/1.1 200")
-        assert b'"text":"42"' in answer
-        output, errors = running.communicate(timeout=60)
-    assert running.returncode == 0
-    assert (output, errors) == ("", "")
-    assert list(tmp_path.iterdir()) == []
+            connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+            assert b"100 Continue" in connection.recv(1000)  # the server is receiving the body
+            served.process.send_signal(getattr(signal, name))
+            wait_until_refused(served.port)
+            connection.sendall(PICTURE)
+            response = b""
+            while chunk := connection.recv(65536):
+                response += chunk
+        assert response.startswith(b"HTTP/1.1 200")
+        assert b'"text":"1995"' in response
+        output, _ = served.process.communicate(timeout=60)
+        assert served.process.returncode == 0
+    assert (output, served.log.read_text()) == ("", "")
+    assert list(home.iterdir()) == []
 
 
 def wait_until_refused(port: int) -> None:
-    """Until nobody listens any more."""
+    """Wait until the port is closed."""
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -89,9 +95,21 @@ def wait_until_refused(port: int) -> None:
             return
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A process that several tests share; it must end with an empty log."""
+    folder = tmp_path_factory.mktemp("served")
+    with started(folder, folder / "log") as served:
+        yield served
+        served.process.terminate()
+        served.process.communicate(timeout=60)
+    assert served.process.returncode == 0
+    assert served.log.read_text() == ""
+
+
 READ = b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\n"
 
-BROKEN = [
+MALFORMED = [
     READ + b"Content-Type: multipart/form-data; boundary=c\r\nContent-Length: 5\r\n\r\n--b\r\n",
     b"\x00\x01\x02\r\n\r\n",
     b"GET\r\n\r\n",
@@ -107,44 +125,41 @@ BROKEN = [
 ]
 
 
-def test_broken_requests_neither_end_it_nor_fill_its_log(tmp_path: Path) -> None:
+def test_malformed_requests_neither_end_it_nor_fill_its_log(served: Served) -> None:
     statuses = set()
-    with started(tmp_path) as (running, client):
-        for request in BROKEN:
-            with socket.create_connection(("127.0.0.1", client.port), timeout=60) as asking:
-                statuses.add(first_line(asking, request)[9:12])
-        assert client.post("/v1/read", data=picture()).json()["text"] == "42"
-        running.send_signal(signal.SIGTERM)
-        _, errors = running.communicate(timeout=60)
+    for request in MALFORMED:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
+            statuses.add(status_line(connection, request)[9:12])
+    with Client(served.port) as client:
+        assert client.post("/v1/read", data=PICTURE).json()["text"] == "1995"
     assert {b"400", b"404", b"422"} < statuses <= {b"400", b"404", b"422", b"431", b""}
-    assert errors == ""
+    assert served.log.read_text() == ""
 
 
-def test_what_decoders_say_of_damaged_files_does_not_fill_its_log(tmp_path: Path) -> None:
+def test_damaged_pictures_do_not_fill_its_log(served: Served) -> None:
     file = io.BytesIO()
     noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
     Image.fromarray(noise).save(file, "TIFF", compression="tiff_lzw")
     whole = file.getvalue()
-    with started(tmp_path) as (running, client):
-        for place in range(1000, 20_000, 500):
-            damaged = whole[:place] + bytes(100) + whole[place + 100 :]
+    with Client(served.port) as client:
+        for start in range(1000, 20_000, 500):
+            damaged = whole[:start] + bytes(100) + whole[start + 100 :]
             client.post("/v1/read", data=damaged)
         assert client.post("/v1/read", data=b"none").status_code == 422
-        running.send_signal(signal.SIGTERM)
-        _, errors = running.communicate(timeout=60)
-    assert errors == ""
+    assert served.log.read_text() == ""
 
 
-def first_line(asking: socket.socket, request: bytes) -> bytes:
+def status_line(connection: socket.socket, request: bytes) -> bytes:
+    """Send a whole request; returns the first line of its response, if there is one."""
     try:
-        asking.sendall(request)
-        asking.shutdown(socket.SHUT_WR)
-        return asking.recv(65536).partition(b"\r\n")[0]
-    except OSError:  # it hung up
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.recv(65536).partition(b"\r\n")[0]
+    except OSError:  # the server hung up
         return b""
 
 
-def test_a_port_in_use_is_said_in_a_line(call: Call) -> None:
+def test_a_port_in_use_is_reported_in_one_line(call: Call) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         status, output, errors = call("serve", "--port", str(port))
@@ -154,16 +169,14 @@ def test_a_port_in_use_is_said_in_a_line(call: Call) -> None:
     assert errors.count("\n") == 1
 
 
-def test_an_address_that_is_none_is_said_in_a_line(call: Call) -> None:
+def test_a_malformed_address_is_reported_in_one_line(call: Call) -> None:
     status, _, errors = call("serve", "--host", "256.0.0.1")
     assert status == 1
     assert errors.startswith("digits: Can't listen at 256.0.0.1")
 
 
 @pytest.mark.parametrize("model", ["missing.onnx", "missing"])
-def test_a_model_that_is_not_there_is_said_in_a_line(
-    call: Call, tmp_path: Path, model: str
-) -> None:
+def test_a_missing_model_is_reported_in_one_line(call: Call, tmp_path: Path, model: str) -> None:
     status, _, errors = call("serve", "--model", str(tmp_path / model))
     assert status == 2
     assert errors == f"digits: {tmp_path / model}: there is no such file.\n"
@@ -172,7 +185,7 @@ def test_a_model_that_is_not_there_is_said_in_a_line(
 @pytest.mark.parametrize(
     "origin", ["*", "example.org", "https://example.org/", "https://Example.org"]
 )
-def test_a_site_that_is_none_is_said_in_a_line(call: Call, origin: str) -> None:
+def test_a_malformed_origin_is_reported_in_one_line(call: Call, origin: str) -> None:
     status, _, errors = call("serve", "--allow-origin", origin)
     assert status == 2
     assert errors == (
@@ -180,7 +193,7 @@ def test_a_site_that_is_none_is_said_in_a_line(call: Call, origin: str) -> None:
     )
 
 
-def test_a_run_is_served_as_it_would_be_exported(
+def test_a_run_is_exported_to_be_served(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packaged = (Path(export.__file__).parent / "reading" / "weights" / "reader.onnx").read_bytes()

@@ -1,4 +1,4 @@
-"""Who may ask, and what the page may do."""
+"""Security: trusted hosts and origins, security headers, and a page without foreign content."""
 
 import re
 from html.parser import HTMLParser
@@ -9,14 +9,15 @@ import pytest
 from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.app import PAGE
-from tests.server.conftest import Client, serving
+from digits.server.security import SECURITY_HEADERS
+from tests.server.conftest import Client, assert_problem, serving
 
 FILES = sorted(PAGE.iterdir())
 
 
-@pytest.mark.parametrize("address", ["/", "/page/main.js", "/healthz", "/nothing", "/v1/read"])
-def test_each_answer_has_strict_headers(client: Client, address: str) -> None:
-    headers = client.get(address).headers
+@pytest.mark.parametrize("path", ["/", "/page/main.js", "/healthz", "/nothing", "/v1/read"])
+def test_each_response_has_security_headers(client: Client, path: str) -> None:
+    headers = client.get(path).headers
     policy = headers["Content-Security-Policy"].split("; ")
     assert "default-src 'none'" in policy
     assert "script-src 'self'" in policy
@@ -27,7 +28,27 @@ def test_each_answer_has_strict_headers(client: Client, address: str) -> None:
     assert "Server" not in headers
 
 
-def test_readings_are_not_kept_and_the_page_is_asked_for_anew(client: Client) -> None:
+@pytest.mark.parametrize("header", [{"Host": "example.org"}, {"Origin": "https://example.org"}])
+def test_refusals_have_security_headers_and_are_counted(
+    client: Client, header: dict[str, str]
+) -> None:
+    def count() -> float:
+        found = re.findall(
+            r'^digits_requests_total{route="/",status="4(?:03|21)"} (\S+)',
+            client.get("/metrics").text,
+            re.MULTILINE,
+        )
+        return sum(map(float, found))
+
+    before = count()
+    response = client.get("/healthz", headers=header)
+    assert response.status_code in (403, 421)
+    assert response.headers.items() >= SECURITY_HEADERS.items()
+    assert response.headers["Cache-Control"] == "no-store"
+    assert count() == before + 1
+
+
+def test_readings_are_not_cached_and_the_page_is_revalidated(client: Client) -> None:
     assert client.get("/healthz").headers["Cache-Control"] == "no-store"
     page = client.get("/page/main.js")
     assert page.headers["Cache-Control"] == "no-cache"
@@ -36,45 +57,44 @@ def test_readings_are_not_kept_and_the_page_is_asked_for_anew(client: Client) ->
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:1", "[::1]:80"])
-def test_loopback_s_names_are_answered(client: Client, host: str) -> None:
+def test_requests_to_loopback_are_answered(client: Client, host: str) -> None:
     assert client.get("/healthz", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["example.org", "localhost.example.org", "", "[", "127.0.0.2"])
-def test_other_names_are_turned_away_on_loopback(client: Client, host: str) -> None:
-    answer = client.get("/healthz", headers={"Host": host})
-    assert answer.status_code == 421
-    assert "localhost" in answer.json()["detail"]
+def test_requests_to_other_hosts_are_refused_on_loopback(client: Client, host: str) -> None:
+    response = client.get("/healthz", headers={"Host": host})
+    assert_problem(response, 421, "Expected localhost or 127.0.0.1 as the host.")
 
 
-def test_any_name_is_answered_where_other_machines_may_ask(reader: Reader) -> None:
+def test_requests_to_any_host_are_answered_on_other_addresses(reader: Reader) -> None:
     with serving(reader, loopback_only=False) as client:
         assert client.get("/healthz", headers={"Host": "digits.lan"}).status_code == 200
 
 
 @pytest.mark.parametrize("origin", ["https://example.org", "null", "http://localhost:1", "x"])
-def test_pages_of_other_sites_are_turned_away(client: Client, origin: str) -> None:
-    answer = client.post("/v1/read", data=b"", headers={"Origin": origin})
-    assert answer.status_code == 403
-    assert "Access-Control-Allow-Origin" not in answer.headers
+def test_requests_from_other_sites_are_refused(client: Client, origin: str) -> None:
+    response = client.post("/v1/read", data=b"", headers={"Origin": origin})
+    assert_problem(response, 403, "--allow-origin")
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
-def test_the_page_itself_may_ask(client: Client) -> None:
+def test_requests_from_the_page_itself_are_answered(client: Client) -> None:
     own = f"http://localhost:{client.port}"
     assert client.get("/healthz", headers={"Origin": own}).status_code == 200
 
 
-def test_pages_of_allowed_sites_may_ask(reader: Reader) -> None:
+def test_requests_from_allowed_sites_are_answered(reader: Reader) -> None:
     origin = "https://example.org"
     with serving(reader, origins=(origin,)) as client:
-        asking = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-        before = client.options("/v1/read", headers=asking)
-        assert before.status_code == 200
-        assert before.headers["Access-Control-Allow-Origin"] == origin
-        assert "Content-Security-Policy" in before.headers
-        answer = client.get("/healthz", headers={"Origin": origin})
-        assert answer.status_code == 200
-        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        preflight = client.options("/v1/read", headers=headers)
+        assert preflight.status_code == 200
+        assert preflight.headers["Access-Control-Allow-Origin"] == origin
+        assert "Content-Security-Policy" in preflight.headers
+        response = client.get("/healthz", headers={"Origin": origin})
+        assert response.status_code == 200
+        assert response.headers["Access-Control-Allow-Origin"] == origin
         other = client.get("/healthz", headers={"Origin": "https://example.com"})
         assert other.status_code == 403
         assert "Access-Control-Allow-Origin" not in other.headers
@@ -101,19 +121,19 @@ def test_the_page_has_no_inline_script_or_style() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_page_loads_nothing_from_elsewhere(file: Path) -> None:
-    addresses = re.findall(r"(?:https?:)?//[\w.]+", re.sub(r"(?m)(^|\s)//.*", "", file.read_text()))
-    assert set(addresses) <= {"http://www.w3.org"}  # the name of SVG, which nobody fetches
+    urls = re.findall(r"(?:https?:)?//[\w.]+", re.sub(r"(?m)(^|\s)//.*", "", file.read_text()))
+    assert set(urls) <= {"http://www.w3.org"}  # SVG's namespace, which is not fetched
 
 
-def test_the_page_can_be_asked_for_without_its_content(client: Client) -> None:
-    answer = client.head("/")
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert int(answer.headers["Content-Length"]) == len(client.get("/").content)
+def test_the_page_answers_head_requests(client: Client) -> None:
+    response = client.head("/")
+    assert (response.status_code, response.content) == (200, b"")
+    assert int(response.headers["Content-Length"]) == len(client.get("/").content)
 
 
 def test_the_page_is_small() -> None:
     assert sum(file.stat().st_size for file in FILES) < 60_000
 
 
-def test_the_page_knows_what_the_server_takes() -> None:
+def test_the_page_knows_the_server_s_limit() -> None:
     assert f"MAX_BODY_BYTES = {limits.MAX_BODY_BYTES:_};" in (PAGE / "main.js").read_text()
