@@ -73,7 +73,7 @@ def test_the_threshold_refuses(call: Call) -> None:
         (["read", "photo.jpg", "--model", "photo.jpg"], 2, "expected a network in ONNX"),
         (["read", "photo.jpg", "--explain", "photo.jpg/x.png"], 1, "Can't write"),
         (["read"], 2, "Missing argument"),
-        (["export", "scans"], 2, "is no run folder"),
+        (["export", "scans"], 2, "is not a run folder"),
         (["export", "scans", "--format", "tflite"], 2, "--format: expected onnx, found 'tflite'."),
     ],
 )
