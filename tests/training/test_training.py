@@ -147,7 +147,7 @@ def test_outliers_teach_that_all_ten_digits_are_equally_likely() -> None:
     images, targets = torch.rand(6, 1, 28, 28), one_hot(torch.tensor([3, 0, 0, 5, 9, 1]))
     outliers = torch.tensor([False, True, False, True, False, False])
     targets = smooth(torch.where(outliers[:, None], 0.1, targets), 0.1)
-    torch.testing.assert_close(targets[outliers], torch.full((2, 10), 0.1))
+    assert bool((targets[outliers] == 0.1).all())
     expected = -model(images).log_softmax(dim=1)[outliers].mean(dim=1)
     optimizer = torch.optim.SGD(model.parameters(), 0.02)
     losses, right = train_step(model, optimizer, images, targets)

@@ -23,7 +23,8 @@ def smooth(
 
     Source: Szegedy et al. 2015, arXiv:1512.00567.
     """
-    return targets * (1 - label_smoothing) + label_smoothing / targets.shape[1]
+    # In this order uniform targets stay as they are, to the bit.
+    return targets - label_smoothing * targets + label_smoothing / targets.shape[1]
 
 
 def cross_entropy(
