@@ -1,4 +1,4 @@
-"""Malformed requests: broken HTTP, pictures, JSON and forms, made by chance from a seed."""
+"""Malformed requests: broken HTTP, pictures, JSON and forms, generated from a seed (fuzzing)."""
 
 import json
 import random
@@ -16,11 +16,11 @@ from digits.server import limits
 
 ANSWER_SECONDS = 30
 SILENCE_SECONDS = 0.3
-"""Of a server that may be waiting for the rest of a request."""
+"""Time after which a silent server is taken to wait for the rest of a request."""
 
 
 class Malformed(NamedTuple):
-    """What is sent. If it is not whole, the server may rightly wait for more."""
+    """Bytes to send. If the request is not whole, the server may rightly wait for more."""
 
     content: bytes
     is_whole: bool = True
@@ -34,8 +34,8 @@ def http_request(
     method: str = "POST",
     **headers: str,
 ) -> bytes:
-    """A request, byte by byte; headers are named with underscores, and replace those given here."""
-    every = {
+    """The bytes of a request; in names of headers, underscores stand for hyphens."""
+    all_headers = {
         "Host": "localhost",
         "Connection": "close",
         "Content_Type": kind,
@@ -43,11 +43,11 @@ def http_request(
         **headers,
     }
     lines = [f"{method} {path} HTTP/1.1"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in every.items()]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in all_headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def bad_first_line(chance: random.Random) -> Malformed:
+def bad_first_line(rng: random.Random) -> Malformed:
     lines = [
         b"GET\r\n\r\n",
         b"GET /\r\n\r\n",
@@ -55,18 +55,18 @@ def bad_first_line(chance: random.Random) -> Malformed:
         b"POST /v1/read HTTP/9.9\r\n\r\n",
         b"POST  /v1/read  HTTP/1.1\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS's hello
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # a TLS ClientHello
         b"\r\n" * 100,
-        b"GET /" + b"a" * chance.randrange(100_000) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        chance.randbytes(chance.randrange(1, 2000)),
+        b"GET /" + b"a" * rng.randrange(100_000) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        rng.randbytes(rng.randrange(1, 2000)),
     ]
-    return Malformed(chance.choice(lines), is_whole=False)
+    return Malformed(rng.choice(lines), is_whole=False)
 
 
-def bad_header(chance: random.Random) -> Malformed:
+def bad_header(rng: random.Random) -> Malformed:
     lines = [
-        b"X: " + b"a" * chance.randrange(1_000_000),
-        b"\r\n".join(b"X%d: a" % index for index in range(chance.randrange(5000))),
+        b"X: " + b"a" * rng.randrange(1_000_000),
+        b"\r\n".join(b"X%d: a" % index for index in range(rng.randrange(5000))),
         b"no colon",
         b": no name",
         b"X: \x00\x01\x7f\xff",
@@ -80,27 +80,29 @@ def bad_header(chance: random.Random) -> Malformed:
         b"Transfer-Encoding: rot13",
         b"Connection: upgrade\r\nUpgrade: websocket",
         b"Expect: 100-continue\r\nContent-Length: 5",
-        b"Content-Type: " + chance.randbytes(20).hex().encode() * 100,
+        b"Content-Type: " + rng.randbytes(20).hex().encode() * 100,
         b"Content-Type: multipart/form-data; boundary=\xff\xfe",
     ]
-    start = chance.choice([b"POST /v1/read", b"POST /v1/glyphs", b"GET /healthz"])
-    content = start + b" HTTP/1.1\r\nHost: localhost\r\n" + chance.choice(lines) + b"\r\n\r\n"
+    start = rng.choice([b"POST /v1/read", b"POST /v1/glyphs", b"GET /healthz"])
+    content = start + b" HTTP/1.1\r\nHost: localhost\r\n" + rng.choice(lines) + b"\r\n\r\n"
     return Malformed(content, is_whole=False)
 
 
-def wrong_length(chance: random.Random) -> Malformed:
+def wrong_length(rng: random.Random) -> Malformed:
     body = encode(".png")
-    told = chance.choice([0, 1, 100, len(body) - 1, len(body) + 1, 10 * len(body), 19_999_999])
-    content = http_request(body=body, Content_Length=str(told), Connection="keep-alive")
-    return Malformed(content, is_whole=told <= len(body))
+    content_length = rng.choice(
+        [0, 1, 100, len(body) - 1, len(body) + 1, 10 * len(body), 19_999_999]
+    )
+    content = http_request(body=body, Content_Length=str(content_length), Connection="keep-alive")
+    return Malformed(content, is_whole=content_length <= len(body))
 
 
-def cut_off(chance: random.Random) -> Malformed:
+def cut_off(rng: random.Random) -> Malformed:
     content = http_request(body=encode(".png"))
-    return Malformed(content[: chance.randrange(1, len(content))], is_whole=False)
+    return Malformed(content[: rng.randrange(1, len(content))], is_whole=False)
 
 
-def bad_chunks(chance: random.Random) -> Malformed:
+def bad_chunks(rng: random.Random) -> Malformed:
     start = http_request().replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     chunks = [
         b"zz\r\nabc\r\n",
@@ -110,41 +112,41 @@ def bad_chunks(chance: random.Random) -> Malformed:
         b"f" * 17 + b"\r\nabc",
         b"5;" + b"a" * 10_000 + b"\r\nabcde\r\n0\r\n\r\n",
         b"5\r\nabcde\r\n0\r\nX: " + b"a" * 10_000 + b"\r\n\r\n",
-        chance.randbytes(100),
+        rng.randbytes(100),
     ]
-    return Malformed(start + chance.choice(chunks), is_whole=False)
+    return Malformed(start + rng.choice(chunks), is_whole=False)
 
 
-def bad_picture(chance: random.Random) -> Malformed:
-    content = bytearray(encode(chance.choice([".png", ".jpg", ".webp", ".bmp", ".tiff"])))
-    way = chance.randrange(5)
-    if way == 0:
-        content = content[: chance.randrange(len(content))]
-    elif way == 1:
-        for _ in range(chance.choice([1, 10, 100])):
-            content[chance.randrange(len(content))] = chance.randrange(256)
-    elif way == 2:
-        content = bytearray(chance.randbytes(chance.randrange(5000)))
-    elif way == 3:
-        content[: chance.randrange(1, 100)] = encode(".png")[: chance.randrange(100)]
+def bad_picture(rng: random.Random) -> Malformed:
+    content = bytearray(encode(rng.choice([".png", ".jpg", ".webp", ".bmp", ".tiff"])))
+    fault = rng.randrange(5)
+    if fault == 0:
+        content = content[: rng.randrange(len(content))]
+    elif fault == 1:
+        for _ in range(rng.choice([1, 10, 100])):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+    elif fault == 2:
+        content = bytearray(rng.randbytes(rng.randrange(5000)))
+    elif fault == 3:
+        content[: rng.randrange(1, 100)] = encode(".png")[: rng.randrange(100)]
     else:
-        content = bytearray(png_that_claims(chance.choice([0, 1, 20_000, 2**31 - 1])))
-    kind = chance.choice(["image/png", "image/jpeg", "text/html", "application/octet-stream", ""])
+        content = bytearray(png_with_size(rng.choice([0, 1, 20_000, 2**31 - 1])))
+    kind = rng.choice(["image/png", "image/jpeg", "text/html", "application/octet-stream", ""])
     return Malformed(http_request(body=bytes(content), kind=kind))
 
 
-def png_that_claims(side: int) -> bytes:
-    """A PNG of little content that says it is of this size, with the checksum for it."""
+def png_with_size(side: int) -> bytes:
+    """A small PNG whose header claims a side of so many pixels, with a correct checksum."""
     header = b"IHDR" + struct.pack(">II", side, side) + b"\x08\x00\x00\x00\x00"
     content = encode(".png")
     return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
 
 
-def bad_json(chance: random.Random) -> Malformed:
+def bad_json(rng: random.Random) -> Malformed:
     rows = glyph()
     values = ["NaN", "Infinity", "-1", "256", "1e999", "1.5", '"0"', "null", "true", "9" * 5000]
-    pixel = json.dumps({"glyphs": [rows]}).replace("0", chance.choice(values), 1)
-    deep = chance.choice([100, 10_000, 1_000_000])
+    pixel = json.dumps({"glyphs": [rows]}).replace("0", rng.choice(values), 1)
+    deep = rng.choice([100, 10_000, 1_000_000])
     bodies = [
         pixel,
         json.dumps({"glyphs": rows}),
@@ -166,22 +168,22 @@ def bad_json(chance: random.Random) -> Malformed:
         "",
         "null",
     ]
-    body = chance.choice(bodies).encode("utf-8", "surrogatepass")
-    if chance.random() < 0.1:
+    body = rng.choice(bodies).encode("utf-8", "surrogatepass")
+    if rng.random() < 0.1:
         body = body.decode("utf-8", "replace").encode("utf-16")
-    path = chance.choice(["/v1/glyphs", "/v1/layers"])
-    kind = chance.choice(["application/json"] * 8 + ["application/octet-stream", "text/plain"])
+    path = rng.choice(["/v1/glyphs", "/v1/layers"])
+    kind = rng.choice(["application/json"] * 8 + ["application/octet-stream", "text/plain"])
     return Malformed(http_request(path, body, kind))
 
 
-def bad_form(chance: random.Random) -> Malformed:
+def bad_form(rng: random.Random) -> Malformed:
     part = b'--b\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n'
     file = part % (b"picture", b'; filename="a.png"', encode(".png"))
     bodies = [
         b"",
         b"--b--\r\n",
         file,  # no end
-        file[: chance.randrange(len(file))],
+        file[: rng.randrange(len(file))],
         part % (b"picture", b"", b"7") + b"--b--\r\n",
         part % (b"other", b'; filename="a.png"', b"7") + b"--b--\r\n",
         part % (b"picture", b'; filename="../../a\x00.png"', b"7") + b"--b--\r\n",
@@ -189,33 +191,35 @@ def bad_form(chance: random.Random) -> Malformed:
         (part % (b"x", b"", b"7")) * 1000 + b"--b--\r\n",
         b"--b\r\n\r\n\r\n--b--\r\n",
         b"--b\r\n" + b"X: " + b"a" * 100_000 + b"\r\n\r\n--b--\r\n",
-        chance.randbytes(1000),
+        rng.randbytes(1000),
     ]
     kinds = ["; boundary=b"] * 6 + ["", "; boundary=", "; boundary=c", "; boundary=" + "b" * 1000]
-    kind = "multipart/form-data" + chance.choice(kinds)
-    return Malformed(http_request(body=chance.choice(bodies), kind=kind))
+    kind = "multipart/form-data" + rng.choice(kinds)
+    return Malformed(http_request(body=rng.choice(bodies), kind=kind))
 
 
-def too_large(chance: random.Random) -> Malformed:
-    path = chance.choice(["/v1/read", "/v1/glyphs", "/v1/layers"])
+def too_large(rng: random.Random) -> Malformed:
+    path = rng.choice(["/v1/read", "/v1/glyphs", "/v1/layers"])
     size = limits.MAX_BODY_BYTES + 1
-    if chance.random() < 0.05:
+    if rng.random() < 0.05:
         return Malformed(http_request(path, bytes(size)))
-    if chance.random() < 0.05:
+    if rng.random() < 0.05:
         start = http_request(path).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
         return Malformed(start + (b"100000\r\n" + bytes(1 << 20) + b"\r\n") * 20 + b"0\r\n\r\n")
-    told = chance.choice([size, 10 * size, 2**63, 10**25])
-    return Malformed(http_request(path, bytes(1000), Content_Length=str(told)), is_whole=False)
+    content_length = rng.choice([size, 10 * size, 2**63, 10**25])
+    return Malformed(
+        http_request(path, bytes(1000), Content_Length=str(content_length)), is_whole=False
+    )
 
 
-def wrong_method(chance: random.Random) -> Malformed:
+def wrong_method(rng: random.Random) -> Malformed:
     methods = ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "CONNECT", "BREW", "%"]
     paths = ["/v1/read", "/v1/glyphs", "/v1/layers", "/metrics", "/healthz", "/", "*", "a:1"]
-    return Malformed(http_request(chance.choice(paths), method=chance.choice(methods)))
+    return Malformed(http_request(rng.choice(paths), method=rng.choice(methods)))
 
 
-def bad_path(chance: random.Random) -> Malformed:
-    pieces = [
+def bad_path(rng: random.Random) -> Malformed:
+    segments = [
         "..",
         "%2e%2e",
         "%00",
@@ -229,19 +233,19 @@ def bad_path(chance: random.Random) -> Malformed:
         "?a=%",
         "#",
     ]
-    pieces += [" ", "a" * 300, "C:", "app.py", "~", "%2f", "v1", "read", "static", "page", ";"]
-    path = "/" + "/".join(chance.choices(pieces, k=chance.randrange(1, 8)))
-    return Malformed(http_request(path, method=chance.choice(["GET", "HEAD", "POST"])))
+    segments += [" ", "a" * 300, "C:", "app.py", "~", "%2f", "v1", "read", "static", "page", ";"]
+    path = "/" + "/".join(rng.choices(segments, k=rng.randrange(1, 8)))
+    return Malformed(http_request(path, method=rng.choice(["GET", "HEAD", "POST"])))
 
 
-def stranger(chance: random.Random) -> Malformed:
+def stranger(rng: random.Random) -> Malformed:
     body = encode(".png")
     hosts = ["example.org", "localhost.example.org", "", "[::1", "127.0.0.1@example.org", "\xff"]
     origins = ["https://example.org", "null", "", "http://localhost:1", "file://", "[", "\xff"]
-    path = chance.choice(["/v1/read", "/healthz", "/metrics", "/"])
-    if chance.random() < 0.5:
-        return Malformed(http_request(path, body, Host=chance.choice(hosts)))
-    return Malformed(http_request(path, body, Origin=chance.choice(origins)))
+    path = rng.choice(["/v1/read", "/healthz", "/metrics", "/"])
+    if rng.random() < 0.5:
+        return Malformed(http_request(path, body, Host=rng.choice(hosts)))
+    return Malformed(http_request(path, body, Origin=rng.choice(origins)))
 
 
 MAKERS: tuple[Callable[[random.Random], Malformed], ...] = (
@@ -261,13 +265,13 @@ MAKERS: tuple[Callable[[random.Random], Malformed], ...] = (
 
 
 def send(address: tuple[str, int], request: Malformed) -> str:
-    """Send bytes, and give the answer's status or what came in place of one."""
+    """Send a request; returns the status of the response, or what happened instead."""
     try:
         connection = socket.create_connection(address, timeout=ANSWER_SECONDS)
     except OSError:
         return "unreachable"
     with connection:
-        with suppress(OSError):  # it had enough before the end, and may have said why
+        with suppress(OSError):  # the server may respond and hang up before the end
             connection.sendall(request.content)
         try:
             line = receive(connection, hang_up=not request.is_whole)
@@ -280,7 +284,7 @@ def send(address: tuple[str, int], request: Malformed) -> str:
 
 
 def receive(connection: socket.socket, *, hang_up: bool) -> bytes:
-    """The start of an answer; where none comes for a while, also after nothing more can come."""
+    """The start of a response; if none comes for a while, half-close the connection first."""
     if hang_up:
         connection.settimeout(SILENCE_SECONDS)
         try:

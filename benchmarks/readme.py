@@ -189,10 +189,10 @@ def make_reading_table() -> str:
 
 
 def make_serving_table() -> str:
-    """What the server does under load, beside the plain way, in Markdown."""
+    """The server's rates and latencies under load, beside a baseline, in Markdown."""
     found = json.loads((RESULTS / "serving.json").read_text())
     lines = [
-        "| one drawn digit, as | connections | requests a second | p50, p95, p99 | the plain way |",
+        "| one drawn digit, as | connections | requests per second | p50, p95, p99 | baseline |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for name, of_connections in found["speed"].items():

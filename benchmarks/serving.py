@@ -1,25 +1,25 @@
-"""The server under load, beside the plain way to serve a network, and what it makes of nonsense.
+"""Load test of the server, beside a baseline; overload, malformed requests, graceful shutdown.
 
     python benchmarks/serving.py --minutes 10
 
-Needs Linux and wrk (of Debian's packages). Takes half an hour; prints each figure, writes all to
-results/serving.json, and exits with 1 if something went wrong that must not.
+Needs Linux and wrk (a Debian package). Takes half an hour; prints each figure, writes all to
+results/serving.json, and exits with 1 if a fault was found.
 
-- Speed: one drawn digit, as a glyph and as a picture, asked for by one, 8 and 64 connections that
-  never pause; this server and the plain one (plain_server.py) in turn, medians of several rounds.
-  The plain one runs twice: as it comes, and with one thread for each of torch's operations, which
-  is quicker where many requests, and who asks, share the cores.
-  They don't do the same: this server looks at a glyph several times, says why it refuses one, and
-  finds the digits on a picture; the plain one takes the whole picture for one digit.
-- Half load: up to 64 connections that pause as people do, by chance and apart from each other, so
-  that requests come at half the best rate. wrk does this too; hey keeps a rate, but its connections
-  all send at the same moment.
-- Endurance: twice the best rate, by more connections than the server takes requests at once.
-- Nonsense: 10,000 malformed requests, the same each time.
+- Speed: one drawn digit, as a glyph and as a picture, sent by 1, 8 and 64 connections without
+  pauses; this server and the baseline (plain_server.py) in turn, medians of several rounds. The
+  baseline runs twice: with its defaults, and with one thread for each of torch's operations, which
+  is faster where many requests, and the load generator, share the cores.
+  The two do not do the same: this server classifies several views of a glyph, gives the reason when
+  it refuses one, and finds the digits in a picture; the baseline takes the whole picture for one
+  digit.
+- Half load: up to 64 connections that pause for random, independent times, so that requests arrive
+  at half the best rate. (hey keeps a rate too, but all its connections send at the same moment.)
+- Endurance: twice the best rate, from more connections than the server admits requests.
+- Malformed requests: 10,000, the same each time.
 - End: SIGTERM while pictures are being read.
 
-Who asks shares the machine with who answers. wrk also counts the waits of requests that a long
-wait kept from being sent.
+The load generator shares the machine with the server. wrk corrects latencies for coordinated
+omission: it counts the waits of requests that a slow response kept from being sent.
 """
 
 import argparse
@@ -55,10 +55,10 @@ FOLDER = Path(__file__).parent
 RESULT = FOLDER / "results" / "serving.json"
 CONNECTIONS = (1, 8, 64)
 MANY = 4 * limits.MAX_REQUESTS
-"""Connections, for there to be more requests than the server takes at once."""
+"""Number of connections with which there are more requests than the server admits."""
 
 TIMES_TOP = 2.1
-"""What is asked for, in best rates: a little more than the twice that it is to bear."""
+"""Rate of the endurance test, in best rates: a little more than the twice that is claimed."""
 
 START_SECONDS = 60
 WARM_UP_SECONDS = 20
@@ -66,10 +66,10 @@ HALF_LOAD_SECONDS = 30
 ANSWER_SECONDS = 30
 NUM_MALFORMED = 10_000
 NUM_AT_END = 16
-"""Requests that are running when the server is told to end."""
+"""Number of requests in progress when the server gets SIGTERM."""
 
 EXPECTED = {"200", "503", "415", "422"}
-"""Answers to `mix`, in which some requests are to be refused."""
+"""Statuses of the responses to `mix`, in which some requests are to be refused."""
 
 SCRIPT = r"""
 local threads, requests = {}, {}
@@ -118,30 +118,30 @@ end
 
 
 class Server(NamedTuple):
-    """One that was started."""
+    """A server in a process of its own."""
 
     process: subprocess.Popen[bytes]
     address: tuple[str, int]
     log: Path
 
     def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, bytes]:
-        """Send a request on a connection of its own; gives status and body."""
+        """Send a request on a new connection; returns status and body."""
         connection = http.client.HTTPConnection(*self.address, timeout=ANSWER_SECONDS)
         try:
             connection.request(method, path, body, {"Content-Type": kind} if kind else {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            response = connection.getresponse()
+            return response.status, response.read()
         finally:
             connection.close()
 
     def memory(self) -> float:
-        """Its resident set, in MB."""
+        """Size of its resident set, in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1000
 
 
 class Request(NamedTuple):
-    """One that is sent again and again; its body is in a file, for wrk."""
+    """A request that is sent again and again; wrk reads its body from a file."""
 
     path: str
     kind: str
@@ -149,17 +149,17 @@ class Request(NamedTuple):
 
 
 class Faults(list[str]):
-    """What must not have happened, told as soon as it is found."""
+    """All faults that were found; each is printed at once."""
 
-    def expect(self, is_so: bool, otherwise: str) -> None:
-        """Note a fault, unless all is well."""
-        if not is_so:
-            print(f"  FAULT: {otherwise}", flush=True)
-            self.append(otherwise)
+    def expect(self, condition: bool, fault: str) -> None:
+        """Add a fault, unless the condition holds."""
+        if not condition:
+            print(f"  FAULT: {fault}", flush=True)
+            self.append(fault)
 
 
 def write_requests(folder: Path) -> dict[str, Request]:
-    """The requests of all measurements, by name."""
+    """Write the bodies of all requests to files; returns the requests by name."""
 
     def request(path: str, kind: str, name: str, body: bytes) -> Request:
         (folder / name).write_bytes(body)
@@ -179,7 +179,7 @@ def write_requests(folder: Path) -> dict[str, Request]:
 
 @contextmanager
 def started(command: list[str], log: Path, **environment: str) -> Iterator[Server]:
-    """A server, from when it says its address on; ended afterwards, whatever happens."""
+    """Start a server, wait for its address, and end it afterwards, whatever happens."""
     with log.open("wb") as file:
         process = subprocess.Popen(
             command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **environment}
@@ -202,7 +202,7 @@ def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, 
         if found:
             return found[1], int(found[2])
         time.sleep(0.05)
-    sys.exit(f"A server did not start: {log.read_text().strip() or 'it said nothing'}")
+    sys.exit(f"A server did not start: {log.read_text().strip() or 'it printed nothing'}")
 
 
 def load(
@@ -214,18 +214,18 @@ def load(
     gap: float = 0.0,
     each_second: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
-    """Have wrk ask for a while.
+    """Put load on a server with wrk.
 
     Args:
-        server: That is asked.
-        requests: One of them, by chance, at a time.
-        connections: Each sends its next request when it has the last one's answer, and
-        seconds: this long,
-        gap: these seconds later, on average.
-        each_second: Called meanwhile.
+        server: The server to send requests to.
+        requests: Requests, of which each connection sends a random one at a time.
+        connections: Number of connections; each waits for a response before its next request.
+        seconds: Duration of the load.
+        gap: Mean pause of a connection before each request, in seconds.
+        each_second: Called about once a second meanwhile.
 
     Returns:
-        Rate, percentiles in ms, and counts.
+        Requests per second, percentiles of latency in ms, and counts.
     """
     script = requests[0].body.with_name("load.lua")
     script.write_text(SCRIPT)
@@ -258,7 +258,7 @@ def describe(figures: dict[str, Any]) -> str:
 
 
 def expect_read(figures: dict[str, Any], what: str, faults: Faults) -> None:
-    """All answers are readings."""
+    """Check that all responses are readings."""
     lost = figures["socket_errors"] + figures["timeouts"]
     faults.expect(set(figures["answers"]) == {"200"} and not lost, f"{what}: {figures}")
 
@@ -270,31 +270,31 @@ def measure_speed(
     arguments: argparse.Namespace,
     faults: Faults,
 ) -> dict[str, Any]:
-    """Each number of connections, all servers in turn, several times."""
+    """Measure all servers in turn, several times, for each number of connections."""
     result: dict[str, Any] = {}
     for connections in CONNECTIONS:
-        rounds: dict[str, list[dict[str, Any]]] = {who: [] for who in servers}
+        rounds: dict[str, list[dict[str, Any]]] = {server_name: [] for server_name in servers}
         for server in servers.values():
-            load(server, [request], connections, arguments.seconds / 2)  # to warm up
-        for _, (who, server) in itertools.product(range(arguments.rounds), servers.items()):
-            rounds[who].append(load(server, [request], connections, arguments.seconds))
-            expect_read(rounds[who][-1], f"{who}, {name}", faults)
+            load(server, [request], connections, arguments.seconds / 2)  # warm-up
+        for _, (server_name, server) in itertools.product(range(arguments.rounds), servers.items()):
+            rounds[server_name].append(load(server, [request], connections, arguments.seconds))
+            expect_read(rounds[server_name][-1], f"{server_name}, {name}", faults)
         medians = {
-            who: {
+            server_name: {
                 key: round(statistics.median(figures[key] for figures in each), 2)
                 for key in ("per_second", "p50", "p95", "p99")
             }
-            for who, each in rounds.items()
+            for server_name, each in rounds.items()
         }
         rate = medians["digits"]["per_second"]
         times = {
-            who: round(rate / figures["per_second"], 2)
-            for who, figures in medians.items()
-            if who != "digits"
+            server_name: round(rate / figures["per_second"], 2)
+            for server_name, figures in medians.items()
+            if server_name != "digits"
         }
         result[str(connections)] = {**medians, "times": times}
-        for who, figures in medians.items():
-            print(f"{name:<8} {connections:>3}  {who:<17} {describe(figures)}", flush=True)
+        for server_name, figures in medians.items():
+            print(f"{name:<8} {connections:>3}  {server_name:<17} {describe(figures)}", flush=True)
         print(f"{name:<8} {connections:>3}  times their rate: {times}", flush=True)
     return result
 
@@ -302,9 +302,9 @@ def measure_speed(
 def measure_half_load(
     server: Server, request: Request, name: str, speed: dict[str, Any], faults: Faults
 ) -> dict[str, Any]:
-    """Requests at half the best rate that was found."""
+    """Measure latency at half the best rate that was found."""
     top = max(each["digits"]["per_second"] for each in speed.values())
-    # The server hangs up on who is silent for five seconds; no pause may last as long.
+    # The server closes connections that are idle for five seconds; no pause may be as long.
     connections = max(1, min(64, round(top)))
     gap = max(0.0, 2 * connections / top - speed["1"]["digits"]["p50"] / 1000)
     figures = load(server, [request], connections, HALF_LOAD_SECONDS, gap=gap)
@@ -316,25 +316,25 @@ def measure_half_load(
 
 
 def expect_alive(server: Server, when: str, faults: Faults) -> None:
-    """It says that it runs, and reads a digit."""
+    """Check that the server is alive and reads a digit."""
     try:
         health, _ = server.ask("GET", "/healthz")
         status, body = server.ask("POST", "/v1/read", encode(".png"), "image/png")
         is_right = health == status == 200 and json.loads(body)["text"] == "7"
     except OSError:
         is_right = False
-    faults.expect(is_right, f"{when}: the server does not answer, or reads wrong")
+    faults.expect(is_right, f"{when}: the server does not respond, or misreads a digit")
 
 
 def endure(
     server: Server, requests: dict[str, Request], minutes: float, faults: Faults
 ) -> dict[str, Any]:
-    """Twice what it can do, for minutes; how its memory grows."""
+    """Overload the server with twice its best rate; measure the growth of its memory."""
     mix = [requests["glyph"]] * 16 + [requests["picture"]] * 2 + [requests["cut"]]
     mix += [requests["narrow"], requests["text"]]
     top = load(server, mix, 64, WARM_UP_SECONDS)["per_second"]
-    # Of each connection's round, what it does not wait for answers is pause. How long answers take
-    # under such a load is seen first.
+    # A connection's cycle is a response and a pause. How long responses take under such a load
+    # comes from a trial.
     gap = (MANY - limits.MAX_REQUESTS) / 2 / top
     trial = load(server, mix, MANY, WARM_UP_SECONDS, gap=gap)
     gap = max(0.0, gap + MANY / (TIMES_TOP * top) - MANY / trial["per_second"])
@@ -350,7 +350,7 @@ def endure(
     part = max(1, min(60, len(memory) // 3))
     first, last = statistics.median(memory[:part]), statistics.median(memory[-part:])
     answers = figures["answers"]
-    others = {status: count for status, count in answers.items() if status not in EXPECTED}
+    unexpected = {status: count for status, count in answers.items() if status not in EXPECTED}
     result = {
         "minutes": minutes,
         "connections": MANY,
@@ -369,27 +369,27 @@ def endure(
     print(f"  answers {answers}, socket errors {figures['socket_errors']}", flush=True)
     print(f"  memory {first:.0f} MB, then {last:.0f} MB ({last / first - 1:+.1%})", flush=True)
     lost = figures["socket_errors"] + figures["timeouts"] + figures["no_retry_after"]
-    faults.expect(not lost and not others, f"endurance: {figures}")
-    faults.expect("503" in answers, "endurance: none was refused, so there was no overload")
+    faults.expect(not lost and not unexpected, f"endurance: {figures}")
+    faults.expect("503" in answers, "endurance: no request was refused, so there was no overload")
     expect_alive(server, "after endurance", faults)
     return result
 
 
 def send_malformed(server: Server, count: int, faults: Faults) -> dict[str, Any]:
-    """Many malformed requests, eight at a time; what they were answered with."""
+    """Send malformed requests, eight at a time; count the statuses of the responses."""
     result: dict[str, Counter[str]] = {maker.__name__: Counter() for maker in MAKERS}
     before = server.memory()
 
     def send_one(index: int) -> tuple[str, str, bytes]:
-        chance = random.Random(index)
-        maker = chance.choice(MAKERS)
-        request = maker(chance)
+        rng = random.Random(index)
+        maker = rng.choice(MAKERS)
+        request = maker(rng)
         return maker.__name__, send(server.address, request), request.content[:80]
 
     with ThreadPoolExecutor(8) as threads:
         for name, status, start in threads.map(send_one, range(count)):
             result[name][status] += 1
-            # Of the 5xx, only being too busy is the server's to say.
+            # 503 is the only 5xx that is no fault: the server may be overloaded.
             is_bad = status in ("silent", "unreachable") or (status[0] == "5" and status != "503")
             faults.expect(not is_bad, f"{name}: {status} to {start!r}")
     for name, statuses in result.items():
@@ -407,24 +407,24 @@ def send_malformed(server: Server, count: int, faults: Faults) -> dict[str, Any]
 
 
 def end(server: Server, faults: Faults) -> dict[str, Any]:
-    """Tell the server to end while it reads; what it still answers, and how it exits."""
+    """Send SIGTERM during readings; check the responses and the exit status."""
     slow = photograph(1500)
     with ThreadPoolExecutor(NUM_AT_END) as threads:
-        asked = [
+        pending = [
             threads.submit(server.ask, "POST", "/v1/read", slow, "image/jpeg")
             for _ in range(NUM_AT_END)
         ]
         wait_for_running(server, NUM_AT_END)
         server.process.send_signal(signal.SIGTERM)
-        started_to_end = time.perf_counter()
+        start = time.perf_counter()
         exit_status = server.process.wait(ANSWER_SECONDS)
-        seconds = time.perf_counter() - started_to_end
-        statuses = Counter(outcome(each.result) for each in asked)
-    said = server.log.read_text().splitlines()[1:]  # after its address
+        seconds = time.perf_counter() - start
+        statuses = Counter(outcome(each.result) for each in pending)
+    logged = server.log.read_text().splitlines()[1:]  # after its address
     print(f"SIGTERM: {dict(statuses)}, exit status {exit_status} after {seconds:.1f} s", flush=True)
     faults.expect(statuses == {"200": NUM_AT_END}, f"at the end: {dict(statuses)}")
     faults.expect(exit_status == 0, f"exit status {exit_status}")
-    faults.expect(not said, f"the server said {len(said)} lines, the last: {said[-1:]}")
+    faults.expect(not logged, f"the server logged {len(logged)} lines, the last: {logged[-1:]}")
     return {"answers": dict(statuses), "exit_status": exit_status, "seconds": round(seconds, 2)}
 
 
@@ -436,18 +436,18 @@ def outcome(result: Callable[[], tuple[int, bytes]]) -> str:
 
 
 def wait_for_running(server: Server, count: int) -> None:
-    """Until so many requests are being answered, besides the one that asks."""
+    """Wait until so many requests are in progress, besides the one to /metrics."""
     limit = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < limit:
         _, counts = server.ask("GET", "/metrics")
         found = re.search(rb"^digits_requests_running (\S+)", counts, re.MULTILINE)
         if found and float(found[1]) > count:
             return
-    sys.exit(f"{count} requests did not come to run at once.")
+    sys.exit(f"Expected {count} requests in progress at once, found fewer.")
 
 
 def measure(arguments: argparse.Namespace, folder: Path, faults: Faults) -> dict[str, Any]:
-    """Everything, with servers of its own."""
+    """Run all measurements, on servers started for them."""
     binaries = Path(sys.executable).parent
     digits = [str(binaries / "digits"), "serve", "--port", "0"]
     plain = [sys.executable, "-m", "uvicorn", "--app-dir", str(FOLDER), "plain_server:app"]
@@ -478,21 +478,25 @@ def measure(arguments: argparse.Namespace, folder: Path, faults: Faults) -> dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--minutes", type=float, default=10, help="of endurance")
-    parser.add_argument("--seconds", type=float, default=6, help="of each round for speed")
-    parser.add_argument("--rounds", type=int, default=5, help="for each figure of speed")
-    parser.add_argument("--malformed", type=int, default=NUM_MALFORMED, help="requests")
+    parser.add_argument("--minutes", type=float, default=10, help="duration of the endurance test")
+    parser.add_argument("--seconds", type=float, default=6, help="duration of each round for speed")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="number of rounds for each figure of speed"
+    )
+    parser.add_argument(
+        "--malformed", type=int, default=NUM_MALFORMED, help="number of malformed requests"
+    )
     arguments = parser.parse_args()
     if not shutil.which("wrk"):
-        sys.exit("wrk is missing; on Debian and Ubuntu: apt-get install wrk")
+        sys.exit("Expected wrk on the path, found none; on Debian and Ubuntu: apt-get install wrk")
     if not Path("/proc/self/status").exists():
-        sys.exit(f"Needs Linux's /proc to see how memory grows; found {os.name}.")
+        sys.exit(f"Expected Linux's /proc, to measure memory; found {os.name}.")
     faults = Faults()
     try:
         with tempfile.TemporaryDirectory() as folder:
             result = measure(arguments, Path(folder), faults)
     except KeyboardInterrupt:
-        sys.exit("Ended before it was done; nothing is written.")
+        sys.exit("Interrupted; nothing is written.")
     servers = {name: version(name) for name in ("fastapi", "uvicorn", "onnxruntime")}
     result |= {
         "faults": faults,
