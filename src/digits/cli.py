@@ -198,7 +198,7 @@ def train(
         typer.Option(help="The run folder to make. (default: runs/<recipe>-<time>)"),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
+        Path | None, typer.Option(metavar="RUN", help="Resume a run that was stopped.")
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda or mps. (default: auto)")

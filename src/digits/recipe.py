@@ -96,8 +96,8 @@ class Augmentation:
         high=5,
     )
     framing: str = setting(
-        "What becomes of the changed digit's frame: anew makes the digit 20 pixels large and "
-        "centres its mass, as in MNIST.",
+        "Framing of the changed digit; anew makes it 20 pixels large and centres its mass, as in "
+        "MNIST.",
         default="keep",
         type=str,
         choices=("keep", "anew"),
@@ -178,7 +178,7 @@ class Recipe:
     epochs: int = setting("Passes over the training images.", type=int, low=1, high=10_000)
     batch_size: int = setting("Images a step.", default=64, type=int, low=1, high=60_000)
     optimizer: str = setting(
-        "How gradients become steps; sgd is with Nesterov momentum.",
+        "The optimizer; sgd has Nesterov momentum.",
         default="adam",
         type=str,
         choices=("adam", "sgd"),
