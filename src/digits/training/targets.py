@@ -1,7 +1,8 @@
 """Soft targets: the probability that each class should have, and the cross-entropy against them.
 
-They say in one way what else would be four: a label (one-hot), a smoothed label, an outlier, to
-which no answer is right (uniform), and which answers count as right (the greatest).
+One tensor says what the loss asks for and which answers count as right: a label is one-hot, label
+smoothing moves a part of it to all classes, and an outlier, to which any answer is as right, is
+uniform.
 """
 
 import torch.nn.functional as F
@@ -37,6 +38,6 @@ def cross_entropy(
 def is_right(
     logits: Float[Tensor, "n classes"], targets: Float[Tensor, "n classes"]
 ) -> Bool[Tensor, " n"]:
-    """Whether no class should be more probable than the predicted one; so all of uniform ones."""
+    """Whether the predicted class has the greatest target; any class does if they are uniform."""
     predictions = logits.argmax(dim=1, keepdim=True)
     return targets.gather(1, predictions)[:, 0] == targets.amax(dim=1)

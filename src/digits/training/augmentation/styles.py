@@ -53,7 +53,7 @@ class StyleAmounts:
     foot_tilt: Range = (-1.5, 1.5)
     """Half the height by which the ends of a one's foot differ, in pixels."""
     bar_height: Range = (0.4, 0.66)
-    """How far below the digit's top its bar is, as a part of the digit's height."""
+    """Distance of a bar below the digit's top, as a part of the digit's height."""
     bar_half: Range = (0.15, 0.38)
     """Half the length of a bar, as a part of the digit's height."""
     bar_tilt: Range = (-2.5, 2.5)
@@ -65,11 +65,11 @@ class StyleAmounts:
     slash_width: Range = (1.5, 3)
     """Width of a slash, in pixels."""
     above_bar: float = 1.5
-    """How far above the bar of a four its right arm ends, in pixels."""
+    """Distance above a four's bar from which its right arm is removed, in pixels."""
     loop_foot: Range = (0.3, 0.75)
     """Length of the foot of a two with a loop, as a part of the digit's height."""
     loop_foot_drop: Range = (-2, 1.5)
-    """How far the foot's end lies below its beginning, in pixels."""
+    """Distance of the foot's end below its beginning, in pixels."""
     loop_foot_width: Range = (0.7, 1)
     """Width of that foot, as a part of the stem's."""
     widest_loop_stem: float = 3.0
