@@ -51,6 +51,14 @@ def test_a_body_past_the_limit_is_refused_with_and_without_content_length(
             assert_problem(one.post("/v1/read", data=body), 413, "at most 1,000 bytes")
 
 
+def test_a_content_length_past_the_limit_is_refused_before_the_body_arrives(client: Client) -> None:
+    head = b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    length = limits.MAX_BODY_BYTES + 1
+    status, body = exchange(client.port, head + b"Content-Length: %d\r\n\r\n" % length)
+    assert status.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(body)["detail"] == "Expected at most 20,000,000 bytes, found more."
+
+
 def test_a_slow_body_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "UPLOAD_SECONDS", 0.05)
     head = b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"

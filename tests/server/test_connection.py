@@ -80,13 +80,21 @@ def test_a_trailer_is_limited_like_a_head(client: Client) -> None:
 def test_a_slow_head_is_refused(
     client: Client, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(limits, "UPLOAD_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "UPLOAD_SECONDS", 0.2)
     status, body = exchange(client.port, sent)
     if sent:
         assert status == b"HTTP/1.1 408 Request Timeout"
-        assert "within 0.05 seconds" in json.loads(body)["detail"]
+        assert "within 0.2 seconds" in json.loads(body)["detail"]
     else:
         assert (status, body) == (b"", b"")
+
+
+def test_a_connection_that_stays_idle_after_a_request_is_closed_without_a_response(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UPLOAD_SECONDS", 0.2)
+    status, body = exchange(client.port, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (status, body) == (b"HTTP/1.1 200 OK", b'{"status":"alive"}')
 
 
 def test_what_is_not_http_is_answered_with_problem_details(client: Client) -> None:
