@@ -349,10 +349,15 @@ def export(
 @app.command()
 def serve(
     host: Annotated[
-        str, typer.Option(help="The address to listen at; 0.0.0.0 lets other machines ask.")
+        str,
+        typer.Option(help="The address to listen at; with 0.0.0.0, other machines can connect."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-    open_browser: Annotated[bool, typer.Option("--open", help="Show the page.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to listen at; 0 takes a free one.")
+    ] = 8000,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser.")
+    ] = False,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -362,10 +367,12 @@ def serve(
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="A site whose pages may ask, too; may be repeated."),
+        typer.Option(
+            metavar="URL", help="Another site whose pages may send requests; may be repeated."
+        ),
     ] = None,
 ) -> None:
-    """Show a page to draw digits on, and read pictures for other programs."""
+    """Serve a page to draw digits on, and an HTTP API that reads pictures."""
     from digits.server.model import open_reader
     from digits.server.process import serve as run_server
 
