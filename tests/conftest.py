@@ -29,7 +29,13 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("digits")
 
-LONGEST_FIRST = ["test_notebooks.py", "test_cli.py", "test_page.py", "test_reader.py"]
+LONGEST_FIRST = [
+    "test_notebooks.py",
+    "test_cli.py",
+    "test_reader.py",
+    "test_page.py",
+    "test_readme.py",
+]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
