@@ -178,6 +178,7 @@ def draw_at_once(page: Page, strokes: list[Stroke]) -> None:
         }""",
         strokes,
     )
+    page.mouse.move(0, 0)  # without a frame, the browser delays the encoding of pictures
 
 
 def settled(page: Page) -> str:
