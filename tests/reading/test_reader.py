@@ -445,7 +445,7 @@ def test_the_cheapest_way_through_a_row_is_that_of_an_exhaustive_search() -> Non
         last = int(rng.integers(2, 6))
         candidates = [
             Candidate(a, b, np.zeros((28, 28), np.uint8), (0.0, 0.0, 1.0, 1.0),
-                      float(rng.uniform(0.1, 2.2)), float(rng.uniform(0.1, 1.2)), 0.0)
+                      float(rng.uniform(0.1, 2.2)), float(rng.uniform(0.1, 1.2)))
             for a in range(last)
             for b in range(a + 1, last + 1)
         ]  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from digits.reading.ink import HYPOTHESES, aspect_ratio, depth_share
+from digits.reading.ink import HYPOTHESES, SEGMENTATION, aspect_ratio, depth_share
 from digits.reading.results import Digit
 from digits.reading.tuning import Tuned, number
 
@@ -20,10 +20,6 @@ class ConfidenceParameters(Tuned):
     """Doubt for ink that lies deeper than in strokes, times its share of the ink."""
     wide: float = number(3.0, "log odds", low=0, high=12)
     """Doubt for each height by which a glyph is wider than digits are."""
-    widest: float = number(1.4, "heights of the glyph", low=0.8, high=3)
-    """Width past which a glyph is wider than digits are."""
-    rival: float = number(0.5, "confidences of the best guess", low=0.1, high=1)
-    """Probability of the second guess for a refusal to name both."""
 
 
 CONFIDENCE = ConfidenceParameters()
@@ -50,16 +46,15 @@ def judge(
     # Where ink and paper could be the other way round, so could everything else.
     probabilities = probabilities * min(1.0, certainty / HYPOTHESES.safe_certainty)
     confidence = float(probabilities[best])
-    too_wide = max(0.0, aspect_ratio(glyph) - CONFIDENCE.widest)
+    too_wide = max(0.0, aspect_ratio(glyph) - SEGMENTATION.widest)
     odds = CONFIDENCE.solid * depth_share(glyph) + CONFIDENCE.wide * too_wide
     probabilities = probabilities / (confidence + (1 - confidence) * np.exp(odds))
-    confidence, runner_up = float(probabilities[best]), float(probabilities[second])
+    confidence = float(probabilities[best])
     reason = None
     if not glyph.any():
         reason = "there is no ink"
     elif confidence < threshold:
-        is_between = runner_up > CONFIDENCE.rival * confidence
-        is_between &= confidence + runner_up > threshold
+        is_between = confidence + float(probabilities[second]) > threshold
         reason = f"it may be a {best} or a {second}" if is_between else "it looks like no digit"
     return Digit(
         label=int(best),

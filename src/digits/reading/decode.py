@@ -13,20 +13,13 @@ from digits.reading.tuning import Tuned, number
 class DecodingParameters(Tuned):
     """Tuned costs of a path, beside the negative logarithms of its digits' confidence.
 
-    A digit is rarely wider than high or much lower than its word; a cut rarely crosses ink, and a
-    digit rarely has a wide gap.
+    A digit is rarely wider than high or much lower than its word, and a cut rarely crosses ink.
     """
 
     crossed_ink: float = number(7.0, "nats a height of a digit", low=1, high=30)
     """Cost of the ink that a cut crosses."""
-    inner_gap: float = number(4.5, "nats a height of a digit", low=0.5, high=20)
-    """Cost of the widest gap inside a digit, past the usual one."""
-    width: float = number(1.3, "nats a height of a digit", low=0.2, high=6)
-    """Cost of a digit's width, past the usual one."""
-    lowness: float = number(0.4, "nats a height of a digit", low=0, high=4)
-    """Cost of what a digit is less high than usual."""
-    usual_gap: float = number(0.05, "heights of a digit", low=0, high=0.3)
-    """Widest gap inside a digit that costs nothing."""
+    odd_size: float = number(1.3, "nats a height of a digit", low=0.2, high=6)
+    """Cost of what a digit is wider, or less high, than usual."""
     usual_width: float = number(0.67, "heights of a digit", low=0.3, high=1.5)
     """Greatest width that costs nothing."""
     usual_height: float = number(0.7, "heights of a digit", low=0.3, high=1)
@@ -86,12 +79,10 @@ def cut_cost(candidate: Candidate, lattice: Lattice) -> float:
 
 
 def shape_cost(candidate: Candidate) -> float:
-    """Score a candidate's shape: the cost in nats of a digit with its width, height and gap."""
-    return (
-        DECODING.inner_gap * max(0.0, candidate.gap - DECODING.usual_gap)
-        + DECODING.width * max(0.0, candidate.width - DECODING.usual_width)
-        + DECODING.lowness * max(0.0, DECODING.usual_height - candidate.height)
-    )
+    """Score a candidate's shape: the cost in nats of a digit with its width and height."""
+    too_wide = max(0.0, candidate.width - DECODING.usual_width)
+    too_low = max(0.0, DECODING.usual_height - candidate.height)
+    return DECODING.odd_size * (too_wide + too_low)
 
 
 def skip_cost(candidate: Candidate) -> float:

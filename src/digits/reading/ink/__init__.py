@@ -17,10 +17,11 @@ from digits.reading.ink.hypotheses import (
 )
 from digits.reading.ink.layout import Word, find_lines
 from digits.reading.ink.picture import Picture, open_picture
-from digits.reading.ink.segmentation import Candidate, Lattice, over_segment
+from digits.reading.ink.segmentation import SEGMENTATION, Candidate, Lattice, over_segment
 
 __all__ = [
     "HYPOTHESES",
+    "SEGMENTATION",
     "Candidate",
     "Glyph",
     "Hypothesis",

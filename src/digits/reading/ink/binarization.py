@@ -22,12 +22,8 @@ class BinarizationParameters(Tuned):
     """Upper threshold."""
     noisy_weak: float = number(0.35, "contrasts of a full stroke", low=0.1, high=0.7)
     """Lower threshold on grained or patterned paper, at most."""
-    noisy_strong: float = number(0.5, "contrasts of a full stroke", low=0.2, high=0.9)
-    """Upper threshold on grained or patterned paper, at most."""
-    weak_noise: float = number(2.5, "standard deviations of the paper", low=1, high=6)
-    """Lower threshold, at least."""
-    strong_noise: float = number(3.0, "standard deviations of the paper", low=1, high=8)
-    """Upper threshold, at least."""
+    noise: float = number(2.5, "standard deviations of the paper", low=1, high=6)
+    """Both thresholds, at least, on such paper."""
     blank_level: float = number(40.0, "grey levels", low=10, high=100)
     """Contrast of a full stroke below which a page may be blank."""
     blank_noise: float = number(5.0, "standard deviations of the paper", low=2, high=10)
@@ -52,7 +48,7 @@ class Ink:
     is_dark: bool
     """Whether the ink is darker than its paper."""
     certainty: float
-    """Certainty of `is_dark`: 0 is a guess, above 2 is safe."""
+    """Certainty of `is_dark`: 0 is a guess, above 1 is safe."""
 
     @classmethod
     def from_contrast(
@@ -95,10 +91,9 @@ def _threshold(
     numbers = BINARIZATION
     if level < min(numbers.blank_level, numbers.blank_noise * noise):
         return np.zeros(contrast.shape, bool)
-    weak = max(numbers.weak * level, min(numbers.weak_noise * noise, numbers.noisy_weak * level))
-    strong = max(
-        numbers.strong * level, min(numbers.strong_noise * noise, numbers.noisy_strong * level)
-    )
+    grain = numbers.noise * noise
+    weak = max(numbers.weak * level, min(grain, numbers.noisy_weak * level))
+    strong = max(numbers.strong * level, min(grain, level))
     count, labels = cv2.connectedComponents((contrast > weak).astype(np.uint8), connectivity=8)
     keep = np.zeros(count, bool)
     keep[labels[contrast > strong]] = True

@@ -22,7 +22,7 @@ class ContrastParameters(Tuned):
     tiles: float = number(24.0, "tiles along the shorter side", low=8, high=64)
     """Number of square tiles of whose strongest points the level of a full stroke is made."""
     standing_out: float = number(4.0, "standard deviations of the paper", low=2, high=8)
-    """Contrast above which a tile's strongest point may be ink."""
+    """Contrast above which a pixel, or a tile's strongest point, may be ink."""
     level_percentile: float = number(60.0, "percent", low=0, high=100)
     """Percentile of those points that is taken for a full stroke."""
 

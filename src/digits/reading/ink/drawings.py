@@ -18,8 +18,6 @@ MARGIN = 4
 class DrawingParameters(Tuned):
     """Tuned numbers by which a drawing is known."""
 
-    plain: float = number(0.5, "share of the picture", low=0.2, high=0.95)
-    """Least share of one grey level, the one that most of the edges have."""
     depth: float = number(0.15, "sizes of the component", low=0.05, high=0.5)
     """Greatest depth of a stroke: deeper, it may be a card or a button with a digit cut out."""
 
@@ -30,9 +28,9 @@ DRAWING = DrawingParameters()
 def binarize_drawing(grey: UInt8[np.ndarray, "h w"]) -> Ink | None:
     """Tell ink from a background that a program painted: one grey level, without light or grain.
 
-    The paper has that level everywhere, its noise is 0, and ink differs from it to one side. If as
-    much differs to the other side, there is a third thing beside ink and paper; what goes from edge
-    to edge was printed.
+    Half of the picture, and most of its edges, are of that level. The paper has it everywhere, its
+    noise is 0, and ink differs from it to one side. If as much differs to the other side, there is
+    a third thing beside ink and paper; what goes from edge to edge was printed.
 
     Returns:
         The ink, whose polarity is certain; none if the picture is no drawing.
@@ -40,7 +38,7 @@ def binarize_drawing(grey: UInt8[np.ndarray, "h w"]) -> Ink | None:
     edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     background = int(np.bincount(edges).argmax())
     differs = grey != background
-    if np.count_nonzero(differs) > (1 - DRAWING.plain) * grey.size or _spans(differs):
+    if 2 * np.count_nonzero(differs) > grey.size or _spans(differs):
         return None
     # Ink takes a small part of a canvas; the rest need not be binarized.
     window = window_around(differs, MARGIN)

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import connected_components, depth_in, stroke_width
+from digits.reading.ink.layout import LAYOUT
 from digits.reading.ink.ruled_lines import without_boxes
 from digits.reading.tuning import Tuned, number
 
@@ -36,8 +37,6 @@ class GlyphParameters(Tuned):
     """Greatest such contrast."""
     thinnest: float = number(2.0, "pixels of the glyph", low=0, high=4)
     """Width to which thinner strokes are widened."""
-    faintest: float = number(0.3, "full strokes", low=0.05, high=1)
-    """Strength of the strongest pixel below which a digit stays grey."""
     ink_level: float = number(100.0, "grey levels", low=32, high=200)
     """Level above which a pixel of a glyph counts as ink, where its shape is measured."""
     stroke_depth: float = number(2.5, "pixels of the glyph", low=1, high=6)
@@ -50,22 +49,10 @@ class SingleParameters(Tuned):
 
     centredness: float = number(8.0, "per squared side of the picture", low=1, high=32)
     """Fall of a component's weight with its distance from the middle."""
-    above_overlap: float = number(0.5, "widths of the component", low=0.1, high=1)
-    """Overlap with the digit for a component above or below it to be a part of it."""
-    above_gap: float = number(0.25, "sizes of the digit", low=0.05, high=0.8)
-    """Greatest gap between the digit and a part above or below it."""
-    edge_gap: float = number(0.12, "sizes of the digit", low=0.02, high=0.5)
-    """Greatest such gap of a part that touches the picture's edge."""
-    beside_gap: float = number(0.06, "sizes of the digit", low=0, high=0.3)
-    """Greatest gap between the digit and a part beside it."""
-    beside_area: float = number(0.05, "areas of the digit", low=0, high=0.5)
-    """Least area of a part beside the digit."""
-    smallest: float = number(0.12, "sizes of the digit", low=0.02, high=0.4)
-    """Least size of a part; smaller components are specks."""
+    near: float = number(0.12, "sizes of the digit", low=0.02, high=0.5)
+    """Greatest gap between the digit and a part beside it, or one that touches the edge."""
     line_width: float = number(0.9, "widths of the picture", low=0.5, high=1)
-    """Least width of a line at the edge, which is no part."""
-    line_height: float = number(0.15, "sizes of the digit", low=0.02, high=0.5)
-    """Greatest height of such a line."""
+    """Width of a component at the edge past which it is a line, and no part."""
 
 
 GLYPH = GlyphParameters()
@@ -127,7 +114,7 @@ def frame(
     y = float((small.sum(axis=1) * np.arange(normalised[1])).sum()) / mass
     shift = np.array([[1, 0, round(CENTRE - x)], [0, 1, round(CENTRE - y)]], np.float32)
     framed = cv2.warpAffine(small, shift, (SIZE, SIZE))
-    brightest = max(float(framed.max()), GLYPH.faintest)
+    brightest = float(framed.max()) or 1.0
     return np.asarray(np.clip(framed * (255 / brightest), 0, 255), np.uint8)
 
 
@@ -166,7 +153,7 @@ def _main_digit(ink: Ink) -> Bool[np.ndarray, "h w"] | None:
     labels, components = connected_components(mask)
     if not len(components):
         return None
-    left, top, widths, heights, areas = components.T
+    left, top, widths, heights, _ = components.T
     right, bottom = left + widths, top + heights
     weights = np.bincount(labels.ravel(), np.maximum(ink.contrast, 0).ravel())[1:]
     across, down = (left + right) / (2 * picture_width), (top + bottom) / (2 * picture_height)
@@ -178,13 +165,11 @@ def _main_digit(ink: Ink) -> Bool[np.ndarray, "h w"] | None:
     overlap = np.minimum(right, right[main]) - np.maximum(left, left[main])
     gap_x = np.maximum(0, -overlap)
     gap_y = np.maximum(0, np.maximum(top - bottom[main], top[main] - bottom))
-    above_or_below = overlap > SINGLE.above_overlap * widths
-    above_or_below &= gap_y < SINGLE.above_gap * size
-    beside = (gap_x < SINGLE.beside_gap * size) & (gap_y == 0)
-    beside &= areas > SINGLE.beside_area * areas[main]
-    is_line = (widths > SINGLE.line_width * picture_width) & (heights < SINGLE.line_height * size)
-    inner = ~at_edge | (above_or_below & (gap_y < SINGLE.edge_gap * size) & ~is_line)
-    is_large = np.maximum(widths, heights) >= SINGLE.smallest * size
-    belongs = is_large & inner & (above_or_below | beside)
+    above_or_below = overlap > LAYOUT.above * widths
+    above_or_below &= gap_y < LAYOUT.above_gap * size
+    beside = (gap_x < SINGLE.near * size) & (gap_y == 0)
+    is_line = widths > SINGLE.line_width * picture_width
+    inner = ~at_edge | (above_or_below & (gap_y < SINGLE.near * size) & ~is_line)
+    belongs = inner & (above_or_below | beside)
     belongs[main] = True
     return np.asarray(np.concatenate([[False], belongs])[labels])

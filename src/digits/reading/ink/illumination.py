@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from digits.reading.ink.contrast import otsu_threshold, paper_noise
+from digits.reading.ink.contrast import CONTRAST, otsu_threshold, paper_noise
 from digits.reading.tuning import Tuned, number
 
 THUMBNAIL = 128
@@ -30,18 +30,12 @@ class IlluminationParameters(Tuned):
     """Standard deviation by which the thumbnail is blurred."""
     background_blur: float = number(1 / 8, "longer sides", low=0.03, high=0.5)
     """Standard deviation of the blur that follows the paper's brightness."""
-    least_paper: float = number(0.08, "share of the picture", low=0, high=0.5)
-    """Least share of paper from which the background is estimated once more."""
     surface_paper: float = number(0.6, "share of the picture", low=0.3, high=1)
     """Least share of paper for its light to be fitted by a quadratic surface."""
-    ink_threshold: float = number(0.8, "Otsu's thresholds", low=0.4, high=1.5)
-    """Contrast above which a pixel is left out of the background as ink."""
-    ink_noise: float = number(3.0, "standard deviations of the paper", low=1, high=6)
-    """Least such contrast, on noisy paper."""
+    ink_threshold: float = number(0.8, "thresholds", low=0.4, high=1.5)
+    """Contrast above which a pixel is left out of the background, in thresholds for ink."""
     first_percentile: float = number(95.0, "percent", low=60, high=100)
     """Percentile of brightness taken for the paper where ink seems to cover everything."""
-    robust_width: float = number(1.5, "median deviations", low=0.5, high=4)
-    """Distance from the surface at which a pixel counts half (Cauchy's weights)."""
     median_window: float = number(1 / 2, "longer sides", low=0.2, high=1)
     """Width of the median filter that takes the rest of the light away."""
 
@@ -69,7 +63,7 @@ def even_illumination(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, 
     for _ in range(4):
         rest = values - _quadratic_surface(values, weights)
         # Pixels far from the surface are ink, and count less (Cauchy's weights).
-        spread = ILLUMINATION.robust_width * float(np.median(np.abs(rest))) + 1
+        spread = float(np.median(np.abs(rest))) + 1
         weights = (1 / (1 + np.square(rest / spread))).astype(np.float32)
     flat = np.clip(rest + 128, 0, 255).astype(np.uint8)
     size = int(max(flat.shape) * ILLUMINATION.median_window) | 1
@@ -99,11 +93,10 @@ def estimate_background(
     )
     for _ in range(ROUNDS):
         bare = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
-        share = bare.mean()
-        if share < ILLUMINATION.least_paper:
+        if not bare.any():
             break
         weights = bare.astype(np.float32)
-        is_wide = share > ILLUMINATION.surface_paper
+        is_wide = bare.mean() > ILLUMINATION.surface_paper
         surface = _quadratic_surface(thumbnail, weights) if is_wide else 0.0
         rest = (thumbnail - surface) * weights
         total, weight = _blur(rest, sigma), _blur(weights, sigma)
@@ -111,7 +104,7 @@ def estimate_background(
         local = np.where(weight > 0.02, total / np.maximum(weight, 1e-6), mean)
         background = np.asarray(surface + local, np.float32)
         contrast = sign * (background - thumbnail)
-        noise = ILLUMINATION.ink_noise * paper_noise(contrast, ink)
+        noise = CONTRAST.standing_out * paper_noise(contrast, ink)
         ink = contrast > ILLUMINATION.ink_threshold * max(otsu_threshold(contrast), noise)
     return background
 

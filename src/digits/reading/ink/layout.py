@@ -44,7 +44,7 @@ class LayoutParameters(Tuned):
     """Vertical overlap of two components that stand beside each other in a word, at least."""
     above: float = number(0.5, "part of the small component's width", low=0, high=1)
     """Horizontal overlap of a small component with the tall one that it joins, at least."""
-    above_gap: float = number(0.2, "heights of a digit", low=0, high=1)
+    above_gap: float = number(0.25, "heights of a digit", low=0, high=1)
     """Vertical gap between the two, at most."""
     same_line: float = number(0.5, "part of the smaller height", low=0, high=1)
     """Vertical overlap of two words that stand on one line, at least."""
@@ -52,8 +52,6 @@ class LayoutParameters(Tuned):
     """Words that are skewed by more than this are deskewed."""
     flat: float = number(2.0, "heights of a digit", low=1, high=4)
     """Words that are higher than this are deskewed, however little they are skewed."""
-    tallest: float = number(4.0, "heights of a digit", low=2, high=8)
-    """A word that is still higher than this after deskewing is none."""
     skew_tall: float = number(0.5, "heights of a digit", low=0.1, high=1)
     """Least height of the components to whose centres the baseline is fitted."""
     skew_residual: float = number(0.45, "heights of a digit", low=0.05, high=2)
@@ -109,11 +107,7 @@ def find_lines(ink: Ink) -> list[list[Word]]:
         (_box_around(components.boxes[group]), _cut_out(ink, components, group))
         for group in components.group(height)
     ]
-    words = [
-        (box, word)
-        for box, word in words
-        if word.height >= LAYOUT.smallest and len(word.mask) < LAYOUT.tallest * word.height
-    ]
+    words = [(box, word) for box, word in words if word.height >= LAYOUT.smallest]
     return [[word for _, word in line] for line in _in_reading_order(words)]
 
 

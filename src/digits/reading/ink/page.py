@@ -9,6 +9,13 @@ from jaxtyping import Bool, UInt8
 from digits.reading.ink.illumination import thumbnail_of
 from digits.reading.tuning import Tuned, number
 
+CORNER_TOLERANCE = 0.03
+"""Distance from a page's outline to the polygon of its corners, in lengths of the outline; a method
+constant of polygon approximation."""
+
+RIM = 2
+"""Width of a page's rim that is covered, too, in pixels of the thumbnail: its blur."""
+
 
 @dataclass(frozen=True)
 class PageParameters(Tuned):
@@ -16,30 +23,18 @@ class PageParameters(Tuned):
 
     least_area: float = number(0.2, "part of the picture", low=0, high=0.5)
     """Smallest page."""
-    most_area: float = number(0.97, "part of the picture", low=0.5, high=1)
-    """Largest page with something around it."""
-    least_ink: float = number(0.001, "part of the page", low=0, high=0.05)
-    """Ink of a page, at least; without any there is nothing to read."""
     most_ink: float = number(0.3, "part of the page", low=0.1, high=1)
     """Ink of a page, at most."""
     writing: int = number(9, "pixels", low=1, high=31)
     """Gaps in paper of up to this width are writing on it."""
-    corner_tolerance: float = number(0.03, "part of the outline", low=0.005, high=0.1)
-    """Distance from a page's outline to the polygon of its corners, at most."""
     corners: int = number(6, "corners", low=4, high=12)
     """Corners of a page, at most: the picture may cut off two of its four."""
     polygonal: float = number(0.94, "part of both together", low=0.5, high=1)
     """Overlap of a page and the polygon of its corners, at least."""
     cut_off: float = number(0.45, "part of the outline", low=0, high=1)
     """Outline of a page on the picture's edges, at most; light beside shade has more."""
-    margin: float = number(4.0, "pixels", low=0, high=30)
-    """Depth of what is around a page, at least; a printed frame is thinner."""
     contrast: float = number(60, "grey levels", low=5, high=200)
     """Difference of a page to what is around it, at least; printed grounds differ less."""
-    rim: int = number(2, "pixels", low=1, high=8)
-    """Width of a page's rim that is covered, too: shades of both sides."""
-    blur: float = number(2.0, "pixels", low=0.5, high=8)
-    """Standard deviation of the Gaussian blur of the cover."""
 
 
 PAGE = PageParameters()
@@ -80,17 +75,15 @@ def _page(paper: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"] | None:
     page = _drawn(largest, paper.shape)
     hull = cv2.convexHull(largest)
     outline = cv2.arcLength(hull, True)
-    corners = cv2.approxPolyDP(hull, PAGE.corner_tolerance * outline, True)
+    corners = cv2.approxPolyDP(hull, CORNER_TOLERANCE * outline, True)
     polygon = _drawn(corners, paper.shape)
-    around = cv2.distanceTransform((~page).astype(np.uint8), cv2.DIST_L2, 3)
     edges = np.concatenate([page[0], page[-1], page[1:-1, 0], page[1:-1, -1]])
     is_page = (
-        PAGE.least_area < page.mean() < PAGE.most_area
+        PAGE.least_area < page.mean() < 1
         and len(corners) <= PAGE.corners
         and (page & polygon).sum() > PAGE.polygonal * (page | polygon).sum()
         and edges.sum() < PAGE.cut_off * outline
-        and PAGE.least_ink < 1 - paper[page].mean() < PAGE.most_ink
-        and around.max() > PAGE.margin
+        and 0 < 1 - paper[page].mean() < PAGE.most_ink
     )
     return page if is_page else None
 
@@ -108,7 +101,7 @@ def _covered(
     page: Bool[np.ndarray, "th tw"],
 ) -> UInt8[np.ndarray, "h w"]:
     """Give all but the page the brightness of the nearest paper."""
-    size, side = grey.shape[::-1], 2 * PAGE.rim + 1
+    size, side = grey.shape[::-1], 2 * RIM + 1
     inner = cv2.erode(page.astype(np.uint8), np.ones((side, side), np.uint8), borderValue=0)
     sure = cv2.erode((paper & (inner > 0)).astype(np.uint8), np.ones((3, 3), np.uint8))
     if not sure.any():
@@ -118,6 +111,6 @@ def _covered(
     )
     values = np.zeros(int(nearest.max()) + 1, np.uint8)
     values[nearest[sure > 0]] = thumbnail[sure > 0]
-    cover = cv2.GaussianBlur(values[nearest], (0, 0), PAGE.blur)
+    cover = cv2.GaussianBlur(values[nearest], (0, 0), RIM)
     is_page = cv2.resize(inner, size, interpolation=cv2.INTER_NEAREST) > 0
     return np.where(is_page, grey, cv2.resize(cover, size, interpolation=cv2.INTER_LINEAR))

@@ -31,6 +31,9 @@ SMALL = 32
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in brightness (ITU-R BT.601), as Pillow's."""
 
+COLOUR_SIDE = 64
+"""Limit on time: side of the thumbnail that shows whether ink differs in colour only, in pixels."""
+
 
 @dataclass(frozen=True)
 class PictureParameters(Tuned):
@@ -40,8 +43,6 @@ class PictureParameters(Tuned):
     """Pictures whose shorter side is less are enlarged to it."""
     glyph_bright: float = number(0.75, "part of the pixels", low=0.3, high=1)
     """Bright part of a picture of 28×28 pixels that may be a glyph, at most; else it is paper."""
-    colour_side: int = number(64, "pixels", low=8, high=512)
-    """Side of the thumbnail that tells whether ink differs in colour only."""
     dull: float = number(0.2, "standard deviations along the main colour axis", low=0.01, high=0.57)
     """Ink differs in colour only if brightness deviates by less; grey ink on grey has 0.58."""
     colourful: float = number(8.0, "grey levels", low=1, high=60)
@@ -257,8 +258,7 @@ def _to_grey(image: Image.Image) -> UInt8[np.ndarray, "h w"]:
 
     That axis is the first principal component of the colours.
     """
-    side = PICTURE.colour_side
-    small = np.asarray(image.resize((side, side), Image.Resampling.BOX))
+    small = np.asarray(image.resize((COLOUR_SIDE, COLOUR_SIDE), Image.Resampling.BOX))
     if (small == small[:, :, :1]).all():  # grey on grey, as most
         return np.asarray(image.convert("L"))
     colours = small.reshape(-1, 3).astype(np.float64)

@@ -1,6 +1,6 @@
 """Polarity: whether ink is darker than its paper or lighter.
 
-Ink is thin where paper is wide, and paper has the picture's edges and corners. Pixels are split
+Ink is thin where paper is wide, and paper has the picture's edges. Pixels are split
 into two classes by Otsu's threshold, as they are and with the light made even.
 """
 
@@ -19,9 +19,6 @@ INSETS = (0, 6, 12)
 """Distances from the edges at which paper is looked for, in pixels of the thumbnail: a box may run
 along the edge. The median of the three counts."""
 
-CORNER = 4
-"""Side of the corners that are looked at, in pixels of the thumbnail."""
-
 
 @dataclass(frozen=True)
 class PolarityParameters(Tuned):
@@ -29,16 +26,8 @@ class PolarityParameters(Tuned):
 
     clean_split: float = number(0.9, "share of the variance", low=0.7, high=1)
     """Variance that two classes explain in even light, at least; then no light is removed."""
-    clean_weight: float = number(4.0, "units of certainty", low=1, high=16)
-    """Weight of the evidence of such a picture."""
-    skew_weight: float = number(0.5, "units of certainty", low=0, high=2)
+    skew_weight: float = number(0.25, "units of certainty", low=0, high=1)
     """Weight of the logarithm of dark by bright deviation from the paper."""
-    view_weight: float = number(2.0, "units of certainty", low=0.5, high=8)
-    """Weight of the evidence of width, edges and corners."""
-    edge_weight: float = number(2.0, "logarithms of width", low=0.5, high=8)
-    """Weight of the bright share of the edges."""
-    corner_weight: float = number(1.0, "logarithms of width", low=0.25, high=4)
-    """Weight of the bright share of the corners."""
     even_gain: float = number(0.1, "logarithms of width", low=0, high=0.5)
     """Gain in the contrast of widths for which the picture with even light is preferred."""
     outside: float = number(6.0, "pixels of the thumbnail", low=1, high=16)
@@ -54,11 +43,11 @@ def find_polarity(
     """Weigh the evidence that ink is dark.
 
     Returns:
-        The evidence, above 0 for dark ink (2 is safe), and the pixels of the brighter class.
+        The evidence, above 0 for dark ink (1 is safe), and the pixels of the brighter class.
     """
     as_it_is = _split(thumbnail)
     if as_it_is.separation > POLARITY.clean_split:
-        return POLARITY.clean_weight * as_it_is.evidence, as_it_is.is_bright
+        return as_it_is.evidence, as_it_is.is_bright
     even = even_illumination(thumbnail)
     deviation = even.astype(np.float32) - 128
     darker = np.square(np.minimum(deviation, 0)).sum() + 1
@@ -68,8 +57,7 @@ def find_polarity(
     # Where light falls unevenly, neither class is thin; what is clear counts with its square.
     splits = (as_it_is, in_even_light)
     weights = np.square([split.wider for split in splits]) + 1e-6
-    evidence = np.average([split.evidence for split in splits], weights=weights)
-    score += POLARITY.view_weight * float(evidence)
+    score += float(np.average([split.evidence for split in splits], weights=weights))
     # Making light even spoils a thick digit; it must pay to be preferred.
     pays = abs(in_even_light.wider) > abs(as_it_is.wider) + POLARITY.even_gain
     return score, (in_even_light if pays else as_it_is).is_bright
@@ -82,7 +70,7 @@ class _Split(NamedTuple):
     wider: float
     """Logarithm of the bright class's width by that of the dark one."""
     evidence: float
-    """Evidence for dark ink: width, edges and corners."""
+    """Evidence for dark ink: the bright class is wider, and has the edges."""
     separation: float
     """Share of the variance that the classes explain, 0 to 1."""
 
@@ -95,20 +83,16 @@ def _split(values: UInt8[np.ndarray, "h w"]) -> _Split:
         gap = float(values[is_bright].mean()) - float(values[~is_bright].mean())
         separation = share * (1 - share) * gap**2 / float(values.var())
     wider = float(np.log(_width(is_bright) / _width(~is_bright)))
-    edges, corners = zip(*(_outline(is_bright, inset) for inset in INSETS), strict=True)
-    edge, corner = float(np.median(edges)), float(np.median(corners))
-    evidence = POLARITY.edge_weight * (edge - 0.5) + POLARITY.corner_weight * (corner - 0.5)
-    return _Split(is_bright, wider, wider + evidence, separation)
+    edge = float(np.median([_bright_edges(is_bright, inset) for inset in INSETS]))
+    return _Split(is_bright, wider, wider + edge - 0.5, separation)
 
 
-def _outline(is_bright: Bool[np.ndarray, "h w"], inset: int) -> tuple[float, float]:
-    """Bright share of the four edges and of the corners, some pixels inside the picture."""
+def _bright_edges(is_bright: Bool[np.ndarray, "h w"], inset: int) -> float:
+    """Bright share of the four edges of a picture, some pixels inside it."""
     inset = min(inset, min(is_bright.shape) // 4)
     inner = is_bright[inset : is_bright.shape[0] - inset, inset : is_bright.shape[1] - inset]
     edges = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])
-    ends = (slice(CORNER), slice(-CORNER, None))
-    corners = [inner[y, x].mean() for y in ends for x in ends]
-    return float(edges.mean()), float(np.mean(corners))
+    return float(edges.mean())
 
 
 def _width(mask: Bool[np.ndarray, "h w"]) -> float:

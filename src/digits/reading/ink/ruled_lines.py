@@ -15,6 +15,9 @@ from digits.reading.ink.components import (
 )
 from digits.reading.tuning import Tuned, number
 
+NUM_MEASURED = 16
+"""Limit on time: number of the largest boxes, or lines, whose median skew is taken for all."""
+
 
 @dataclass(frozen=True)
 class RuledLinesParameters(Tuned):
@@ -44,8 +47,6 @@ class RuledLinesParameters(Tuned):
     """Ink outside of boxes, at least, for the height of a digit to be estimated from that alone."""
     level: float = number(0.3, "degrees", low=0, high=3)
     """Boxes and lines that are skewed by less than this are level."""
-    sample: int = number(16, "components", low=1, high=100)
-    """Number of the largest boxes, or lines, whose median skew is taken for all."""
     odd: float = number(2.0, "degrees", low=0.1, high=10)
     """A box or line whose skew differs from the median by more than this keeps its own."""
     tooth_margin: float = number(3, "pixels", low=0, high=10)
@@ -97,7 +98,7 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
         chosen = np.flatnonzero(is_ruled & is_kind)
         if not chosen.size:
             continue
-        largest = chosen[np.argsort(-areas[chosen])][: RULED_LINES.sample]
+        largest = chosen[np.argsort(-areas[chosen])][:NUM_MEASURED]
         angles = np.array([_skew(own) for _, own in _cut_out(labels, stats, largest)])
         angle = float(np.median(angles))
         odd = np.abs(angles - angle) > RULED_LINES.odd

@@ -16,11 +16,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from digits.reading.ink.binarization import Ink
 from digits.reading.ink.glyphs import SIZE, frame, stroke_strength
-from digits.reading.ink.layout import Word
+from digits.reading.ink.layout import LAYOUT, Word
 from digits.reading.tuning import Tuned, number
 
 HEIGHT = 48
 """Height of a typical digit when its word is cut, in pixels."""
+
+MAX_CROSSED = HEIGHT / 3
+"""Limit on time: most ink that a cut may cross, in full strokes of a pixel."""
 
 SLANTS = (0.0, 0.3)
 """Slants of straight cuts, in pixels to the left for each pixel down."""
@@ -30,8 +33,6 @@ SLANTS = (0.0, 0.3)
 class SegmentationParameters(Tuned):
     """Tuned numbers of the cuts that are tried, and of what may be a digit between two of them."""
 
-    max_ink: float = number(16.0, "full strokes of a pixel", low=4, high=48)
-    """Most ink that a cut may cross."""
     min_gap: float = number(0.12, "heights of a digit", low=0.02, high=0.4)
     """Least distance between two cuts that cross ink."""
     leaning: float = number(0.006, "full strokes of a pixel", low=0, high=0.1)
@@ -50,8 +51,6 @@ class SegmentationParameters(Tuned):
     """Strength above which a pixel counts as ink."""
     widest: float = number(1.9, "heights of a digit", low=1, high=4)
     """Greatest width of a digit."""
-    smallest: float = number(0.42, "heights of a digit", low=0.1, high=0.9)
-    """Least height of a digit; less high, it is a dash or a comma."""
 
 
 SEGMENTATION = SegmentationParameters()
@@ -72,13 +71,11 @@ class Candidate:
     """Width, in heights of the word's digits."""
     height: float
     """Height, in heights of the word's digits."""
-    gap: float
-    """Widest empty space inside, in heights of the word's digits."""
 
     @property
     def is_small(self) -> bool:
         """Whether it is too small for a digit: a dash, a comma, nothing."""
-        return max(self.height, self.width / 2) < SEGMENTATION.smallest
+        return max(self.height, self.width / 2) < LAYOUT.tall
 
     @property
     def may_be_digit(self) -> bool:
@@ -140,14 +137,12 @@ def _candidate(
 ) -> Candidate:
     left, top, width, height = cv2.boundingRect(own.astype(np.uint8))
     box = tuple(round(value / scale) for value in (left + offset, top, width, height))
-    columns = np.flatnonzero(own.any(axis=0))
     candidate = Candidate(
         *cuts,
         pixels=np.zeros((SIZE, SIZE), np.uint8),
         box=word.box_in_picture((box[0], box[1], box[2], box[3])),
         width=width / HEIGHT,
         height=height / HEIGHT,
-        gap=(int(np.diff(columns).max(initial=1)) - 1) / HEIGHT,
     )
     if not candidate.may_be_digit:
         return candidate
@@ -208,7 +203,7 @@ def _cuts_at_waists(
         & (low == near.min(axis=1))
         & (near[:, :reach].max(axis=1) > low + rise)
         & (near[:, reach + 1 :].max(axis=1) > low + rise)
-        & (straight[:, middle].sum(axis=0) <= SEGMENTATION.max_ink)
+        & (straight[:, middle].sum(axis=0) <= MAX_CROSSED)
     )
     cuts = [x + reach - pad + shift for x in np.flatnonzero(is_waist)]
     # Of neighbours that are equally low, the one in the middle.
@@ -247,7 +242,7 @@ def _minima(
     taken = np.array(free)
     around = sliding_window_view(total, 2 * distance + 1).min(axis=1)
     middle = slice(distance, len(total) - distance)
-    is_lowest = (total[middle] <= around) & (ink[middle] <= SEGMENTATION.max_ink)
+    is_lowest = (total[middle] <= around) & (ink[middle] <= MAX_CROSSED)
     lowest = distance + np.flatnonzero(is_lowest)
     for x in lowest[np.argsort(total[lowest], kind="stable")]:
         if not taken[x - distance : x + distance + 1].any():

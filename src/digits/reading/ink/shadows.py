@@ -31,7 +31,7 @@ class ShadowParameters(Tuned):
     """Depth of ink past which it may be a shadow, or lit paper beside one."""
     thin: float = number(9.0, "pixels of the thumbnail", low=3, high=21)
     """Width below which most of what is narrow is ink; it tells whether ink is dark."""
-    certainty: float = number(8.0, "units of certainty", low=2, high=32)
+    certainty: float = number(4.0, "units of certainty", low=1, high=16)
     """Certainty of the polarity for each power of e by which dark exceeds light, or light dark."""
 
 
