@@ -3,8 +3,8 @@
 import io
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,8 +17,6 @@ from digits.reading.reader import Reader
 from digits.server.app import create_app
 from digits.server.process import configure
 from tests.reading.drawings import draw
-
-Serving = Callable[..., AbstractContextManager["Client"]]
 
 GLYPH = [[0] * 28] * 28
 """A blank glyph."""
