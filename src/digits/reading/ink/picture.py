@@ -51,8 +51,6 @@ class PictureParameters(Tuned):
     """Range of grey levels in a row of pixels, at least, for a copy of it to be padding."""
     plain: float = number(0.85, "part of the rows", low=0.3, high=1)
     """A picture with more rows that copy their neighbour is a drawing, and has no padding."""
-    opaque: float = number(0.9, "part of the pixels", low=0.5, high=1)
-    """A transparent picture with more opaque pixels has a ground of its own."""
 
 
 PICTURE = PictureParameters()
@@ -313,6 +311,6 @@ def _on_ground(image: Image.Image) -> Image.Image:
     grey = np.asarray(image.convert("RGB").convert("L"), np.float32)
     seen = float(alpha.sum())
     is_light = seen > 0 and float((grey * alpha).sum()) / seen > 127
-    has_ground = float((alpha > 127).mean()) > PICTURE.opaque  # then its content tells nothing
+    has_ground = 2 * np.count_nonzero(alpha > 127) > alpha.size  # then its content tells nothing
     ground = Image.new("RGBA", image.size, "black" if is_light and not has_ground else "white")
     return Image.alpha_composite(ground, image).convert("RGB")

@@ -28,7 +28,7 @@ class RuledLinesParameters(Tuned):
     side_length: float = number(1.1, "heights of a digit", low=0.5, high=5)
     """A straight run of a box that is longer than this is part of its side."""
     shortest: float = number(12, "pixels", low=4, high=50)
-    """No run that is shorter than this is part of a line."""
+    """No run that is shorter than this is part of a line, nor any side of a box."""
     whole_width: float = number(0.95, "part of the picture's side", low=0.5, high=1)
     """A straight run that is longer than this is part of a ruled line."""
     crossing: float = number(2.0, "line widths", low=0.5, high=8)
@@ -37,10 +37,6 @@ class RuledLinesParameters(Tuned):
     """A component in a hole makes a box of what is around it if it is at least this high."""
     rectangular: float = number(0.92, "part of the smallest rectangle around it", low=0.5, high=1)
     """Area of a hole's convex hull, at least, for the hole to be the inside of a box."""
-    hole_side: float = number(10, "pixels", low=2, high=50)
-    """Shortest side of a box's inside, at least."""
-    fill: float = number(0.08, "part of its bounding box", low=0, high=0.5)
-    """Ink of a component from whose height that of a digit is estimated, at least."""
     long: float = number(3.0, "heights of a digit", low=1, high=10)
     """A component that is wider or higher than this may be a ruled line, and is no digit."""
     outside: float = number(0.05, "part of the ink", low=0, high=1)
@@ -81,9 +77,9 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
         return mask, float(mask.shape[0])
     _, _, widths, heights, areas = stats.T
     is_box = np.isin(np.arange(1, len(stats) + 1), _form_boxes(mask, labels))
-    # Neither boxes nor lines are as high as digits; boxes that fill little of their rectangles may
-    # be open, and where nearly all ink is one box, that is digits on lines.
-    usual = (areas > RULED_LINES.fill * widths * heights) & (widths < RULED_LINES.long * heights)
+    # Neither boxes nor lines are as high as digits; but where nearly all ink is one box, that is
+    # digits on lines.
+    usual = widths < RULED_LINES.long * heights
     if areas[usual & ~is_box].sum() > RULED_LINES.outside * areas[usual].sum():
         usual &= ~is_box
     height = float(mask.shape[0])
@@ -154,10 +150,10 @@ def _form_boxes(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -
 
 
 def _is_rectangular(contour: Int[np.ndarray, "n 1 2"]) -> bool:
-    if max(cv2.boundingRect(contour)[2:]) < RULED_LINES.hole_side:
+    if max(cv2.boundingRect(contour)[2:]) < RULED_LINES.shortest:
         return False
     sides = cv2.minAreaRect(contour)[1]
-    if min(sides) < RULED_LINES.hole_side:
+    if min(sides) < RULED_LINES.shortest:
         return False
     hull = cv2.contourArea(cv2.convexHull(contour))
     return bool(hull > RULED_LINES.rectangular * sides[0] * sides[1])

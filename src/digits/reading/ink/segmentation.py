@@ -35,12 +35,8 @@ class SegmentationParameters(Tuned):
 
     min_gap: float = number(0.12, "heights of a digit", low=0.02, high=0.4)
     """Least distance between two cuts that cross ink."""
-    leaning: float = number(0.006, "full strokes of a pixel", low=0, high=0.1)
-    """Cost of each pixel that a cut goes to the side."""
-    length: float = number(0.01, "full strokes of a pixel", low=0, high=0.1)
-    """Cost of each pixel of a cut's length."""
-    free: float = number(0.3, "full strokes of a pixel", low=0, high=2)
-    """Ink up to which a cut counts as one through a gap."""
+    step: float = number(0.006, "full strokes of a pixel", low=0.001, high=0.1)
+    """Cost of each pixel of a cut's length, and of each that it goes to the side."""
     waist_reach: float = number(0.2, "heights of a digit", low=0.05, high=0.6)
     """Distance on both sides of a waist within which the ink must be higher."""
     waist_rise: float = number(0.12, "heights of a digit", low=0.02, high=0.5)
@@ -156,11 +152,11 @@ def _find_cuts(
 ) -> tuple[list[Int[np.ndarray, " h"]], list[float]]:
     """Find paths from top to bottom, from left to right, and the ink each crosses, in heights."""
     height, width = strength.shape
-    cost = strength + np.float32(SEGMENTATION.length)
+    cost = strength + np.float32(SEGMENTATION.step)
     down, up = _path_costs(cost), _path_costs(cost[::-1])[::-1]
     middle = height // 2
     total = down[middle] + up[middle] - cost[middle]
-    ink = np.maximum(total - SEGMENTATION.length * height, 0)
+    ink = np.maximum(total - SEGMENTATION.step * height, 0)
     cuts = _traces(down, up, _minima(total, ink, round(SEGMENTATION.min_gap * HEIGHT)))
     lines = np.arange(height)
     for slant in SLANTS:
@@ -224,7 +220,7 @@ def _path_costs(cost: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     leaning = np.empty(width, np.float32)
     for above, here in itertools.pairwise(sums):
         np.minimum(above[:-2], above[2:], out=leaning)
-        leaning += np.float32(SEGMENTATION.leaning)
+        leaning += np.float32(SEGMENTATION.step)
         here[1:-1] += np.minimum(leaning, above[1:-1], out=leaning)
     return sums[:, 1:-1]
 
@@ -233,7 +229,7 @@ def _minima(
     total: Float32[np.ndarray, " w"], ink: Float32[np.ndarray, " w"], distance: int
 ) -> list[int]:
     """Choose where to cut, on the middle line: inside each gap, and at the lowest costs between."""
-    free = ink <= SEGMENTATION.free
+    free = ink <= SEGMENTATION.step
     edges = np.flatnonzero(np.diff(np.concatenate([[0], free.astype(np.int8), [0]])))
     gaps = list(zip(edges[::2], edges[1::2], strict=True))
     chosen = [int(a + b - 1) // 2 for a, b in gaps if a > 0 and b < len(total)]
@@ -272,7 +268,7 @@ def _steps(sums: Float32[np.ndarray, "h w"]) -> Int8[np.ndarray, "h w"]:
     """Find where a path goes on in each line: -1, 0 or 1 pixels to the right."""
     height, width = sums.shape
     leaning = np.full((height, width + 2), np.inf, np.float32)
-    leaning[:, 1:-1] = sums + np.float32(SEGMENTATION.leaning)
+    leaning[:, 1:-1] = sums + np.float32(SEGMENTATION.step)
     left, right = leaning[:, :-2], leaning[:, 2:]
     sideways = np.where(left <= right, np.int8(-1), np.int8(1))
     return np.where(sums <= np.minimum(left, right), np.int8(0), sideways)
