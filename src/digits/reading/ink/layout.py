@@ -13,7 +13,7 @@ from digits.reading.ink.components import (
     stroke_width,
     typical_height,
 )
-from digits.reading.ink.ruled_lines import without_ruled_lines
+from digits.reading.ink.ruled_lines import RULED_LINES, without_ruled_lines
 from digits.reading.tuning import Tuned, number
 
 MAX_COMPONENTS = 15_000
@@ -28,8 +28,6 @@ class LayoutParameters(Tuned):
     """Components and words that are smaller are grain."""
     shadow_depth: float = number(2.0, "stroke widths", low=0.5, high=8)
     """A component at the picture's edge that is deeper than this is a shadow."""
-    speck: float = number(0.22, "heights of a digit", low=0, high=0.5)
-    """A component that is smaller than this is a speck."""
     dot: float = number(0.4, "heights of a digit", low=0, high=1)
     """A component that is smaller than this, and than `dot_strokes`, is a dot."""
     dot_strokes: float = number(2.0, "stroke widths", low=0, high=8)
@@ -166,7 +164,7 @@ class _Components:
             stroke: Typical stroke width, in pixels.
         """
         sizes = np.maximum(self.widths, self.heights)
-        is_speck = sizes < LAYOUT.speck * height
+        is_speck = sizes < RULED_LINES.speck * height
         is_speck |= (sizes < LAYOUT.dot_strokes * stroke) & (sizes < LAYOUT.dot * height)
         is_speck |= sizes < LAYOUT.smallest
         is_speck |= self._at_edge() & (sizes < LAYOUT.edge_speck * height)

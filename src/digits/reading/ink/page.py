@@ -30,7 +30,7 @@ class PageParameters(Tuned):
     corners: int = number(6, "corners", low=4, high=12)
     """Corners of a page, at most: the picture may cut off two of its four."""
     polygonal: float = number(0.94, "part of both together", low=0.5, high=1)
-    """Overlap of a page and the polygon of its corners, at least."""
+    """Overlap of a page, or of a box's inside, and the polygon of its corners, at least."""
     cut_off: float = number(0.45, "part of the outline", low=0, high=1)
     """Outline of a page on the picture's edges, at most; light beside shade has more."""
     contrast: float = number(60, "grey levels", low=5, high=200)

@@ -30,8 +30,6 @@ class PolarityParameters(Tuned):
     """Weight of the logarithm of dark by bright deviation from the paper."""
     even_gain: float = number(0.1, "logarithms of width", low=0, high=0.5)
     """Gain in the contrast of widths for which the picture with even light is preferred."""
-    outside: float = number(6.0, "pixels of the thumbnail", low=1, high=16)
-    """Width of what is thought to go on outside the picture."""
 
 
 POLARITY = PolarityParameters()
@@ -99,7 +97,7 @@ def _width(mask: Bool[np.ndarray, "h w"]) -> float:
     """Root mean square distance of a class's pixels to the other class, by distance transform."""
     if mask.all():
         return float(max(mask.shape))
-    pad = round(POLARITY.outside)
+    pad = INSETS[-1] // 2
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     distances = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
     return float(np.sqrt(np.square(distances).sum() / max(1, int(mask.sum())) + 1e-3))

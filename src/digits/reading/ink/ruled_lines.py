@@ -13,6 +13,7 @@ from digits.reading.ink.components import (
     typical_height,
     window_around,
 )
+from digits.reading.ink.page import PAGE
 from digits.reading.tuning import Tuned, number
 
 NUM_MEASURED = 16
@@ -33,10 +34,8 @@ class RuledLinesParameters(Tuned):
     """A straight run that is longer than this is part of a ruled line."""
     crossing: float = number(2.0, "line widths", low=0.5, high=8)
     """Ink that is higher than this, where a line runs, is a stroke that crosses the line."""
-    enclosed: float = number(0.25, "heights of the hole", low=0, high=1)
-    """A component in a hole makes a box of what is around it if it is at least this high."""
-    rectangular: float = number(0.92, "part of the smallest rectangle around it", low=0.5, high=1)
-    """Area of a hole's convex hull, at least, for the hole to be the inside of a box."""
+    speck: float = number(0.22, "heights of a digit, or of a hole", low=0, high=0.5)
+    """A component smaller than this is a speck; a larger one in a hole makes a box of the hole."""
     long: float = number(3.0, "heights of a digit", low=1, high=10)
     """A component that is wider or higher than this may be a ruled line, and is no digit."""
     outside: float = number(0.05, "part of the ink", low=0, high=1)
@@ -142,7 +141,7 @@ def _form_boxes(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -
             owner, is_box = parent, _is_rectangular(contour)
         else:  # a component in a hole
             owner = int(parents[parent])
-            is_box = heights[index] >= RULED_LINES.enclosed * heights[parent]
+            is_box = heights[index] >= RULED_LINES.speck * heights[parent]
         if is_box:
             x, y = contours[owner][0, 0]
             boxes.add(int(labels[y, x]))
@@ -156,7 +155,7 @@ def _is_rectangular(contour: Int[np.ndarray, "n 1 2"]) -> bool:
     if min(sides) < RULED_LINES.shortest:
         return False
     hull = cv2.contourArea(cv2.convexHull(contour))
-    return bool(hull > RULED_LINES.rectangular * sides[0] * sides[1])
+    return bool(hull > PAGE.polygonal * sides[0] * sides[1])
 
 
 def _without_skewed_lines(

@@ -34,13 +34,11 @@ class SegmentationParameters(Tuned):
     """Tuned numbers of the cuts that are tried, and of what may be a digit between two of them."""
 
     min_gap: float = number(0.12, "heights of a digit", low=0.02, high=0.4)
-    """Least distance between two cuts that cross ink."""
+    """Least distance between two cuts that cross ink, and least depth of a waist."""
     step: float = number(0.006, "full strokes of a pixel", low=0.001, high=0.1)
     """Cost of each pixel of a cut's length, and of each that it goes to the side."""
     waist_reach: float = number(0.2, "heights of a digit", low=0.05, high=0.6)
     """Distance on both sides of a waist within which the ink must be higher."""
-    waist_rise: float = number(0.12, "heights of a digit", low=0.02, high=0.5)
-    """Height by which it must be higher."""
     separate: float = number(3.0, "pixels", low=1, high=12)
     """Mean distance from all others at which a straight cut is one of its own."""
     solid: float = number(0.3, "full strokes", low=0.1, high=0.8)
@@ -193,7 +191,7 @@ def _cuts_at_waists(
         return []
     near = sliding_window_view(extent, 2 * reach + 1)
     middle = slice(reach, len(extent) - reach)
-    low, rise = extent[middle], SEGMENTATION.waist_rise * HEIGHT
+    low, rise = extent[middle], SEGMENTATION.min_gap * HEIGHT
     is_waist = (
         has_ink[middle]
         & (low == near.min(axis=1))
