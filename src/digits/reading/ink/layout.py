@@ -47,9 +47,7 @@ class LayoutParameters(Tuned):
     same_line: float = number(0.5, "part of the smaller height", low=0, high=1)
     """Vertical overlap of two words that stand on one line, at least."""
     skew_limit: float = number(8.0, "degrees", low=0, high=45)
-    """Words that are skewed by more than this are deskewed."""
-    flat: float = number(2.0, "heights of a digit", low=1, high=4)
-    """Words that are higher than this are deskewed, however little they are skewed."""
+    """Words that are skewed by more than this are deskewed; so are those that rise by a digit."""
     skew_tall: float = number(0.5, "heights of a digit", low=0.1, high=1)
     """Least height of the components to whose centres the baseline is fitted."""
     skew_residual: float = number(0.45, "heights of a digit", low=0.05, high=2)
@@ -238,7 +236,8 @@ def _cut_out(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) ->
     height = float(np.median(np.sort(boxes[:, 3] - boxes[:, 1])[len(boxes) // 2 :]))
     shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
     angle = _skew(boxes, height)
-    if abs(angle) < LAYOUT.skew_limit and len(mask) < LAYOUT.flat * height:
+    rises = abs(np.tan(np.radians(angle))) * mask.shape[1] > height
+    if abs(angle) < LAYOUT.skew_limit and not rises:
         return Word(contrast, mask, height, shift)
     level, level_mask, back = _deskew(contrast, mask, angle)
     return Word(level, level_mask, height, shift @ np.vstack([back, [0, 0, 1]]))

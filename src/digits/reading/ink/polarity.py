@@ -28,8 +28,6 @@ class PolarityParameters(Tuned):
     """Variance that two classes explain in even light, at least; then no light is removed."""
     skew_weight: float = number(0.25, "units of certainty", low=0, high=1)
     """Weight of the logarithm of dark by bright deviation from the paper."""
-    even_gain: float = number(0.1, "logarithms of width", low=0, high=0.5)
-    """Gain in the contrast of widths for which the picture with even light is preferred."""
 
 
 POLARITY = PolarityParameters()
@@ -57,7 +55,7 @@ def find_polarity(
     weights = np.square([split.wider for split in splits]) + 1e-6
     score += float(np.average([split.evidence for split in splits], weights=weights))
     # Making light even spoils a thick digit; it must pay to be preferred.
-    pays = abs(in_even_light.wider) > abs(as_it_is.wider) + POLARITY.even_gain
+    pays = abs(in_even_light.wider) > abs(as_it_is.wider)
     return score, (in_even_light if pays else as_it_is).is_bright
 
 

@@ -38,10 +38,6 @@ class RuledLinesParameters(Tuned):
     """A component smaller than this is a speck; a larger one in a hole makes a box of the hole."""
     long: float = number(3.0, "heights of a digit", low=1, high=10)
     """A component that is wider or higher than this may be a ruled line, and is no digit."""
-    outside: float = number(0.05, "part of the ink", low=0, high=1)
-    """Ink outside of boxes, at least, for the height of a digit to be estimated from that alone."""
-    level: float = number(0.3, "degrees", low=0, high=3)
-    """Boxes and lines that are skewed by less than this are level."""
     odd: float = number(2.0, "degrees", low=0.1, high=10)
     """A box or line whose skew differs from the median by more than this keeps its own."""
     tooth_margin: float = number(3, "pixels", low=0, high=10)
@@ -76,10 +72,10 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
         return mask, float(mask.shape[0])
     _, _, widths, heights, areas = stats.T
     is_box = np.isin(np.arange(1, len(stats) + 1), _form_boxes(mask, labels))
-    # Neither boxes nor lines are as high as digits; but where nearly all ink is one box, that is
-    # digits on lines.
+    # Neither boxes nor lines are as high as digits; but where all ink but specks is one box, that
+    # is digits on lines.
     usual = widths < RULED_LINES.long * heights
-    if areas[usual & ~is_box].sum() > RULED_LINES.outside * areas[usual].sum():
+    if areas[usual & ~is_box].sum() > RULED_LINES.speck * areas[usual].sum():
         usual &= ~is_box
     height = float(mask.shape[0])
     if usual.any():
@@ -162,10 +158,11 @@ def _without_skewed_lines(
     mask: Bool[np.ndarray, "h w"], angle: float, at_least: float
 ) -> Bool[np.ndarray, "h w"]:
     """Remove straight lines that are skewed by an angle in degrees, and those across them."""
-    if abs(angle) < RULED_LINES.level:
-        return _without_lines(mask, at_least)
     height, width = mask.shape
-    pad = round(abs(np.sin(np.radians(angle))) * max(height, width)) + 2
+    rise = abs(np.sin(np.radians(angle))) * max(height, width)
+    if rise < 1:  # pixel: they are as level as can be
+        return _without_lines(mask, at_least)
+    pad = round(rise) + 2
     padded = cv2.copyMakeBorder(
         mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0
     )

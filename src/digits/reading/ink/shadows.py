@@ -31,8 +31,6 @@ class ShadowParameters(Tuned):
     """Depth of ink past which it may be a shadow, or lit paper beside one."""
     thin: float = number(9.0, "pixels of the thumbnail", low=3, high=21)
     """Width below which most of what is narrow is ink; it tells whether ink is dark."""
-    certainty: float = number(4.0, "units of certainty", low=1, high=16)
-    """Certainty of the polarity for each power of e by which dark exceeds light, or light dark."""
 
 
 SHADOWS = ShadowParameters()
@@ -46,16 +44,16 @@ def binarize_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink | No
         ink: The ink that `binarize` found on it.
 
     Returns:
-        The ink; none if the strokes are too wide to be told so, or if the narrow strokes are on
-        the other side of the paper than `ink`, and that is too thin to be paper.
+        The ink, whose polarity its width makes certain; none if the strokes are too wide to be
+        told so, or if the narrow strokes are on the other side of the paper than `ink`, and that
+        is too thin to be paper.
     """
     thumbnail = _smooth_thumbnail(grey)
     dark, light = (
-        np.square(_narrow(thumbnail, round(SHADOWS.thin), is_dark)).mean() + 0.1
+        np.square(_narrow(thumbnail, round(SHADOWS.thin), is_dark)).mean()
         for is_dark in (True, False)
     )
-    score = SHADOWS.certainty * float(np.log(dark / light))
-    is_dark = score >= 0
+    is_dark = bool(dark >= light)
     scale = max(thumbnail.shape) / max(grey.shape)
     inner = _without_edge_components(ink.mask)
     is_wide = SHADOWS.reach * stroke_width(inner) * scale > REACHES[-1]
@@ -68,7 +66,7 @@ def binarize_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink | No
         contrast = _narrow(thumbnail, reach, is_dark)
         if reach > SHADOWS.reach * stroke_width(contrast > otsu_threshold(contrast)):
             break
-    found = _enlarged(grey, thumbnail, contrast, is_dark, abs(score))
+    found = _enlarged(grey, thumbnail, contrast, is_dark, np.inf)
     # At the edges of the picture, corners of shadows are left.
     if has_shadow:
         found = replace(found, mask=_without_edge_components(found.mask))
