@@ -4,8 +4,9 @@ A category is a function that makes its n-th picture, always the same one. So on
 without the others, and what the tests count stays what it is.
 """
 
-from collections.abc import Iterator
+import json
 from functools import cache
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -16,21 +17,28 @@ from tests.reading.everyday import EVERYDAY
 from tests.reading.pen import Composed, Pen
 
 CATEGORIES = EVERYDAY | CORNER_CASES
-NUM_EXAMPLES = 14
 
+CORPUS_FILE = Path(__file__).with_name("composed.json")
+"""Of each category, the numbers of the pictures that are tested, and how many were read right;
+written by `benchmarks/sensitivity.py --floors`, which leaves out those that a little less contrast
+has read otherwise: so could the rounding of another processor."""
 
-def examples() -> Iterator[tuple[str, int]]:
-    """Give the category and the number of each picture of the corpus."""
-    for name in CATEGORIES:
-        for number in range(NUM_EXAMPLES):
-            yield name, number
+WITNESSES_FILE = Path(__file__).with_name("witnesses.json")
+"""Of each tuned number, the category and the number of a picture that is read right, but not when
+the tuned number is doubled; written by `benchmarks/sensitivity.py --witnesses`."""
 
 
 @cache
-def compose(name: str, number: int) -> Composed:
-    """The picture of this number in a category."""
-    rng = np.random.default_rng([crc32(name.encode()), number])
-    return CATEGORIES[name](Pen(rng), rng)
+def compose(category: str, number: int) -> Composed:
+    """Make the picture of this number in a category."""
+    rng = np.random.default_rng([crc32(category.encode()), number])
+    return CATEGORIES[category](Pen(rng), rng)
+
+
+def corpus() -> dict[str, tuple[list[int], int]]:
+    """Of each category, the numbers of its pictures, and how many of them are read right."""
+    content = json.loads(CORPUS_FILE.read_text())
+    return {category: (found["pictures"], found["right"]) for category, found in content.items()}
 
 
 def read(reader: Reader, composed: Composed) -> tuple[str, ...]:

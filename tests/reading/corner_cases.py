@@ -72,6 +72,19 @@ def blobs(pen: Pen, rng: np.random.Generator) -> Composed:
 
 
 @category
+def waves(pen: Pen, rng: np.random.Generator) -> Composed:
+    """Wide strokes and loops that are no digits."""
+    x = np.linspace(0, 1, 60)
+    turns, tall = rng.uniform(0.5, 2.5), rng.uniform(4, 16)
+    y = tall * np.sin(2 * np.pi * turns * x + rng.uniform(0, 6)) + rng.uniform(-8, 8) * x
+    points = np.stack([12 + 76 * x, 35 + y], axis=1)
+    page = np.zeros((70, 100), np.float32)
+    thick = int(rng.integers(3, 8))
+    cv2.polylines(page, [np.rint(points).astype(np.int32)], False, 1.0, thick, cv2.LINE_AA)
+    return Composed(levels(grained(inked(page), rng, 3)), ("?",), is_single=True)
+
+
+@category
 def thick_singles(pen: Pen, rng: np.random.Generator) -> Composed:
     """One digit with strokes of a fifth of its height, or more."""
     digit = pen.number(1, 1)
@@ -350,6 +363,16 @@ def tight(pen: Pen, rng: np.random.Generator) -> Composed:
     return Composed(levels(grained(page, rng, 4)), (digit,), is_single=True)
 
 
+@category
+def tight_twos(pen: Pen, rng: np.random.Generator) -> Composed:
+    """A two as wide as its picture, whose foot came off."""
+    own = np.asarray(cv2.resize(pen.digit("2", 60, weight=1.2), (64, 60)), np.float32)
+    y = int(rng.integers(40, 50))
+    own[y : y + int(rng.integers(2, 4))] = 0
+    page = inked(padded(own, (4, int(rng.integers(2)), 1, 1)))
+    return Composed(levels(grained(page, rng, 2)), ("2",), is_single=True)
+
+
 # Layout.
 
 
@@ -527,30 +550,6 @@ def thick_rules(pen: Pen, rng: np.random.Generator) -> Composed:
     return Composed(levels(grained(inked(row), rng, 3)), (number,))
 
 
-@category
-def circled(pen: Pen, rng: np.random.Generator) -> Composed:
-    """Numbers in circles and rounded boxes."""
-    number, height = pen.number(1, 3), 40
-    row = pen.row(number, height, gap=0.2)
-    room = int(rng.integers(10, 35))
-    page = padded(row, room + 25)
-    tall, wide = page.shape
-    corners = (25, 25, wide - 25, tall - 25)
-    radius = round(rng.uniform(0.25, 0.5) * (corners[3] - corners[1]))
-    for x, y, start in (
-        (corners[0] + radius, corners[1] + radius, 180),
-        (corners[2] - radius, corners[1] + radius, 270),
-        (corners[2] - radius, corners[3] - radius, 0),
-        (corners[0] + radius, corners[3] - radius, 90),
-    ):
-        cv2.ellipse(page, (x, y), (radius, radius), 0, start, start + 90, 1.0, 2, cv2.LINE_AA)
-    for y in (corners[1], corners[3]):
-        cv2.line(page, (corners[0] + radius, y), (corners[2] - radius, y), 1.0, 2)
-    for x in (corners[0], corners[2]):
-        cv2.line(page, (x, corners[1] + radius), (x, corners[3] - radius), 1.0, 2)
-    return Composed(levels(grained(inked(page), rng, 3)), (number,))
-
-
 def _grid(
     number: str, own: list[Amounts], cell: tuple[int, int], line: int, ink: float, *, empty: int = 0
 ) -> Float32[np.ndarray, "h w"]:
@@ -590,12 +589,50 @@ def small_boxes(pen: Pen, rng: np.random.Generator) -> Composed:
 
 
 @category
+def touched_boxes(pen: Pen, rng: np.random.Generator) -> Composed:
+    """Boxes apart from each other, hardly larger than the digits, of which one touches its box."""
+    number, height = pen.number(3, 5), float(rng.choice([14, 40, 40]))
+    touching, line = int(rng.integers(len(number))), 1 if height < 20 else int(rng.integers(1, 4))
+    side = round(height * rng.uniform(1.25, 1.5))
+    step = round(1.5 * side)
+    page = np.full((side + 50, step * len(number) + 40), PAPER, np.float32)
+    page = np.pad(page, ((20, 20), (0, 0)), constant_values=PAPER)
+    for index, digit in enumerate(number):
+        left, top = 25 + index * step, 45
+        cv2.rectangle(page, (left, top), (left + side, top + side), 60, line)
+        own = pen.digit(digit, height, weight=1.2)
+        x = left + (side - own.shape[1]) // 2
+        if index == touching:
+            x = left + side - own.shape[1] + line // 2
+        y = top + round((side - own.shape[0]) / 2)
+        part = page[y : y + own.shape[0], x : x + own.shape[1]]
+        np.minimum(part, inked(own), out=part)
+    return Composed(levels(grained(page, rng, 3)), (number,))
+
+
+@category
+def chamfered(pen: Pen, rng: np.random.Generator) -> Composed:
+    """A digit in a box without corners, hardly more than twice its height."""
+    digit, height = pen.number(1, 1), 60
+    side = round(height * rng.uniform(2.0, 2.2))
+    cut = round(side * rng.uniform(0.19, 0.23))
+    low, high = 20, 20 + side
+    corners = [
+        (low + cut, low), (high - cut, low), (high, low + cut), (high, high - cut),
+        (high - cut, high), (low + cut, high), (low, high - cut), (low, low + cut),
+    ]  # fmt: skip
+    page = centred(pen.digit(digit, height), (side + 40, side + 40))
+    cv2.polylines(page, [np.array(corners, np.int32)], True, 1.0, 3)
+    return Composed(levels(grained(inked(page), rng, 3)), (digit,))
+
+
+@category
 def heavy_boxes(pen: Pen, rng: np.random.Generator) -> Composed:
     """Thin small digits in boxes with thick lines."""
     number, height = pen.number(1, 4), rng.uniform(24, 36)
     own = [pen.digit(digit, height, weight=0.7) for digit in number]
     side = round(rng.uniform(1.4, 3) * height)
-    page = _grid(number, own, (side, side), int(rng.integers(3, 9)), 30)
+    page = _grid(number, own, (side, side), int(rng.integers(3, 15)), 30)
     return Composed(levels(grained(page, rng, 3)), (number,))
 
 
@@ -892,6 +929,26 @@ def transparent(pen: Pen, rng: np.random.Generator) -> Composed:
     corner = np.minimum(x, wide - 1 - x) + np.minimum(y, tall - 1 - y)
     alpha[corner < radius] = 0
     return Composed(levels(np.dstack([page, page, page, alpha])), (number,))
+
+
+@category
+def punched(pen: Pen, rng: np.random.Generator) -> Composed:
+    """A light card with a number, and holes of a digit's size that are transparent."""
+    number, height = pen.number(2, 4), 50
+    amounts = padded(pen.row(number, height, gap=0.25), (30, 30, 30, 150))
+    page = inked(amounts, ink=40, paper=225)
+    alpha = np.full(page.shape, 255, np.float32)
+    for x in (page.shape[1] - 100, page.shape[1] - 40):
+        cv2.circle(alpha, (x, 55), int(rng.integers(10, 24)), 0.0, -1)
+    return Composed(levels(np.dstack([page, page, page, alpha])), (number,))
+
+
+@category
+def bar_codes(pen: Pen, rng: np.random.Generator) -> Composed:
+    """Bars from edge to edge, which are no ones."""
+    widths = rng.integers(2, 9, 40)
+    row = np.repeat(np.where(np.arange(40) % 2, 40, 220), widths).astype(np.uint8)
+    return Composed(np.tile(row, (int(rng.integers(60, 120)), 1)), ())
 
 
 # Segmentation.

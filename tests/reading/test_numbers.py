@@ -1,0 +1,63 @@
+"""No tuned number stays that nothing depends on: a picture is misread when it is doubled."""
+
+import json
+
+import cv2
+import pytest
+
+from digits.reading.confidence import CONFIDENCE
+from digits.reading.reader import Reader
+from tests.reading.composed import WITNESSES_FILE, compose, read
+from tests.reading.numbers import Number, find_numbers
+from tests.reading.pen import Composed
+
+NUMBERS = {number.name: number for number in find_numbers()}
+WITNESSES = json.loads(WITNESSES_FILE.read_text())
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader()
+
+
+def is_right_with(reader: Reader, composed: Composed, number: Number, value: float) -> bool:
+    """Read with another value: an error, where it is out of all bounds, is no right reading."""
+    threshold = reader.threshold
+    try:
+        with number.changed(value):
+            reader.threshold = CONFIDENCE.threshold
+            return read(reader, composed) == composed.lines
+    except (cv2.error, ArithmeticError, IndexError, ValueError, RuntimeWarning):
+        return False
+    finally:
+        reader.threshold = threshold
+
+
+def test_numbers_are_found_where_they_are_used() -> None:
+    stages = {name.partition(".")[0] for name in NUMBERS}
+    assert {"binarization", "layout", "segmentation", "decode", "confidence"} <= stages
+    assert len(NUMBERS) == len(find_numbers())
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("name", NUMBERS)
+def test_doubling_a_number_misreads_its_witness(reader: Reader, name: str) -> None:
+    assert name in WITNESSES, "write them with benchmarks/sensitivity.py --witnesses, or delete it"
+    composed, number = compose(*WITNESSES[name]), NUMBERS[name]
+    assert is_right_with(reader, composed, number, number.times(1))
+    assert not is_right_with(reader, composed, number, number.times(2))
+    assert is_right_with(reader, composed, number, number.times(1))
+
+
+def test_witnesses_are_those_of_numbers_that_there_are() -> None:
+    assert WITNESSES.keys() == NUMBERS.keys()
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_each_number_has_a_unit_a_range_and_a_source(name: str) -> None:
+    number = NUMBERS[name]
+    about = number.field.metadata
+    assert about["low"] <= number.value <= about["high"]
+    assert about["low"] < about["high"]
+    assert about["unit"]
+    assert about["source"]
