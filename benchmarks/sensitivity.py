@@ -300,7 +300,7 @@ def measure(bench: Bench, number: Number, factor: float, *, quick: bool) -> dict
     counts: dict[str, Counter[str]] = {}
     lost = []
     changed = bench.read(bench.examples, number, factor)
-    for example, before, after in zip(bench.examples, bench.answers, changed, strict=False):
+    for example, before, after in zip(bench.examples, bench.answers, changed, strict=True):
         count = counts.setdefault(example.corpus, Counter())
         count["read"] += 1
         count["gained"] += after.is_right and not before.is_right
@@ -416,9 +416,20 @@ def write_sensitivity(numbers: list[Number], pool: Any, *, data: bool, quick: bo
             print(f"{number.name} moves nothing.")
 
 
+def known_witness(number: Number) -> list[str | int] | None:
+    """Give the witness that is written down, if it is read right, and wrong with twice as much."""
+    known = json.loads(WITNESSES_FILE.read_text()) if WITNESSES_FILE.exists() else {}
+    if number.name not in known:
+        return None
+    category, picture = known[number.name]
+    BENCH.open(composed({category: [picture]}))
+    (before,), (after,) = BENCH.answers, BENCH.read(BENCH.examples, number, 2)
+    return [category, picture] if before.is_right and not after.is_right else None
+
+
 def write_witnesses(numbers: list[Number], processes: int) -> None:
-    """Find each number's witness, and write all."""
-    found: dict[str, list[str | int]] = {}
+    """Find a witness for each number of which none is known that still holds, and write all."""
+    found = {number.name: known for number in numbers if (known := known_witness(number))}
     for tried in TRIED:
         missing = [index for index, number in enumerate(numbers) if number.name not in found]
         if not missing:

@@ -23,8 +23,8 @@ class ContrastParameters(Tuned):
     """Number of square tiles of whose strongest points the level of a full stroke is made."""
     standing_out: float = number(4.0, "standard deviations of the paper", low=2, high=8)
     """Contrast above which a pixel, or a tile's strongest point, may be ink."""
-    level_percentile: float = number(60.0, "percent", low=0, high=100)
-    """Percentile of those points that is taken for a full stroke."""
+    level_share: float = number(0.4, "share of the points", low=0, high=1)
+    """Share of those points that have at least the contrast of a full stroke."""
 
 
 CONTRAST = ContrastParameters()
@@ -75,4 +75,4 @@ def stroke_level(contrast: Float32[np.ndarray, "h w"], noise: float) -> float:
     standing_out = tops[tops > max(otsu_threshold(tops), CONTRAST.standing_out * noise)]
     if not standing_out.size:
         return float(tops.max())
-    return float(np.percentile(standing_out, CONTRAST.level_percentile))
+    return float(np.quantile(standing_out, 1 - CONTRAST.level_share))

@@ -27,8 +27,8 @@ CENTRE = SIZE // 2
 class GlyphParameters(Tuned):
     """Tuned numbers of framing, and of the measures of a glyph's shape."""
 
-    full_percentile: float = number(80.0, "percent", low=30, high=100)
-    """Percentile of the ink's contrast that is taken for a full stroke."""
+    full_share: float = number(0.2, "share of the pixels", low=0, high=0.7)
+    """Share of a digit's ink that has at least the contrast of a full stroke."""
     ground_noise: float = number(2.0, "standard deviations of the paper", low=0, high=6)
     """Contrast up to which soft edges are paper."""
     ground_level: float = number(0.15, "contrasts of a full stroke", low=0, high=0.5)
@@ -80,7 +80,7 @@ def stroke_strength(
     """
     if not mask.any():
         return np.zeros_like(contrast)
-    top = float(np.percentile(contrast[mask], GLYPH.full_percentile))
+    top = float(np.quantile(contrast[mask], 1 - GLYPH.full_share))
     ground = max(GLYPH.ground_noise * ink.noise, GLYPH.ground_level * ink.level)
     ground = min(ground, GLYPH.ground_most * top)
     near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))

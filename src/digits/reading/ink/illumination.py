@@ -34,8 +34,6 @@ class IlluminationParameters(Tuned):
     """Least share of paper for its light to be fitted by a quadratic surface."""
     ink_threshold: float = number(0.8, "thresholds", low=0.4, high=1.5)
     """Contrast above which a pixel is left out of the background, in thresholds for ink."""
-    first_percentile: float = number(95.0, "percent", low=60, high=100)
-    """Percentile of brightness taken for the paper where ink seems to cover everything."""
     median_window: float = number(1 / 2, "longer sides", low=0.2, high=1)
     """Width of the median filter that takes the rest of the light away."""
 
@@ -87,10 +85,8 @@ def estimate_background(
     """
     sign = 1.0 if is_dark else -1.0
     sigma = max(thumbnail.shape) * ILLUMINATION.background_blur
-    percentile = ILLUMINATION.first_percentile
-    background = np.full_like(
-        thumbnail, np.percentile(thumbnail, percentile if is_dark else 100 - percentile)
-    )
+    # Where ink seems to cover everything, the paper is as bright, or dark, as anything is.
+    background = np.full_like(thumbnail, thumbnail.max() if is_dark else thumbnail.min())
     for _ in range(ROUNDS):
         bare = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
         if not bare.any():
