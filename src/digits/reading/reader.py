@@ -125,19 +125,19 @@ class Reader:
         singles_of, as_they_are = [], {}
         for index, picture in enumerate(pictures):
             singles_of.append(_frame_hypotheses(picture))
-            # A picture in the form of a glyph is classified as it is, too, and believed as far as
-            # both agree: of other pictures of that size, framing may have kept a part only.
+            # A picture in the form of a glyph is classified as it is, too: of other pictures of
+            # that size, framing may have kept a part only.
             if picture.glyph is not None:
                 as_they_are[index] = picture.glyph
         glyphs = [single.glyph.pixels for singles in singles_of for single in singles]
         probabilities = iter(self.network.probabilities(_stacked(glyphs)))
-        whole = self.network.probabilities(_stacked(list(as_they_are.values())))
-        limits = dict(zip(as_they_are, whole, strict=True))
+        wholes = self.network.probabilities(_stacked(list(as_they_are.values())))
+        whole_of = dict(zip(as_they_are, wholes, strict=True))
         read = []
         for index, singles in enumerate(singles_of):
-            limit = limits.get(index, 1.0)
+            whole = whole_of.get(index)
             options = [
-                (self._digit(np.minimum(next(probabilities), limit), glyph, certainty), ink)
+                (self._digit(_agreed(next(probabilities), whole), glyph, certainty), ink)
                 for glyph, ink, certainty in singles
             ]
             read.append(max(options, key=lambda option: option[0].confidence))
@@ -197,6 +197,20 @@ def _frame_hypotheses(picture: Picture) -> list[_Single]:
             glyph = Glyph(glyph.pixels, picture.to_original(glyph.box))
             singles.append(_Single(glyph, ink, ink.certainty))
     return singles or [_Single(BLANK, seen[0], np.inf)]
+
+
+def _agreed(
+    framed: Float[np.ndarray, " 10"], whole: Float[np.ndarray, " 10"] | None
+) -> Float[np.ndarray, " 10"]:
+    """Average the probabilities of a picture's framed digit and of the whole picture.
+
+    The mean is believed as far as both agree: the best guess has the smaller of its two.
+    """
+    if whole is None:
+        return framed
+    mean = (framed + whole) / 2
+    best = mean.argmax()
+    return mean * (min(framed[best], whole[best]) / mean[best])
 
 
 def _stacked(glyphs: list[UInt8[np.ndarray, "28 28"]]) -> UInt8[np.ndarray, "n 28 28"]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from digits.reading.ink.contrast import CONTRAST, otsu_threshold, paper_noise
+from digits.reading.ink.contrast import otsu_threshold, paper_noise
 from digits.reading.tuning import Tuned, number
 
 THUMBNAIL = 128
@@ -30,6 +30,8 @@ class IlluminationParameters(Tuned):
     """Standard deviation by which the thumbnail is blurred."""
     background_blur: float = number(1 / 8, "longer sides", low=0.03, high=0.5)
     """Standard deviation of the blur that follows the paper's brightness."""
+    ink_noise: float = number(3.0, "standard deviations of the paper", low=1, high=6)
+    """Threshold for ink, at least, where it is left out of the background."""
     surface_paper: float = number(0.6, "share of the picture", low=0.3, high=1)
     """Least share of paper for its light to be fitted by a quadratic surface."""
     ink_threshold: float = number(0.8, "thresholds", low=0.4, high=1.5)
@@ -100,7 +102,7 @@ def estimate_background(
         local = np.where(weight > 0.02, total / np.maximum(weight, 1e-6), mean)
         background = np.asarray(surface + local, np.float32)
         contrast = sign * (background - thumbnail)
-        noise = CONTRAST.standing_out * paper_noise(contrast, ink)
+        noise = ILLUMINATION.ink_noise * paper_noise(contrast, ink)
         ink = contrast > ILLUMINATION.ink_threshold * max(otsu_threshold(contrast), noise)
     return background
 

@@ -26,7 +26,9 @@ class PolarityParameters(Tuned):
 
     clean_split: float = number(0.9, "share of the variance", low=0.7, high=1)
     """Variance that two classes explain in even light, at least; then no light is removed."""
-    skew_weight: float = number(0.25, "units of certainty", low=0, high=1)
+    edge_weight: float = number(4.0, "logarithms of width", low=1, high=16)
+    """Weight of the bright share of the edges."""
+    skew_weight: float = number(0.25, "logarithms of width", low=0, high=1)
     """Weight of the logarithm of dark by bright deviation from the paper."""
 
 
@@ -39,7 +41,8 @@ def find_polarity(
     """Weigh the evidence that ink is dark.
 
     Returns:
-        The evidence, above 0 for dark ink (1 is safe), and the pixels of the brighter class.
+        The evidence, in logarithms of width, above 0 for dark ink; and the pixels of the brighter
+        class.
     """
     as_it_is = _split(thumbnail)
     if as_it_is.separation > POLARITY.clean_split:
@@ -80,7 +83,7 @@ def _split(values: UInt8[np.ndarray, "h w"]) -> _Split:
         separation = share * (1 - share) * gap**2 / float(values.var())
     wider = float(np.log(_width(is_bright) / _width(~is_bright)))
     edge = float(np.median([_bright_edges(is_bright, inset) for inset in INSETS]))
-    return _Split(is_bright, wider, wider + edge - 0.5, separation)
+    return _Split(is_bright, wider, wider + POLARITY.edge_weight * (edge - 0.5), separation)
 
 
 def _bright_edges(is_bright: Bool[np.ndarray, "h w"], inset: int) -> float:
