@@ -669,7 +669,7 @@ def leaning_boxes(pen: Pen, rng: np.random.Generator) -> Composed:
         corners = cv2.boxPoints(((middle, 75), (90, 90), angle))
         cv2.polylines(page, [np.rint(corners).astype(np.int32)], True, 90, 2, cv2.LINE_AA)
         own = pen.digit(digit, 50)
-        part = page[50:100, middle - own.shape[1] // 2 :][: own.shape[0], : own.shape[1]]
+        part = page[50:, middle - own.shape[1] // 2 :][: own.shape[0], : own.shape[1]]
         np.minimum(part, inked(own), out=part)
     return Composed(levels(grained(page, rng, 3)), (number,))
 
