@@ -210,7 +210,7 @@ def _agreed(
         return framed
     mean = (framed + whole) / 2
     best = mean.argmax()
-    return mean * (min(framed[best], whole[best]) / mean[best])
+    return np.asarray(mean * (min(framed[best], whole[best]) / mean[best]))
 
 
 def _stacked(glyphs: list[UInt8[np.ndarray, "28 28"]]) -> UInt8[np.ndarray, "n 28 28"]:
