@@ -74,7 +74,7 @@ STAGES = {
         "binarize_drawing", "isolate_page", "binarize", "binarize_under_shadows",
         "binarize_single_under_shadows",
     ),
-    "digits.reading.ink.binarization": ("find_polarity", "estimate_background"),
+    "digits.reading.ink.binarization": ("find_polarity", "remove_illumination"),
     "digits.reading.ink.layout": ("without_ruled_lines",),
 }  # fmt: skip
 """Functions whose results are kept, by the modules that call them."""

@@ -20,7 +20,7 @@ from digits.training import Interrupted, resume, train
 from digits.training.augmentation import augment, digest_amounts, strokes
 from digits.training.optimization import build_schedule
 from digits.training.progress import TrainingProgress
-from digits.training.targets import one_hot, smooth
+from digits.training.targets import one_hot, smooth_labels
 from digits.training.trainer import AUGMENT, ORDER, Trainer, train_step
 
 SMALL = Recipe(
@@ -134,10 +134,10 @@ def test_label_smoothing_is_that_of_torch() -> None:
     expected = F.cross_entropy(model(images), labels, reduction="none", label_smoothing=0.2)
     before = model(images).argmax(dim=1)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    losses, right = train_step(model, optimizer, images, smooth(one_hot(labels), 0.2))
+    losses, right = train_step(model, optimizer, images, smooth_labels(one_hot(labels), 0.2))
     torch.testing.assert_close(losses, expected.detach())
     assert torch.equal(right, before == labels)
-    assert torch.equal(smooth(one_hot(labels), 0), one_hot(labels))
+    assert torch.equal(smooth_labels(one_hot(labels), 0), one_hot(labels))
 
 
 def test_outliers_teach_that_all_ten_digits_are_equally_likely() -> None:
@@ -146,7 +146,7 @@ def test_outliers_teach_that_all_ten_digits_are_equally_likely() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     images, targets = torch.rand(6, 1, 28, 28), one_hot(torch.tensor([3, 0, 0, 5, 9, 1]))
     outliers = torch.tensor([False, True, False, True, False, False])
-    targets = smooth(torch.where(outliers[:, None], 0.1, targets), 0.1)
+    targets = smooth_labels(torch.where(outliers[:, None], 0.1, targets), 0.1)
     assert bool((targets[outliers] == 0.1).all())
     expected = -model(images).log_softmax(dim=1)[outliers].mean(dim=1)
     optimizer = torch.optim.SGD(model.parameters(), 0.02)

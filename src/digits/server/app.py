@@ -21,7 +21,7 @@ from digits.server.admission import AdmissionControl
 from digits.server.batching import MicroBatcher
 from digits.server.bodies import receive_glyphs, receive_picture
 from digits.server.metrics import Metrics, MetricsMiddleware
-from digits.server.problems import ErrorMiddleware, Overloaded, Refusal
+from digits.server.problems import ErrorMiddleware, Overloaded, RequestRefused
 from digits.server.security import (
     LoopbackHostMiddleware,
     SecurityHeadersMiddleware,
@@ -149,7 +149,7 @@ def _add_reading(
             try:
                 reading = await workers.run(lambda: reader.read(picture))
             except InvalidInput as error:
-                raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+                raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         return _json_response(schemas.reading_to_json(reading))
 
     @app.post(
@@ -178,7 +178,7 @@ def _add_reading(
             glyphs = await receive_glyphs(request, reserve)
             if len(glyphs) != 1:
                 detail = f"Expected one glyph, found {len(glyphs):,}."
-                raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+                raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
             activations = await workers.run(lambda: open_layers.of(glyphs[0]))
         return _json_response(schemas.layers_to_json(activations))
 

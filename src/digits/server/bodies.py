@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from digits.errors import InvalidInput
 from digits.server import limits, schemas
 from digits.server.admission import Reserve
-from digits.server.problems import Refusal
+from digits.server.problems import RequestRefused
 
 # The form parser logs each malformed form, and so would let anyone fill the log.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
@@ -29,7 +29,7 @@ async def receive_picture(request: Request, reserve: Reserve) -> bytes:
     """Receive a picture file, as the body or as the file of a form.
 
     Raises:
-        Refusal: If the body is too large or too slow, or the form has no such file.
+        RequestRefused: If the body is too large or too slow, or the form has no such file.
     """
     content = await _receive(request, reserve, limits.MAX_BODY_BYTES)
     if _media_type(request) == "multipart/form-data":
@@ -41,18 +41,18 @@ async def receive_glyphs(request: Request, reserve: Reserve) -> UInt8[np.ndarray
     """Receive a batch of glyphs, as JSON or as bytes.
 
     Raises:
-        Refusal: If the body is too large or too slow, of another type, or malformed.
+        RequestRefused: If the body is too large or too slow, of another type, or malformed.
     """
     content = await _receive(request, reserve, limits.MAX_GLYPHS_BYTES)
     media_type = _media_type(request)
     if media_type not in ("application/json", "application/octet-stream"):
         found = media_type or "none"
         detail = f"Expected application/json or application/octet-stream, found {found}."
-        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+        raise RequestRefused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
     try:
         return schemas.parse_glyphs(content, is_json=media_type == "application/json")
     except InvalidInput as error:
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
 
 
 def _media_type(request: Request) -> str:
@@ -74,16 +74,16 @@ async def _receive(request: Request, reserve: Reserve, max_bytes: int) -> bytes:
                 reserve(len(chunk))
                 chunks.append(chunk)
     except ClientDisconnect as error:  # no failure of the server's, though nobody reads this
-        raise Refusal(HTTPStatus.BAD_REQUEST, "The request was cut off.") from error
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "The request was cut off.") from error
     except TimeoutError as error:
         detail = f"Expected the whole request within {limits.UPLOAD_SECONDS:g} seconds."
-        raise Refusal(HTTPStatus.REQUEST_TIMEOUT, detail) from error
+        raise RequestRefused(HTTPStatus.REQUEST_TIMEOUT, detail) from error
     return b"".join(chunks)
 
 
-def _too_large(max_bytes: int) -> Refusal:
+def _too_large(max_bytes: int) -> RequestRefused:
     detail = f"Expected at most {max_bytes:,} bytes, found more."
-    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+    return RequestRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
 class _FormInMemory(MultiPartParser):
@@ -101,11 +101,11 @@ async def _file_of_form(request: Request, content: bytes) -> bytes:
         parser = _FormInMemory(request.headers, stream(), max_files=1, max_fields=8)
         form = await parser.parse()
     except (MultiPartException, ValueError, KeyError) as error:
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
+        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
     try:
         picture = form.get("picture")
         if not isinstance(picture, UploadFile):
-            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+            raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
         return await picture.read()
     finally:
         await form.close()

@@ -31,7 +31,7 @@ class Problem(BaseModel):
     detail: str = Field(description="What was expected and what was found, in one line.")
 
 
-class Refusal(HTTPException):
+class RequestRefused(HTTPException):
     """Raised to refuse a request, with the reason in one line."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Refusal(HTTPException):
         super().__init__(int(status), detail, headers)
 
 
-class Overloaded(Refusal):
+class Overloaded(RequestRefused):
     """Raised when a request exceeds what the server can do now: 503, with Retry-After."""
 
     def __init__(self, reason: str) -> None:
@@ -66,7 +66,7 @@ def describe(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Have each `HTTPException`, so each `Refusal` too, answered with problem details."""
+    """Have each `HTTPException`, so each `RequestRefused` too, answered with problem details."""
 
     @app.exception_handler(HTTPException)
     async def respond(request: Request, error: HTTPException) -> Response:

@@ -17,7 +17,7 @@ def one_hot(labels: Int[Tensor, " n"]) -> Float[Tensor, "n classes"]:
     return F.one_hot(labels, NUM_CLASSES).float()
 
 
-def smooth(
+def smooth_labels(
     targets: Float[Tensor, "n classes"], label_smoothing: float
 ) -> Float[Tensor, "n classes"]:
     """Spread this part of the probability evenly over all classes (label smoothing).

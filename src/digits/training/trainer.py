@@ -31,7 +31,7 @@ from digits.recipe import Recipe
 from digits.run import EpochRecord
 from digits.training.augmentation import augment, digest_amounts
 from digits.training.optimization import build_optimizer, build_schedule
-from digits.training.targets import cross_entropy, is_right, smooth
+from digits.training.targets import cross_entropy, is_right, smooth_labels
 
 CHECK_EVERY = 25
 """Steps between checks of the loss. Each check waits for the device."""
@@ -179,7 +179,7 @@ class Trainer:
         indices = self.order[begin : begin + self.recipe.batch_size]
         images, labels = self.split.images[indices][:, None], self.split.labels[indices]
         images, targets = augment(images, labels, self.recipe.augmentation, self.augment_generator)
-        targets = smooth(targets, self.recipe.label_smoothing)
+        targets = smooth_labels(targets, self.recipe.label_smoothing)
         images = images.contiguous(memory_format=memory_format(self.device))
         self.learning_rate = self.optimizer.param_groups[0]["lr"]
         losses, right = train_step(

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from digits.reading.ink.contrast import otsu_threshold, paper_noise, stroke_level
-from digits.reading.ink.illumination import estimate_background, thumbnail_of
+from digits.reading.ink.illumination import remove_illumination, thumbnail_of
 from digits.reading.ink.polarity import find_polarity
 from digits.reading.tuning import Tuned, number
 
@@ -77,10 +77,7 @@ def binarize(grey: UInt8[np.ndarray, "h w"], *, dark: bool | None = None) -> Ink
     score, is_bright = find_polarity(thumbnail)
     is_dark = score >= 0 if dark is None else dark
     first_guess = ~is_bright if is_dark else is_bright
-    background = estimate_background(thumbnail.astype(np.float32), first_guess, is_dark=is_dark)
-    background = cv2.resize(background, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    sign = 1.0 if is_dark else -1.0
-    contrast = sign * (background - grey.astype(np.float32))
+    contrast = remove_illumination(grey, thumbnail, first_guess, is_dark=is_dark)
     return Ink.from_contrast(contrast, is_dark, abs(score))
 
 

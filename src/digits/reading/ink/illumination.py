@@ -1,4 +1,4 @@
-"""Illumination: estimates the light on the paper, so that it can be removed from a picture.
+"""Illumination: removes uneven light, estimated from the paper around the ink.
 
 The background, that is the paper's brightness at each pixel, is a quadratic surface (a lamp's
 light, a lens's dark corners) and what a wide blur adds to it, fitted where there is no ink.
@@ -52,8 +52,32 @@ def thumbnail_of(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "th tw"]:
     return np.asarray(cv2.GaussianBlur(small, (0, 0), ILLUMINATION.thumbnail_blur), np.uint8)
 
 
-def even_illumination(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """Remove uneven light without knowing what is ink.
+def remove_illumination(
+    grey: UInt8[np.ndarray, "h w"],
+    thumbnail: UInt8[np.ndarray, "th tw"],
+    ink: Bool[np.ndarray, "th tw"],
+    *,
+    is_dark: bool,
+) -> Float32[np.ndarray, "h w"]:
+    """Subtract a picture from its background, so that ink differs from paper alike in any light.
+
+    Args:
+        grey: A picture.
+        thumbnail: The same, from `thumbnail_of`.
+        ink: First guess of the ink.
+        is_dark: Whether the ink is darker than its paper.
+
+    Returns:
+        Contrast to the paper, in grey levels, above 0 for ink.
+    """
+    background = _estimate_background(thumbnail.astype(np.float32), ink, is_dark=is_dark)
+    background = cv2.resize(background, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    sign = 1.0 if is_dark else -1.0
+    return np.asarray(sign * (background - grey.astype(np.float32)))
+
+
+def detrend(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Subtract what changes smoothly, roughly: neither ink nor its polarity is known yet.
 
     Returns:
         Differences to a quadratic surface and then to a wide median, about 128.
@@ -75,7 +99,7 @@ def even_illumination(thumbnail: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, 
     return np.asarray(np.clip(even, 0, 255), np.uint8)
 
 
-def estimate_background(
+def _estimate_background(
     thumbnail: Float32[np.ndarray, "h w"], ink: Bool[np.ndarray, "h w"], *, is_dark: bool
 ) -> Float32[np.ndarray, "h w"]:
     """Estimate the brightness of the paper everywhere, also under the ink.

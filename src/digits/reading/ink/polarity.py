@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from digits.reading.ink.contrast import otsu_split
-from digits.reading.ink.illumination import even_illumination
+from digits.reading.ink.illumination import detrend
 from digits.reading.tuning import Tuned, number
 
 INSETS = (0, 6, 12)
@@ -47,7 +47,7 @@ def find_polarity(
     as_it_is = _split(thumbnail)
     if as_it_is.separation > POLARITY.clean_split:
         return as_it_is.evidence, as_it_is.is_bright
-    even = even_illumination(thumbnail)
+    even = detrend(thumbnail)
     deviation = even.astype(np.float32) - 128
     darker = np.square(np.minimum(deviation, 0)).sum() + 1
     brighter = np.square(np.maximum(deviation, 0)).sum() + 1
