@@ -48,7 +48,7 @@ class Ink:
     is_dark: bool
     """Whether the ink is darker than its paper."""
     certainty: float
-    """Certainty of `is_dark`, in logarithms of width: 0 is a guess, above 0.5 is safe."""
+    """Certainty of `is_dark`, in logarithms of width: 0 is a guess, above 0.65 is safe."""
 
     @classmethod
     def from_contrast(

@@ -21,7 +21,7 @@ from digits.reading.tuning import Tuned, number
 class HypothesisParameters(Tuned):
     """Tuned numbers of the choice among hypotheses."""
 
-    safe_certainty: float = number(0.5, "logarithms of width", low=0.125, high=2)
+    safe_certainty: float = number(0.65, "logarithms of width", low=0.15, high=2.6)
     """Certainty of the polarity that is safe. Below it, both polarities are tried, and the
     confidence of what is read falls in proportion."""
     sure: float = number(0.7, "probability", low=0, high=1)

@@ -26,7 +26,7 @@ class PolarityParameters(Tuned):
 
     clean_split: float = number(0.9, "share of the variance", low=0.7, high=1)
     """Variance that two classes explain in even light, at least; then no light is removed."""
-    edge_weight: float = number(2.5, "logarithms of width", low=0.6, high=10)
+    edge_weight: float = number(2.25, "logarithms of width", low=0.6, high=10)
     """Weight of the bright share of the edges."""
     skew_weight: float = number(0.25, "logarithms of width", low=0, high=1)
     """Weight of the logarithm of dark by bright deviation from the paper."""
