@@ -382,6 +382,15 @@ def describe(result: dict[str, Any]) -> str:
     return ", ".join(parts) or "nothing"
 
 
+def _one_number_a_line(document: dict[str, Any]) -> str:
+    """Format results as JSON whose changes can be reviewed."""
+    head = json.dumps({**document, "numbers": {}}, indent=1).removesuffix("{}\n}")
+    numbers = (
+        f"  {json.dumps(name)}: {json.dumps(of)}" for name, of in document["numbers"].items()
+    )
+    return head + "{\n" + ",\n".join(numbers) + "\n }\n}\n"
+
+
 def write_sensitivity(numbers: list[Number], pool: Any, *, data: bool, quick: bool) -> None:
     """Measure what has not been measured, and write each result as it comes."""
     document: dict[str, Any] = {
@@ -409,7 +418,7 @@ def write_sensitivity(numbers: list[Number], pool: Any, *, data: bool, quick: bo
         name = numbers[index].name
         done.setdefault(name, {})[f"x{factor:g}"] = result
         print(f"{name} {result['value']:g} x{factor:g}: {describe(result)}", flush=True)
-        write_atomic(RESULT, (json.dumps(document, indent=1) + "\n").encode())
+        write_atomic(RESULT, _one_number_a_line(document).encode())
     for number in numbers:
         results = done.get(number.name, {}).values()
         if all(describe(result) == "nothing" for result in results):
