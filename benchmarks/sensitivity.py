@@ -177,7 +177,7 @@ class Example:
     truth: str
     is_single: bool = False
     understand: Callable[[tuple[str, ...], list[Digit]], str] = lambda lines, _: "|".join(lines)
-    """Of lines and digits, what is compared with the truth."""
+    """Function from the lines and digits that were read to what is compared with the truth."""
 
 
 def composed(pictures: dict[str, Iterable[int]]) -> list[Example]:

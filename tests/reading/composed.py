@@ -19,12 +19,12 @@ from tests.reading.pen import Composed, Pen
 CATEGORIES = EVERYDAY | CORNER_CASES
 
 CORPUS_FILE = Path(__file__).with_name("composed.json")
-"""Of each category, the numbers of the pictures that are tested, and how many were read right;
+"""Floors: by category, the numbers of the pictures that are tested, and how many were read right;
 written by `benchmarks/sensitivity.py --floors`, which leaves out those that a little less contrast
 has read otherwise: so could the rounding of another processor."""
 
 WITNESSES_FILE = Path(__file__).with_name("witnesses.json")
-"""Of each tuned number, the category and the number of a picture that is read right, but not when
+"""Witnesses: by tuned number, category and number of a picture that is read right, but not when
 the tuned number is doubled; written by `benchmarks/sensitivity.py --witnesses`."""
 
 
@@ -36,13 +36,13 @@ def compose(category: str, number: int) -> Composed:
 
 
 def corpus() -> dict[str, tuple[list[int], int]]:
-    """Of each category, the numbers of its pictures, and how many of them are read right."""
+    """Load the floors: by category, the numbers of its pictures, and how many are read right."""
     content = json.loads(CORPUS_FILE.read_text())
     return {category: (found["pictures"], found["right"]) for category, found in content.items()}
 
 
 def read(reader: Reader, composed: Composed) -> tuple[str, ...]:
-    """Read a composed picture; its lines."""
+    """Read a composed picture, and return its lines."""
     if composed.is_single:
         (digit,) = reader.read_glyphs([composed.picture])
         return (digit.text,)

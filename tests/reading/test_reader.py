@@ -210,7 +210,7 @@ def test_ink_and_paper_may_have_any_colours(
 STROKES = {"3": [(76, 27), (126, 7), (166, 37), (156, 77), (116, 97), (161, 117), (171, 167),
                  (126, 202), (71, 182)],
            "7": [(76, 27), (170, 27), (130, 100), (104, 200)]}  # fmt: skip
-"""Of a pen, on a canvas of 240 × 210 pixels."""
+"""Strokes of a pen, on a canvas of 240 × 210 pixels."""
 
 
 def drawn(
@@ -323,7 +323,7 @@ TEXTURES = {
 
 @pytest.mark.parametrize("name", TEXTURES)
 def test_textures_come_to_an_end(reader: Reader, name: str) -> None:
-    """What is made of tens of thousands of marks, or cuts, took minutes once."""
+    """Tens of thousands of components, or of cuts, took minutes once."""
     assert set(reader.read(TEXTURES[name].astype(np.uint8)).text) <= set("?1 \n")
 
 

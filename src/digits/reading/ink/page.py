@@ -13,9 +13,6 @@ CORNER_TOLERANCE = 0.03
 """Distance from a page's outline to the polygon of its corners, in lengths of the outline; a method
 constant of polygon approximation."""
 
-RIM = 2
-"""Width of a page's rim that is covered, too, in pixels of the thumbnail: its blur."""
-
 
 @dataclass(frozen=True)
 class PageParameters(Tuned):
@@ -33,6 +30,8 @@ class PageParameters(Tuned):
     """Overlap of a page, or of a box's inside, and the polygon of its corners, at least."""
     cut_off: float = number(0.45, "part of the outline", low=0, high=1)
     """Outline of a page on the picture's edges, at most; light beside shade has more."""
+    rim: int = number(2, "pixels of the thumbnail", low=1, high=8)
+    """Width of a page's rim that is covered, too, as it is blurred; and the blur of the cover."""
     contrast: float = number(60, "grey levels", low=5, high=200)
     """Difference of a page to what is around it, at least; printed grounds differ less."""
 
@@ -101,7 +100,7 @@ def _covered(
     page: Bool[np.ndarray, "th tw"],
 ) -> UInt8[np.ndarray, "h w"]:
     """Give all but the page the brightness of the nearest paper."""
-    size, side = grey.shape[::-1], 2 * RIM + 1
+    size, side = grey.shape[::-1], 2 * PAGE.rim + 1
     inner = cv2.erode(page.astype(np.uint8), np.ones((side, side), np.uint8), borderValue=0)
     sure = cv2.erode((paper & (inner > 0)).astype(np.uint8), np.ones((3, 3), np.uint8))
     if not sure.any():
@@ -111,6 +110,6 @@ def _covered(
     )
     values = np.zeros(int(nearest.max()) + 1, np.uint8)
     values[nearest[sure > 0]] = thumbnail[sure > 0]
-    cover = cv2.GaussianBlur(values[nearest], (0, 0), RIM)
+    cover = cv2.GaussianBlur(values[nearest], (0, 0), PAGE.rim)
     is_page = cv2.resize(inner, size, interpolation=cv2.INTER_NEAREST) > 0
     return np.where(is_page, grey, cv2.resize(cover, size, interpolation=cv2.INTER_LINEAR))

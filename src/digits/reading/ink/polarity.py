@@ -15,10 +15,6 @@ from digits.reading.ink.contrast import otsu_split
 from digits.reading.ink.illumination import detrend
 from digits.reading.tuning import Tuned, number
 
-INSETS = (0, 6, 12)
-"""Distances from the edges at which paper is looked for, in pixels of the thumbnail: a box may run
-along the edge. The median of the three counts."""
-
 
 @dataclass(frozen=True)
 class PolarityParameters(Tuned):
@@ -28,6 +24,9 @@ class PolarityParameters(Tuned):
     """Variance that two classes explain in even light, at least; then no light is removed."""
     edge_weight: float = number(2.25, "logarithms of width", low=0.6, high=10)
     """Weight of the bright share of the edges."""
+    inset: int = number(6, "pixels of the thumbnail", low=1, high=24)
+    """Distance from the edges at which paper is looked for, too, and again at twice as much: a box
+    may run along the edges. The median counts. So far is the picture thought to go on outside."""
     skew_weight: float = number(0.25, "logarithms of width", low=0, high=1)
     """Weight of the logarithm of dark by bright deviation from the paper."""
 
@@ -82,7 +81,8 @@ def _split(values: UInt8[np.ndarray, "h w"]) -> _Split:
         gap = float(values[is_bright].mean()) - float(values[~is_bright].mean())
         separation = share * (1 - share) * gap**2 / float(values.var())
     wider = float(np.log(_width(is_bright) / _width(~is_bright)))
-    edge = float(np.median([_bright_edges(is_bright, inset) for inset in INSETS]))
+    insets = (0, POLARITY.inset, 2 * POLARITY.inset)
+    edge = float(np.median([_bright_edges(is_bright, inset) for inset in insets]))
     return _Split(is_bright, wider, wider + POLARITY.edge_weight * (edge - 0.5), separation)
 
 
@@ -98,7 +98,7 @@ def _width(mask: Bool[np.ndarray, "h w"]) -> float:
     """Root mean square distance of a class's pixels to the other class, by distance transform."""
     if mask.all():
         return float(max(mask.shape))
-    pad = INSETS[-1] // 2
+    pad = POLARITY.inset
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     distances = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
     return float(np.sqrt(np.square(distances).sum() / max(1, int(mask.sum())) + 1e-3))

@@ -25,9 +25,6 @@ HEIGHT = 48
 MAX_CROSSED = HEIGHT / 3
 """Limit on time: most ink that a cut may cross, in full strokes of a pixel."""
 
-SLANTS = (0.0, 0.3)
-"""Slants of straight cuts, in pixels to the left for each pixel down."""
-
 
 @dataclass(frozen=True)
 class SegmentationParameters(Tuned):
@@ -39,6 +36,8 @@ class SegmentationParameters(Tuned):
     """Cost of each pixel of a cut's length, and of each that it goes to the side."""
     waist_reach: float = number(0.2, "heights of a digit", low=0.05, high=0.6)
     """Distance on both sides of a waist within which the ink must be higher."""
+    slant: float = number(0.3, "pixels to the left for each pixel down", low=0, high=1)
+    """Slant of straight cuts, beside upright ones."""
     separate: float = number(3.0, "pixels", low=1, high=12)
     """Mean distance from all others at which a straight cut is one of its own."""
     solid: float = number(0.3, "full strokes", low=0.1, high=0.8)
@@ -157,7 +156,7 @@ def _find_cuts(
     ink = np.maximum(total - SEGMENTATION.step * height, 0)
     cuts = _traces(down, up, _minima(total, ink, round(SEGMENTATION.min_gap * HEIGHT)))
     lines = np.arange(height)
-    for slant in SLANTS:
+    for slant in (0.0, SEGMENTATION.slant):
         for cut in _cuts_at_waists(strength, slant):
             if all(np.abs(cut - other).mean() > SEGMENTATION.separate for other in cuts):
                 cuts.append(cut)

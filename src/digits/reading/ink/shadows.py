@@ -16,15 +16,14 @@ from digits.reading.ink.contrast import otsu_threshold
 from digits.reading.ink.illumination import thumbnail_of
 from digits.reading.tuning import Tuned, number
 
-REACHES = (21, 41, 81)
-"""Widths of the structuring elements that are tried, in pixels of the thumbnail, each twice the one
-before; the last for a picture of one digit."""
-
 
 @dataclass(frozen=True)
 class ShadowParameters(Tuned):
     """Tuned numbers of binarization under hard shadows."""
 
+    narrowest: int = number(20, "pixels of the thumbnail", low=5, high=40)
+    """Width, but for its middle, of the smallest structuring element that is tried; the next are
+    twice and four times as wide, and the last serves for a picture of one digit."""
     reach: float = number(4.0, "widths of a stroke", low=2, high=8)
     """Least width of the structuring element."""
     shadow_depth: float = number(6.0, "pixels of the thumbnail", low=2, high=16)
@@ -56,13 +55,13 @@ def binarize_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink | No
     is_dark = bool(dark >= light)
     scale = max(thumbnail.shape) / max(grey.shape)
     inner = _without_edge_components(ink.mask)
-    is_wide = SHADOWS.reach * stroke_width(inner) * scale > REACHES[-1]
+    is_wide = SHADOWS.reach * stroke_width(inner) * scale > _widths()[-1]
     has_shadow = deepest(ink.mask & ~inner) * scale > SHADOWS.shadow_depth
     # Whole pages, or the lit part of one, may have been taken for ink; digits are not so deep.
     may_be_paper = deepest(ink.mask) * scale > SHADOWS.shadow_depth
     if is_wide if is_dark == ink.is_dark else not may_be_paper:
         return None
-    for reach in REACHES:
+    for reach in _widths():
         contrast = _narrow(thumbnail, reach, is_dark)
         if reach > SHADOWS.reach * stroke_width(contrast > otsu_threshold(contrast)):
             break
@@ -76,8 +75,14 @@ def binarize_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink | No
 def binarize_single_under_shadows(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink:
     """Tell the ink of one digit, whose strokes are wide, from paper; dark or light as `ink` is."""
     thumbnail = _smooth_thumbnail(grey)
-    contrast = _narrow(thumbnail, REACHES[-1], ink.is_dark)
+    contrast = _narrow(thumbnail, _widths()[-1], ink.is_dark)
     return _enlarged(grey, thumbnail, contrast, ink.is_dark, ink.certainty)
+
+
+def _widths() -> tuple[int, int, int]:
+    """Compute the widths of the structuring elements, in pixels of the thumbnail; odd."""
+    narrowest = SHADOWS.narrowest
+    return narrowest + 1, 2 * narrowest + 1, 4 * narrowest + 1
 
 
 def _smooth_thumbnail(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "th tw"]:
@@ -112,7 +117,7 @@ def _narrow(
 ) -> Float32[np.ndarray, "h w"]:
     """Contrast of what is narrower than so many pixels, dark or light, to the ground around it."""
     # A round element fits into corners better; a square one of the largest size is far faster.
-    shape = cv2.MORPH_RECT if reach == REACHES[-1] else cv2.MORPH_ELLIPSE
+    shape = cv2.MORPH_RECT if reach == _widths()[-1] else cv2.MORPH_ELLIPSE
     element = cv2.getStructuringElement(shape, (reach, reach))
     method = cv2.MORPH_BLACKHAT if is_dark else cv2.MORPH_TOPHAT
     border = cv2.BORDER_REPLICATE
