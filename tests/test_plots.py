@@ -13,7 +13,8 @@ from torch import Tensor
 from digits import plots
 from digits.errors import InvalidInput
 from digits.evaluation.inspection import FeatureMaps
-from digits.evaluation.metrics import estimate_mean, reliability, risk_coverage
+from digits.evaluation.intervals import estimate_mean
+from digits.evaluation.metrics import reliability, risk_coverage
 from digits.plots.canvas import DOTS_PER_INCH, SCREEN_DOTS_PER_INCH, WIDTH_INCHES
 from digits.run import EpochRecord
 

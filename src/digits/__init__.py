@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from digits.data import DigitSet, Split, load
     from digits.errors import DigitsError, InvalidInput
     from digits.evaluation import compare, evaluate, summarize
-    from digits.evaluation.metrics import Estimate, Metrics
+    from digits.evaluation.intervals import Estimate
+    from digits.evaluation.metrics import Metrics
     from digits.models import build_model, register_network
     from digits.reading import Digit, Reader, Reading
     from digits.recipe import Augmentation, Recipe, load_recipe
@@ -57,7 +58,7 @@ _HOMES = {
     "Digit": "reading",
     "DigitSet": "data",
     "DigitsError": "errors",
-    "Estimate": "evaluation.metrics",
+    "Estimate": "evaluation.intervals",
     "InvalidInput": "errors",
     "Metrics": "evaluation.metrics",
     "Reader": "reading",

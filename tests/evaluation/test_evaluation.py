@@ -5,7 +5,7 @@ from torch import nn
 
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import compare, summarize
-from digits.evaluation.metrics import estimate_difference, estimate_mean
+from digits.evaluation.intervals import estimate_difference, estimate_mean
 from digits.recipe import Recipe
 from digits.run import Run
 

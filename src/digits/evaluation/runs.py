@@ -6,14 +6,8 @@ from pathlib import Path
 
 from digits.data import Split
 from digits.errors import InvalidInput
-from digits.evaluation.metrics import (
-    Estimate,
-    Metrics,
-    committee,
-    compute_metrics,
-    estimate_difference,
-    estimate_mean,
-)
+from digits.evaluation.intervals import Estimate, estimate_difference, estimate_mean
+from digits.evaluation.metrics import Metrics, committee, compute_metrics
 from digits.evaluation.prediction import predict
 from digits.run import Run
 

@@ -12,7 +12,8 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from digits.evaluation.metrics import Reliability, RiskCoverage, wilson_interval
+from digits.evaluation.intervals import wilson_interval
+from digits.evaluation.metrics import Reliability, RiskCoverage
 from digits.plots.canvas import BLUE, GREY, INK, ORANGE, SOFT, expect_some, new_figure, styled
 from digits.run import EpochRecord
 

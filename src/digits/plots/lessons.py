@@ -13,7 +13,7 @@ from matplotlib.patches import ConnectionPatch, Patch, Rectangle
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
-from digits.evaluation.metrics import estimate_mean
+from digits.evaluation.intervals import estimate_mean
 from digits.plots.canvas import (
     BLUE,
     GREY,
