@@ -22,7 +22,7 @@ class ContrastParameters(Tuned):
     tiles: float = number(24.0, "tiles along the shorter side", low=8, high=64)
     """Number of square tiles of whose strongest points the level of a full stroke is made."""
     standing_out: float = number(4.0, "standard deviations of the paper", low=2, high=8)
-    """Contrast above which a pixel, or a tile's strongest point, may be ink."""
+    """Contrast above which a tile's strongest point may be ink."""
     level_share: float = number(0.4, "share of the points", low=0, high=1)
     """Share of those points that have at least the contrast of a full stroke."""
 
