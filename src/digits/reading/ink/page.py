@@ -10,8 +10,8 @@ from digits.reading.ink.illumination import thumbnail_of
 from digits.reading.tuning import Tuned, number
 
 CORNER_TOLERANCE = 0.03
-"""Distance from a page's outline to the polygon of its corners, in lengths of the outline; with twice
-as much, the same composed pictures are read right."""
+"""Distance from a page's outline to the polygon of its corners, in lengths of the outline; twice as
+much changes no reading of the composed pictures."""
 
 
 @dataclass(frozen=True)
