@@ -3,6 +3,7 @@ from math import log
 import numpy as np
 import pytest
 import torch
+from scipy import optimize, special
 from sklearn import metrics as sk
 from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -11,7 +12,10 @@ from digits.evaluation.metrics import (
     compute_metrics,
     confusion_matrix,
     expected_calibration_error,
+    fit_temperature,
+    negative_log_likelihood,
     reliability,
+    risk_coverage,
 )
 
 
@@ -104,3 +108,51 @@ def test_impossible_input_is_refused(scores: torch.Tensor, labels: torch.Tensor)
 def test_impossible_bins_are_refused() -> None:
     with pytest.raises(InvalidInput, match="at least 1 bin"):
         reliability(torch.eye(10), torch.arange(10), num_bins=0)
+
+
+def test_the_temperature_is_that_of_scipy_s_minimum(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    for factor in (0.3, 1.0, 4.0):
+        scaled = factor * logits
+        best = optimize.minimize_scalar(
+            lambda t, scaled=scaled: negative_log_likelihood(scaled.double() / t, labels),
+            bounds=(0.05, 20),
+            method="bounded",
+        )
+        assert fit_temperature(scaled, labels) == pytest.approx(best.x, rel=1e-2)
+
+
+def test_the_temperature_of_several_views_is_that_of_their_mean_probabilities(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    views = torch.stack([3 * logits, 3 * logits + torch.randn_like(logits) * 4])
+    rows = np.arange(len(labels))
+
+    def loss(temperature: float) -> float:
+        means = special.softmax(views.double().numpy() / temperature, axis=2).mean(axis=0)
+        return float(-np.log(means[rows, labels.numpy()]).mean())
+
+    best = optimize.minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x
+    assert fit_temperature(views, labels) == pytest.approx(best, rel=1e-2)
+    # The best temperature for the mean of the logits differs.
+    assert abs(fit_temperature(views.mean(dim=0), labels) / best - 1) > 0.05
+
+
+def test_risk_is_the_error_rate_on_the_most_confident_images(
+    sample: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    logits, labels = sample
+    probabilities = logits.double().softmax(dim=1)
+    curve = risk_coverage(probabilities, labels)
+    confidence, predictions = probabilities.max(dim=1)
+    for coverage in (0.1, 0.5, 0.95, 1.0):
+        chosen = confidence.topk(round(coverage * len(labels))).indices
+        risk = (predictions != labels)[chosen].double().mean()
+        assert curve.risk_at(coverage) == pytest.approx(float(risk))
+    assert curve.coverage[-1] == 1
+    assert bool((curve.confidence.diff() <= 0).all())
+    found = compute_metrics(logits, labels).risk_at_coverage
+    assert dict(found)[1.0] == pytest.approx(1 - compute_metrics(logits, labels).accuracy)
