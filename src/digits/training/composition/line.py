@@ -1,0 +1,306 @@
+"""The ink of a line: digits of one hand beside each other, with separators and signs between."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float32
+
+from digits.reading.symbols import DIGIT_HEIGHT
+from digits.training.composition import marks
+from digits.training.composition.hands import Hands, Shape
+
+CANVAS = 160
+"""Height of the canvas on which a line is written, in pixels; its baseline is at two thirds."""
+
+BASELINE = 105
+NOMINAL = float(DIGIT_HEIGHT)
+"""Height of MNIST's digits, in pixels."""
+
+
+class Item(NamedTuple):
+    """What stands on a line: a symbol, and its ink."""
+
+    symbol: str
+    ink: Float32[np.ndarray, "h w"]
+    y: float
+    """Distance of its upper edge below the digits' top, in pixels."""
+    gap: float
+    """Distance from the item before it, in pixels."""
+
+
+@dataclass
+class LineInk:
+    """The ink of a line, 0 to 1, and what it says."""
+
+    ink: Float32[np.ndarray, "h w"]
+    symbols: str
+    boxes: list[tuple[float, float, float, float]]
+    """Left, top, right, bottom of each symbol."""
+    height: float
+    """Typical height of its digits."""
+    pen: float
+    """Width of the pen, about."""
+
+
+@dataclass
+class Manner:
+    """The manner in which one hand writes a line, drawn at random."""
+
+    random: np.random.Generator
+    scale: float = field(init=False)
+    slant: float = field(init=False)
+    gap: float = field(init=False)
+    gap_spread: float = field(init=False)
+    size_spread: float = field(init=False)
+    wide: float = field(init=False)
+    zero: float = field(init=False)
+    zero_up: float = field(init=False)
+    tall: float = field(init=False)
+    drift: float = field(init=False)
+    wave: float = field(init=False)
+    pen: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        random = self.random
+        self.scale = random.uniform(1.0, 1.5)
+        self.slant = random.normal(0.02, 0.2)
+        kind = random.choice(4, p=[0.45, 0.2, 0.25, 0.1])
+        low, high = ((1.0, 6.0), (6.0, 24.0), (-1.2, 1.2), (-4.0, -0.8))[kind]
+        self.gap = random.uniform(low, high)
+        self.gap_spread = (1.5, 2.5, 1.2, 1.2)[kind]
+        self.size_spread = random.choice([0.04, 0.09, 0.17], p=[0.45, 0.4, 0.15])
+        self.wide = float(np.exp(random.normal(0, 0.16)))
+        self.zero = random.uniform(0.35, 0.95) if random.random() < 0.35 else 1.0
+        self.zero_up = random.uniform(0, 0.6) if random.random() < 0.35 else 0.0
+        self.tall = random.uniform(1, 1.6) if random.random() < 0.25 else 1.0
+        self.drift = random.normal(0, 0.04)
+        self.wave = random.choice([0.02, 0.07, 0.16], p=[0.35, 0.45, 0.2])
+        self.pen = random.uniform(1.3, 3.2)
+
+
+def write_line(hands: Hands, random: np.random.Generator) -> LineInk:
+    """Write a line: a number with its separators, sometimes a date or a sum."""
+    while True:
+        manner = Manner(random)
+        items = _items(hands.stretch(random), manner)
+        if any(item.symbol.isdigit() for item in items):
+            return _lay_out(items, manner)
+
+
+def _items(shapes: list[Shape], manner: Manner) -> list[Item]:
+    """Choose what stands on the line, from left to right."""
+    random = manner.random
+    count = int(
+        random.choice(np.arange(1, 13), p=np.array([2, 3, 4, 5, 6, 6, 5, 4, 3, 2, 1, 1]) / 42)
+    )
+    wanted = _digits(count, random)
+    plan = _separators(count, random)
+    items: list[Item] = []
+    last = -1
+    for index, group in enumerate(plan):
+        for mark, symbol in group:
+            items.append(_mark(mark, symbol, manner))
+        if index < count:
+            label = last if wanted[index] == REPEAT and last >= 0 else None
+            shape = _pick(shapes, label, random)
+            last = shape.label
+            items.append(_digit(shape, manner))
+    return items
+
+
+REPEAT = -2
+
+
+def _digits(count: int, random: np.random.Generator) -> list[int]:
+    """Mark which digits repeat the one before: in numbers people write, many do."""
+    often = random.choice([0.05, 0.5], p=[0.7, 0.3])
+    return [REPEAT if random.random() < often else -1 for _ in range(count)]
+
+
+def _pick(shapes: list[Shape], label: int | None, random: np.random.Generator) -> Shape:
+    for _ in range(40):
+        shape = shapes[random.integers(len(shapes))]
+        if (label is None or shape.label == label) and min(shape.pixels.shape) > 1:
+            return shape
+    return shape
+
+
+Group = list[tuple[marks.Mark, str]]
+
+
+def _separators(count: int, random: np.random.Generator) -> list[Group]:
+    """Choose the marks before each digit, and after the last."""
+    plan: list[Group] = [[] for _ in range(count + 1)]
+    point = (marks.point, ".")
+    comma = (marks.comma, ",")
+    tick = (marks.apostrophe, ",")
+    dash = (marks.dash, "-")
+    equals = (marks.two_dashes, "-")
+    slash = (marks.slash, "/")
+    letter = (marks.letter, "?")
+    sign = lambda: (marks.SIGNS[random.integers(len(marks.SIGNS))], "?")  # noqa: E731
+    kind = random.random()
+    if kind < 0.36 and count > 3:  # thousands
+        mark = [point, point, comma, tick][random.integers(4)]
+        for index in range(count - 3, 0, -3):
+            plan[index].append(mark)
+    elif kind < 0.46 and count > 2:  # decimals
+        plan[count - int(random.integers(1, min(4, count)))].append(
+            [point, comma][random.integers(2)]
+        )
+    elif kind < 0.54 and count > 2:  # a date, a phone number
+        mark = [slash, dash, point, slash, (marks.colon, "?")][random.integers(5)]
+        for index in range(2, count, 2):
+            plan[index].append(mark)
+    elif kind < 0.60 and count > 1:  # a sum
+        plan[int(random.integers(1, count))].append(sign() if random.random() < 0.7 else dash)
+    elif kind < 0.66:  # letters about
+        for _ in range(random.integers(1, 4)):
+            plan[int(random.integers(0, count + 1))].append(letter)
+    end = random.random()
+    if end < 0.09:
+        plan[-1].append(point)
+    elif end < 0.16:
+        plan[-1].append(comma)
+    elif end < 0.24:
+        plan[-1].append(dash)
+    elif end < 0.31:
+        plan[-1] += [point, dash]
+    elif end < 0.35:
+        plan[-1].append(equals)
+    elif end < 0.38:
+        plan[-1] += [comma, dash]
+    elif end < 0.40:
+        plan[-1] += [slash, dash]
+    elif end < 0.42:
+        plan[-1] += [dash, dash]
+    start = random.random()
+    if start < 0.04:
+        plan[0].insert(0, sign())
+    elif start < 0.07:
+        plan[0].insert(0, dash)
+    elif start < 0.09:
+        plan[0].insert(0, letter)
+    elif start < 0.11:
+        plan[0].insert(0, equals)
+    return plan
+
+
+def _digit(shape: Shape, manner: Manner) -> Item:
+    random = manner.random
+    height, width = shape.pixels.shape
+    scale = manner.scale * np.exp(random.normal(0, manner.size_spread))
+    if height < 14:  # MNIST's wide digits are low
+        scale *= min(1.3, 14 / height)
+    foot = 0.0
+    if shape.label == 0:
+        scale *= manner.zero
+        foot -= manner.zero_up * random.uniform(0.6, 1) * (1 - manner.zero) * NOMINAL * manner.scale
+    elif shape.label == 1:
+        scale *= manner.tall
+        foot += random.uniform(0, 0.5) * (manner.tall - 1) * NOMINAL * manner.scale
+    elif shape.label in (4, 7, 9) and random.random() < 0.15:  # below the line
+        foot += random.uniform(0.1, 0.4) * NOMINAL * manner.scale
+    across = scale * manner.wide * np.exp(random.normal(0, 0.08))
+    shear, turn = manner.slant + random.normal(0, 0.07), random.normal(0, 0.06)
+    ink = _warped(shape.pixels, across, scale, shear, turn)
+    foot += random.normal(0, manner.wave) * NOMINAL * manner.scale
+    gap = manner.gap + random.normal(0, manner.gap_spread)
+    if random.random() < 0.02:
+        gap += random.uniform(6, 18)
+    return Item(
+        str(shape.label), ink, NOMINAL * manner.scale - ink.shape[0] + foot, gap * manner.scale
+    )
+
+
+def _warped(
+    pixels: np.ndarray, across: float, scale: float, shear: float, turn: float
+) -> np.ndarray:
+    """Scale, shear and turn a digit, and cut it to its ink."""
+    height, width = pixels.shape
+    matrix = np.array([[across, -shear * scale + turn, 0], [-turn, scale, 0]], np.float32)
+    corners = (
+        np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32) @ matrix[:, :2].T
+    )
+    matrix[:, 2] = 2 - corners.min(axis=0)
+    size = np.ceil(corners.max(axis=0) - corners.min(axis=0) + 4).astype(int)
+    warped = cv2.warpAffine(pixels, matrix, (int(size[0]), int(size[1])))
+    left, top, width, height = cv2.boundingRect((warped > 40).astype(np.uint8))
+    if not width:
+        return np.zeros((1, 1), np.float32)
+    return warped[top : top + height, left : left + width].astype(np.float32) / 255
+
+
+def _mark(mark: marks.Mark, symbol: str, manner: Manner) -> Item:
+    random = manner.random
+    strokes = mark(random)
+    lean = manner.slant if symbol == "?" else 0.5 * manner.slant
+    strokes = [[(x + lean * (1 - y), y) for x, y in stroke] for stroke in strokes]
+    height = NOMINAL * manner.scale * np.exp(random.normal(0, 0.08))
+    pen = manner.pen * manner.scale * np.exp(random.normal(0, 0.15))
+    if mark is marks.point:
+        pen *= random.uniform(0.9, 1.8)
+    ink, _, top = marks.draw(strokes, height, pen)
+    gap = max(0.3, abs(manner.gap) if manner.gap < 4 else manner.gap * 0.7) + random.normal(0, 1)
+    if symbol == "?" and random.random() < 0.6:
+        gap = max(gap, random.uniform(2, 8))
+    return Item(symbol, ink, top, gap * manner.scale)
+
+
+def _lay_out(items: list[Item], manner: Manner) -> LineInk:
+    """Put the items beside each other, as far from ink to ink as their gaps say."""
+    random = manner.random
+    width = int(sum(item.ink.shape[1] + abs(item.gap) for item in items)) + 60
+    canvas = np.zeros((CANVAS, width), np.float32)
+    edge = np.full(CANVAS, -1e3, np.float32)  # where the ink ends, in each row
+    top = BASELINE - NOMINAL * manner.scale
+    symbols, boxes = [], []
+    reach = int(3 * manner.scale)
+    right = 2.0
+    centre = 0.0
+    for item in items:
+        height, wide = item.ink.shape
+        y = int(np.clip(round(top + item.y + manner.drift * right), 0, CANVAS - height - 1))
+        ink = item.ink[: CANVAS - y]
+        height = len(ink)
+        solid = ink > 0.25
+        begins = np.where(solid.any(axis=1), solid.argmax(axis=1), wide).astype(np.float32)
+        ends = np.where(solid.any(axis=1), wide - solid[:, ::-1].argmax(axis=1), -1e3)
+        rows = slice(max(0, y - reach), y + height + reach)
+        near = cv2.dilate(edge[rows][:, None], np.ones((2 * reach + 1, 1), np.uint8))[:, 0]
+        near = near[y - rows.start : y - rows.start + height]
+        x = float((near - begins).max())
+        if x < 0:
+            x = right
+        # A digit stands beside the one before it, not above or below.
+        x = max(
+            x + item.gap, centre + 0.35 * min(wide, 16) + (0 if wide > 5 else 2) - wide / 2, 0.0
+        )
+        x = min(x, right + max(item.gap, 0) + 4)
+        left = round(x)
+        part = canvas[y : y + height, left : left + wide]
+        np.maximum(part, ink[:, : part.shape[1]], out=part)
+        edge[y : y + height] = np.maximum(edge[y : y + height], left + ends)
+        right, centre = max(right, left + wide), left + wide / 2
+        if symbols and item.symbol == "0" == symbols[-1] and random.random() < 0.04:
+            _join(canvas, boxes[-1], (left, y, left + wide, y + height), manner)
+        symbols.append(item.symbol)
+        boxes.append((float(left), float(y), float(left + wide), float(y + height)))
+    heights = [b[3] - b[1] for s, b in zip(symbols, boxes, strict=True) if s.isdigit()]
+    height = float(np.median(np.sort(heights)[len(heights) // 2 :]))
+    return LineInk(
+        canvas[:, : int(right) + 3], "".join(symbols), boxes, height, manner.pen * manner.scale
+    )
+
+
+def _join(canvas: np.ndarray, first: tuple, second: tuple, manner: Manner) -> None:
+    """Join two zeros at their tops, as some hands do."""
+    start = ((first[0] + first[2]) / 2, first[1] + 1)
+    end = ((second[0] + second[2]) / 2, second[1] + 1)
+    middle = ((start[0] + end[0]) / 2, max(start[1], end[1]) + manner.random.uniform(-2, 4))
+    points = np.rint(np.array([start, middle, end]) * 16).astype(np.int32)
+    cv2.polylines(
+        canvas, [points], False, 1.0, max(1, round(manner.pen * manner.scale * 0.8)), cv2.LINE_8, 4
+    )
