@@ -4,31 +4,45 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from digits.errors import InvalidInput
 from digits.reading.confidence import CONFIDENCE, judge
-from digits.reading.decode import best_path
+from digits.reading.decode import decode
 from digits.reading.ink import (
+    DIGIT_SIZE,
     HYPOTHESES,
+    SIZE,
     Glyph,
     Hypothesis,
     Ink,
-    Lattice,
+    LineView,
     Picture,
+    Word,
     find_lines,
+    frame_part,
     frame_single,
     hypotheses,
     hypotheses_of_single,
+    line_images,
     open_picture,
-    over_segment,
 )
+from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
-from digits.reading.results import Digit, Reading
+from digits.reading.results import Digit, Line, Mark, Reading
 
-MAX_CANDIDATES = 60_000
-"""Most candidates of a picture that are classified; one with more is texture, and not read."""
+VIEWS = [
+    LineView(),
+    LineView(size=0.88),
+    LineView(size=1.13),
+    LineView(stretch=0.88),
+    LineView(stretch=1.14),
+    LineView(shear=-0.18),
+    LineView(shear=0.18),
+]
+"""Views of each line, over which the probabilities of what it says are averaged."""
 
 BLANK = Glyph(np.zeros((28, 28), np.uint8), (0.0, 0.0, 0.0, 0.0))
 """Glyph of a picture without ink."""
@@ -61,6 +75,7 @@ class Reader:
             raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
         self.threshold = threshold
         self.network = model if isinstance(model, Network) else Network(model)
+        self.lines = LineNetwork()
 
     def read(self, source: Any, *, rotate: bool = True) -> Reading:
         """Read all digits of a picture, from top to bottom and left to right.
@@ -117,66 +132,75 @@ class Reader:
     def _read_small(self, picture: Picture) -> Reading:
         """Read a picture that has room for one digit."""
         ((digit, ink),) = self._read_singles([picture])
-        found = (digit,) if digit.glyph.any() else ()
-        return Reading(tuple(digit.text for digit in found), found, picture, ink)
+        lines = (Line(digit.text, digit.confidence, (digit,), digit.box),)
+        return Reading(lines if digit.glyph.any() else (), (), picture, ink)
 
     def _read_singles(self, pictures: Iterable[Picture]) -> list[tuple[Digit, Ink]]:
         """Read the one digit of each picture, by the hypothesis of which it is read surest."""
-        singles_of, as_they_are = [], {}
-        for index, picture in enumerate(pictures):
-            singles_of.append(_frame_hypotheses(picture))
-            # A picture in the form of a glyph is classified as it is, too: of other pictures of
-            # that size, framing may have kept a part only.
-            if picture.glyph is not None:
-                as_they_are[index] = picture.glyph
-        glyphs = [single.glyph.pixels for singles in singles_of for single in singles]
-        probabilities = iter(self.network.probabilities(_stacked(glyphs)))
-        wholes = self.network.probabilities(_stacked(list(as_they_are.values())))
-        whole_of = dict(zip(as_they_are, wholes, strict=True))
+        singles_of = [_frame_hypotheses(picture) for picture in pictures]
+        singles = [single for group in singles_of for single in group]
+        framed = self.network.probabilities(_stacked([single.glyph.pixels for single in singles]))
+        wholes = [image for single in singles for image in single.wholes]
+        opinions = iter(self.network.probabilities(_stacked(wholes)))
+        rows = iter(
+            _agreed(row, [next(opinions) for _ in single.wholes])
+            for row, single in zip(framed, singles, strict=True)
+        )
         read = []
-        for index, singles in enumerate(singles_of):
-            whole = whole_of.get(index)
+        for group in singles_of:
+            probabilities = [next(rows) for _ in group]
+            sides = [single.ink.is_dark for single in group]
+            # What is read as well the other way round, dark for light, is not to be believed.
             options = [
-                (self._digit(_agreed(next(probabilities), whole), glyph, certainty), ink)
-                for glyph, ink, certainty in singles
+                (self._digit(row * _doubt_of_side(side, sides, probabilities), single.glyph), single.ink)
+                for row, side, single in zip(probabilities, sides, group, strict=True)
             ]
             read.append(max(options, key=lambda option: option[0].confidence))
         return read
 
     def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
         """Read the lines of a picture whose ink is known."""
-        lines: list[list[Lattice]] = []
-        num_candidates = 0
-        for words in find_lines(ink):
-            lines.append([over_segment(word, ink) for word in words])
-            num_candidates += sum(len(lattice.candidates) for lattice in lines[-1])
-            if num_candidates > MAX_CANDIDATES:
-                break
-        if not 0 < num_candidates <= MAX_CANDIDATES:
-            return Reading((), (), picture, ink)
-        glyphs = [c.pixels for line in lines for lattice in line for c in lattice.candidates]
-        rows = iter(self.network.probabilities(np.stack(glyphs)))
-        texts, digits = [], []
-        for line in lines:
-            text = []
-            for lattice in line:
-                probabilities = np.array([next(rows) for _ in lattice.candidates]).reshape(-1, 10)
-                word = []
-                for index in best_path(lattice, probabilities):
-                    best = lattice.candidates[index]
-                    glyph = Glyph(best.pixels, picture.to_original(best.box))
-                    word.append(self._digit(probabilities[index], glyph, ink.certainty))
-                text.append("".join(digit.text for digit in word))
-                digits.extend(word)
-            texts.append(" ".join(part for part in text if part))
-        return Reading(tuple(text for text in texts if text), tuple(digits), picture, ink)
+        words = find_lines(ink)
+        images = [line_images(word, ink, VIEWS) for line in words for word in line]
+        columns = iter(self.lines.columns([view.pixels for views in images for view in views]))
+        decoded = [decode([next(columns) for _ in views]) for views in images]
+        parts = [
+            frame_part(views[0], symbol.box, ink)
+            for views, word in zip(images, decoded, strict=True)
+            for symbol in word.symbols
+            if symbol.text.isdigit()
+        ]
+        self.debug = []
+        second = iter(zip(parts, self.network.probabilities(_stacked(parts)), strict=True))
+        read = iter(zip(images, decoded, strict=True))
+        lines, left_out = [], []
+        for line in words:
+            texts, digits, confidence = [], [], 1.0
+            for _ in line:
+                views, word = next(read)
+                text = ""
+                for symbol in word.symbols:
+                    box = picture.to_original(views[0].box_in_picture(symbol.box))
+                    if symbol.text.isdigit():
+                        glyph, opinion = next(second)
+                        self.debug.append((symbol.text, symbol.probabilities, opinion, glyph))
+                        digit = self._digit(symbol.probabilities, Glyph(glyph, box))
+                        digits.append(digit)
+                        text += digit.text
+                    else:
+                        left_out.append(Mark("separator" if symbol.text != "?" else "sign", box))
+                        text += "?" if symbol.text in "/?" else ""
+                texts.append(text)
+                confidence *= word.confidence
+            box = picture.to_original(_around(line))
+            text = " ".join(text for text in texts if text)
+            lines.append(Line(text, confidence, tuple(digits), box))
+        return Reading(tuple(lines), tuple(left_out), picture, ink)
 
     def _digit(
-        self, probabilities: Float[np.ndarray, " 10"], glyph: Glyph, certainty: float = np.inf
+        self, probabilities: Float[np.ndarray, " 10"], glyph: Glyph
     ) -> Digit:
-        return judge(
-            probabilities, glyph.pixels, glyph.box, certainty=certainty, threshold=self.threshold
-        )
+        return judge(probabilities, glyph.pixels, glyph.box, threshold=self.threshold)
 
 
 class _Single(NamedTuple):
@@ -184,7 +208,11 @@ class _Single(NamedTuple):
 
     glyph: Glyph
     ink: Ink
-    certainty: float
+    wholes: list[UInt8[np.ndarray, "28 28"]]
+    """A picture in the form of a glyph as a whole, as it is and shrunk; none of any other.
+
+    Of pictures of that size, framing may have kept a part only.
+    """
 
 
 def _frame_hypotheses(picture: Picture) -> list[_Single]:
@@ -195,22 +223,44 @@ def _frame_hypotheses(picture: Picture) -> list[_Single]:
         glyph = frame_single(ink)
         if glyph is not None and glyph.pixels.any():
             glyph = Glyph(glyph.pixels, picture.to_original(glyph.box))
-            singles.append(_Single(glyph, ink, ink.certainty))
-    return singles or [_Single(BLANK, seen[0], np.inf)]
+            singles.append(_Single(glyph, ink, _wholes(picture, ink)))
+    return singles or [_Single(BLANK, seen[0], [])]
+
+
+def _wholes(picture: Picture, ink: Ink) -> list[UInt8[np.ndarray, "28 28"]]:
+    if picture.glyph is None:
+        return []
+    whole = 255 - picture.glyph if ink.is_dark else picture.glyph
+    small = cv2.resize(whole, (DIGIT_SIZE, DIGIT_SIZE), interpolation=cv2.INTER_AREA)
+    return [whole, np.pad(small, (SIZE - DIGIT_SIZE) // 2)]
 
 
 def _agreed(
-    framed: Float[np.ndarray, " 10"], whole: Float[np.ndarray, " 10"] | None
+    framed: Float[np.ndarray, " 10"], wholes: list[Float[np.ndarray, " 10"]]
 ) -> Float[np.ndarray, " 10"]:
     """Average the probabilities of a picture's framed digit and of the whole picture.
 
-    The mean is believed as far as both agree: the best guess has the smaller of its two.
+    The mean is believed as far as both agree: the best guess has the smaller of its two. Of the
+    whole as it is and shrunk, the one counts that agrees better.
     """
-    if whole is None:
+    if not wholes:
         return framed
+    whole = max(wholes, key=lambda row: float(row[framed.argmax()]))
     mean = (framed + whole) / 2
     best = mean.argmax()
     return np.asarray(mean * (min(framed[best], whole[best]) / mean[best]))
+
+
+def _doubt_of_side(side: bool, sides: list[bool], rows: list[np.ndarray]) -> float:
+    others = [float(row.max()) for other, row in zip(sides, rows, strict=True) if other != side]
+    return 1 - max(others, default=0.0)
+
+
+def _around(line: list[Word]) -> tuple[float, float, float, float]:
+    """The upright box around the words of a line, in pixels of the picture."""
+    corners = np.concatenate([word.corners for word in line])
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    return float(left), float(top), float(right - left), float(bottom - top)
 
 
 def _stacked(glyphs: list[UInt8[np.ndarray, "28 28"]]) -> UInt8[np.ndarray, "n 28 28"]:

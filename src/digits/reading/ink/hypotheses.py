@@ -22,8 +22,7 @@ class HypothesisParameters(Tuned):
     """Tuned numbers of the choice among hypotheses."""
 
     safe_certainty: float = number(0.65, "logarithms of width", low=0.15, high=2.6)
-    """Certainty of the polarity that is safe. Below it, both polarities are tried, and the
-    confidence of what is read falls in proportion."""
+    """Certainty of the polarity that is safe. Below it, both polarities are read."""
     sure: float = number(0.7, "probability", low=0, high=1)
     """Confidence that each digit must exceed where an unlikely hypothesis is to count."""
     evidence: float = number(0.5, "probability", low=0, high=1)
@@ -69,4 +68,7 @@ def hypotheses_of_single(grey: UInt8[np.ndarray, "h w"]) -> list[Hypothesis]:
     ink = binarize(grey)
     if not ink.mask.any():
         return [Hypothesis(ink)]
-    return [Hypothesis(ink), Hypothesis(binarize_single_under_shadows(grey, ink))]
+    found = [Hypothesis(ink), Hypothesis(binarize_single_under_shadows(grey, ink))]
+    if ink.certainty < HYPOTHESES.safe_certainty:
+        found.append(Hypothesis(binarize(grey, dark=not ink.is_dark)))
+    return found

@@ -20,7 +20,7 @@ def smooth_field(
 def redraw(line: LineInk, random: np.random.Generator) -> None:
     """Write the same line with another pen: thicker or thinner, harder or softer, bent, uneven."""
     ink, (height, width) = line.ink, line.ink.shape
-    if random.random() < 0.7:
+    if random.random() < 0.6:
         soft = cv2.GaussianBlur(ink, (0, 0), random.uniform(0.6, 1.3))
         threshold, width_of_edge = random.uniform(0.15, 0.6), random.uniform(0.03, 0.14)
         ink = 1 / (1 + np.exp(-(soft - threshold) / width_of_edge))
@@ -58,7 +58,7 @@ def to_image(
     centre = random.choice(
         [0.5 * (low[0] + low[1]), float(np.median(boxes[:, [1, 3]].mean(axis=1)))]
     )
-    scale = DIGIT_HEIGHT * float(np.exp(random.normal(0, 0.13))) / line.height
+    scale = DIGIT_HEIGHT * float(np.exp(random.normal(0, 0.15))) / line.height
     stretch = float(np.exp(random.normal(0, 0.06)))
     pad = random.uniform(2, 10, 2)
     width = int(line.ink.shape[1] * scale * stretch + pad.sum()) + 1
@@ -71,9 +71,9 @@ def to_image(
     image = cv2.warpAffine(blurred, matrix, (width, LINE_HEIGHT))
     boxes = boxes * [matrix[0, 0], scale, matrix[0, 0], scale] + [pad[0], shift, pad[0], shift]
     pen = max(1, round(line.pen * scale * random.uniform(0.5, 1.1)))
-    if random.random() < 0.5:
-        _add_neighbours(image, hands, boxes, random)
     if random.random() < 0.4:
+        _add_neighbours(image, hands, boxes, random)
+    if random.random() < 0.3:
         _add_rules(image, boxes, pen, random)
     _add_ground(image, random)
     return np.clip(image, 0, 1), [tuple(box) for box in boxes.tolist()]
@@ -184,7 +184,7 @@ def _add_rules(image: np.ndarray, boxes: np.ndarray, pen: int, random: np.random
         for k in np.arange(-far, far, step):
             for offset, direction, other in ((phase[0], along, across), (phase[1], across, along)):
                 centre = middle + (k + offset) * other
-                if abs((k + offset)) < (height if direction is along else width):
+                if abs(k + offset) < (height if direction is along else width):
                     _line(
                         image,
                         tuple(centre - far * direction),
@@ -200,13 +200,18 @@ def _add_ground(image: np.ndarray, random: np.random.Generator) -> None:
     if random.random() < 0.35:
         image[:] = cv2.GaussianBlur(image, (0, 0), random.uniform(0.3, 1.0))
     image *= random.uniform(0.65, 1.15)
-    if random.random() < 0.25:
+    if random.random() < 0.22:
         y, x = np.mgrid[:height, :width].astype(np.float32)
         angle, frequency = random.uniform(-np.pi, np.pi), random.uniform(0.6, 2.4)
         bent = 2 * smooth_field(random, image.shape, (4, max(4, width // 12)))
         wave = np.cos((x * np.cos(angle) + y * np.sin(angle) + bent) * frequency)
         np.maximum(image, np.maximum(0, wave) ** 2 * random.uniform(0.05, 0.28), out=image)
-    if random.random() < 0.45:
+    if random.random() < 0.12:  # blots of a printed ground
+        fine = smooth_field(random, image.shape, (height // 3, max(2, width // 3)))
+        where = smooth_field(random, image.shape, (3, max(3, width // 20)))
+        blots = np.clip(fine - random.uniform(0.3, 1.2), 0, 1) * (where > random.uniform(-0.5, 1))
+        np.maximum(image, blots * random.uniform(0.1, 0.5), out=image)
+    if random.random() < 0.35:
         image += random.normal(0, random.uniform(0, 0.12), image.shape).astype(np.float32)
     if random.random() < 0.15:
         image += 0.12 * smooth_field(random, image.shape, (4, 8))
