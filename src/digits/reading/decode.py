@@ -15,7 +15,7 @@ NUM_EDITS = 6
 
 @dataclass(frozen=True)
 class Symbol:
-    """A symbol of a line, and where it stands on the image of the first view."""
+    """A symbol of a line, and where it stands on the image of a view."""
 
     text: str
     probabilities: Float[np.ndarray, " 10"]
@@ -31,6 +31,8 @@ class Decoded:
     symbols: list[Symbol]
     confidence: float
     """Probability that all its digits are right, and that there are no others."""
+    view: int
+    """Number of the view in which the symbols' boxes are: the one that tells them best."""
 
 
 def decode(views: list[Columns]) -> Decoded:
@@ -49,15 +51,16 @@ def decode(views: list[Columns]) -> Decoded:
         key=lambda index: weights[index],
     )
     probabilities = _of_digits(number, by_digits)
-    peaks = ctc.align(views[0].log_probabilities, readings[best])
+    view = int(logs[:, best].argmax())
+    peaks = ctc.align(views[view].log_probabilities, readings[best])
     symbols, place = [], 0
     for text, peak in zip(texts[best], peaks, strict=True):
         row = np.zeros(10)
         if text.isdigit():
             row = probabilities[place]
             place += 1
-        symbols.append(Symbol(text, row, _box(views[0], peak)))
-    return Decoded(symbols, by_digits[number])
+        symbols.append(Symbol(text, row, _box(views[view], peak)))
+    return Decoded(symbols, by_digits[number], view)
 
 
 def _stacked(views: list[Columns]) -> np.ndarray:

@@ -18,6 +18,7 @@ from digits.reading.ink import (
     Glyph,
     Hypothesis,
     Ink,
+    LineImage,
     LineView,
     Picture,
     Word,
@@ -27,11 +28,13 @@ from digits.reading.ink import (
     hypotheses,
     hypotheses_of_single,
     line_images,
+    other_polarity,
     open_picture,
+    whole_lines,
 )
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
-from digits.reading.results import Digit, Line, Mark, Reading
+from digits.reading.results import REFUSED, Digit, Line, Mark, Reading
 
 VIEWS = [
     LineView(),
@@ -98,9 +101,19 @@ class Reader:
             return self._read_small(picture)
         readings = [
             reading
-            for hypothesis in hypotheses(picture.grey)
-            if _counts(reading := self._read_ink(hypothesis.ink, picture), hypothesis)
+            for seen in hypotheses(picture.grey)
+            if _counts(reading := self._read_lines(find_lines(seen.ink), seen.ink, picture), seen)
         ]
+        best = max(readings, key=_evidence)
+        if _is_sure(best):
+            return best
+        # What follows takes time, and is tried where nothing was read surely.
+        sides = {reading.ink.is_dark: reading.ink for reading in readings}
+        if len(sides) == 1:
+            other = other_polarity(picture.grey, best.ink)
+            sides[other.is_dark] = other
+            readings.append(self._read_lines(find_lines(other), other, picture))
+        readings += [self._read_as_line(ink, picture) for ink in sides.values()]
         return max(readings, key=_evidence)
 
     def read_glyphs(self, images: Iterable[Any]) -> list[Digit]:
@@ -158,49 +171,59 @@ class Reader:
             read.append(max(options, key=lambda option: option[0].confidence))
         return read
 
-    def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
-        """Read the lines of a picture whose ink is known."""
-        words = find_lines(ink)
-        images = [line_images(word, ink, VIEWS) for line in words for word in line]
-        columns = iter(self.lines.columns([view.pixels for views in images for view in views]))
-        decoded = [decode([next(columns) for _ in views]) for views in images]
-        parts = [
-            frame_part(views[0], symbol.box, ink)
-            for views, word in zip(images, decoded, strict=True)
-            for symbol in word.symbols
-            if symbol.text.isdigit()
-        ]
-        self.debug = []
-        second = iter(zip(parts, self.network.probabilities(_stacked(parts)), strict=True))
-        read = iter(zip(images, decoded, strict=True))
-        lines, left_out = [], []
-        for line in words:
+    def _read_lines(self, words: list[list[Word]], ink: Ink, picture: Picture) -> Reading:
+        """Read the lines of a picture whose ink, and where it stands, is known."""
+        seen = [[_Seen(word, line_images(word, ink, VIEWS)) for word in line] for line in words]
+        return self._read_seen(seen, ink, picture)
+
+    def _read_as_line(self, ink: Ink, picture: Picture) -> Reading:
+        """Read a picture as one line, as wide as itself and as its components."""
+        wholes = whole_lines(ink)
+        found = [word for line in find_lines(ink) for word in line]
+        if not wholes:
+            return Reading((), (), picture, ink)
+        words = wholes + (found if len(found) == 1 else [])
+        images = [image for word in words for image in line_images(word, ink, VIEWS)]
+        return self._read_seen([[_Seen(words[0], images)]], ink, picture)
+
+    def _read_seen(self, lines: list[list["_Seen"]], ink: Ink, picture: Picture) -> Reading:
+        """Read words, each seen in several views."""
+        images = [image.pixels for line in lines for word in line for image in word.views]
+        columns = iter(self.lines.columns(images))
+        read, left_out = [], []
+        for line in lines:
             texts, digits, confidence = [], [], 1.0
-            for _ in line:
-                views, word = next(read)
+            for word in line:
+                decoded = decode([next(columns) for _ in word.views])
+                view = word.views[decoded.view]
                 text = ""
-                for symbol in word.symbols:
-                    box = picture.to_original(views[0].box_in_picture(symbol.box))
+                for symbol in decoded.symbols:
+                    box = picture.to_original(view.box_in_picture(symbol.box))
                     if symbol.text.isdigit():
-                        glyph, opinion = next(second)
-                        self.debug.append((symbol.text, symbol.probabilities, opinion, glyph))
-                        digit = self._digit(symbol.probabilities, Glyph(glyph, box))
-                        digits.append(digit)
-                        text += digit.text
+                        glyph = Glyph(frame_part(view, symbol.box, ink), box)
+                        digits.append(self._digit(symbol.probabilities, glyph))
+                        text += digits[-1].text
                     else:
-                        left_out.append(Mark("separator" if symbol.text != "?" else "sign", box))
-                        text += "?" if symbol.text in "/?" else ""
+                        left_out.append(Mark("sign" if symbol.text == "?" else "separator", box))
+                        text += REFUSED if symbol.text in "/?" else ""
                 texts.append(text)
-                confidence *= word.confidence
-            box = picture.to_original(_around(line))
+                confidence *= decoded.confidence
+            box = picture.to_original(_around([word.word for word in line]))
             text = " ".join(text for text in texts if text)
-            lines.append(Line(text, confidence, tuple(digits), box))
-        return Reading(tuple(lines), tuple(left_out), picture, ink)
+            read.append(Line(text, confidence, tuple(digits), box))
+        return Reading(tuple(read), tuple(left_out), picture, ink)
 
     def _digit(
         self, probabilities: Float[np.ndarray, " 10"], glyph: Glyph
     ) -> Digit:
         return judge(probabilities, glyph.pixels, glyph.box, threshold=self.threshold)
+
+
+class _Seen(NamedTuple):
+    """A word, and its images in several views."""
+
+    word: Word
+    views: list[LineImage]
 
 
 class _Single(NamedTuple):
@@ -272,6 +295,12 @@ def _counts(reading: Reading, hypothesis: Hypothesis) -> bool:
     return not hypothesis.needs_sure_digits or all(
         digit.confidence > HYPOTHESES.sure for digit in reading.digits
     )
+
+
+def _is_sure(reading: Reading) -> bool:
+    """Tell whether all lines of a reading are sure."""
+    confidences = [line.confidence for line in reading.lines if line.digits]
+    return bool(confidences) and min(confidences) > HYPOTHESES.sure
 
 
 def _evidence(reading: Reading) -> tuple[bool, float]:

@@ -22,8 +22,9 @@ from digits.reading.ink.hypotheses import (
     Hypothesis,
     hypotheses,
     hypotheses_of_single,
+    other_polarity,
 )
-from digits.reading.ink.layout import Word, find_lines
+from digits.reading.ink.layout import Word, find_lines, whole_lines
 from digits.reading.ink.line_images import LineImage, LineView, frame_part, line_images
 from digits.reading.ink.picture import Picture, open_picture
 
@@ -47,4 +48,6 @@ __all__ = [
     "hypotheses_of_single",
     "line_images",
     "open_picture",
+    "other_polarity",
+    "whole_lines",
 ]

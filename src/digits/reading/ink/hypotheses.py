@@ -40,6 +40,11 @@ class Hypothesis(NamedTuple):
     """Whether it is so unlikely that a reading of it counts only if each digit is sure."""
 
 
+def other_polarity(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink:
+    """See the ink of a picture the other way round: light for dark."""
+    return binarize(isolate_page(grey), dark=not ink.is_dark)
+
+
 def hypotheses(grey: UInt8[np.ndarray, "h w"]) -> list[Hypothesis]:
     """List the ways to see the ink of a picture, the likeliest first; at least one.
 

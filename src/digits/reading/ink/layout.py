@@ -48,6 +48,14 @@ class LayoutParameters(Tuned):
     """Vertical overlap of two words that stand on one line, at least."""
     skew_limit: float = number(8.0, "degrees", low=0, high=45)
     """Words that are skewed by more than this are deskewed; so are those that rise by a digit."""
+    solid: float = number(0.4, "contrasts of a full stroke", low=0.1, high=0.8)
+    """Contrast above which a pixel counts, where the whole picture is one line."""
+    full_row: float = number(0.7, "part of the picture's width", low=0.3, high=1)
+    """Ink of a row of pixels above which it is a ruled line."""
+    tail: float = number(0.03, "part of the ink", low=0, high=0.2)
+    """Ink above and below the digits of that line."""
+    ascent: float = number(0.75, "part of the line's height", low=0.4, high=1)
+    """Height of its digits, where some strokes are longer."""
     full_share: float = number(0.2, "share of the pixels", low=0, high=0.7)
     """Share of a word's ink that has at least the contrast of a full stroke."""
     skew_tall: float = number(0.5, "heights of a digit", low=0.1, high=1)
@@ -108,6 +116,29 @@ def find_lines(ink: Ink) -> list[list[Word]]:
     ]
     words = [(box, word) for box, word in words if word.height >= LAYOUT.smallest]
     return [_with_room(line) for line in _in_reading_order(words)]
+
+
+def whole_lines(ink: Ink) -> list[Word]:
+    """Take the whole picture for one line, whatever its components are, in digits of two heights.
+
+    Ink may hold together by a ruled line or a patterned ground, where no components tell digits.
+    """
+    height, width = ink.contrast.shape
+    strength = np.clip(ink.contrast / max(ink.level, 1), 0, 1)
+    strength[strength < LAYOUT.solid] = 0
+    rows = strength.sum(axis=1)
+    rows[rows > LAYOUT.full_row * width] = 0
+    mass = np.cumsum(rows)
+    if not mass[-1] or width < height:
+        return []
+    tail = LAYOUT.tail * mass[-1]
+    top, bottom = np.searchsorted(mass, [tail, mass[-1] - tail])
+    centre = ((width - 1) / 2, float(top + bottom) / 2)
+    extent = float(bottom - top + 1)
+    return [
+        Word(centre, width, max(extent * part, LAYOUT.smallest), 0.0, ink.level)
+        for part in (1.0, LAYOUT.ascent)
+    ]
 
 
 @dataclass(frozen=True)

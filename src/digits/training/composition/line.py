@@ -85,11 +85,11 @@ class Manner:
         self.wave = random.choice([0.02, 0.07, 0.16], p=[0.35, 0.45, 0.2])
         self.pen = 2.0
         # Where ones have an upstroke, sevens have a bar, as a rule.
-        hooked = random.random() < 0.5
-        self.hook = random.uniform(0.2, 1.0) if random.random() < (0.85 if hooked else 0.1) else 0.0
-        self.hook_angle = random.uniform(25, 72)
+        hooked = random.random() < 0.6
+        self.hook = random.uniform(0.2, 1.0) if random.random() < (0.9 if hooked else 0.1) else 0.0
+        self.hook_angle = random.uniform(32, 75)
         self.foot = random.random() < 0.1
-        self.bar = random.random() < (0.75 if hooked else 0.1)
+        self.bar = random.random() < (0.92 if hooked else 0.1)
 
 
 def write_line(hands: Hands, random: np.random.Generator) -> LineInk:
@@ -124,26 +124,39 @@ def _items(shapes: list[Shape], manner: Manner) -> list[Item]:
         for mark, symbol in group:
             items.append(_mark(mark, symbol, manner))
         if index < count:
-            label = last if wanted[index] == REPEAT and last >= 0 else None
+            label = last if wanted[index] == REPEAT else wanted[index]
             shape = _pick(shapes, label, random)
             last = shape.label
             items.append(_digit(shape, manner))
     return items
 
 
-REPEAT = -2
+LEADING = np.log10(1 + 1 / np.arange(1, 10))
+"""Part of the numbers that begin with each digit from 1 (Benford's law)."""
+
+ANY, REPEAT = -1, -2
+"""What a digit is to be, where it is no particular one: any, or that before it."""
 
 
 def _digits(count: int, random: np.random.Generator) -> list[int]:
-    """Mark which digits repeat the one before: in numbers people write, many do."""
-    often = random.choice([0.05, 0.5], p=[0.7, 0.3])
-    return [REPEAT if random.random() < often else -1 for _ in range(count)]
+    """Choose the digits: half of the numbers are amounts, with a leading digit as most have it.
+
+    Many amounts end in zeros, and in numbers that people write, many digits repeat.
+    """
+    often = random.choice([0.05, 0.4], p=[0.8, 0.2])
+    wanted = [REPEAT if random.random() < often else ANY for _ in range(count)]
+    if random.random() < 0.5:
+        wanted[0] = int(random.choice(np.arange(1, 10), p=LEADING))
+        if random.random() < 0.35:
+            zeros = int(random.integers(1, 4))
+            wanted[max(1, count - zeros) :] = [0] * min(zeros, count - 1)
+    return wanted
 
 
-def _pick(shapes: list[Shape], label: int | None, random: np.random.Generator) -> Shape:
-    for _ in range(40):
+def _pick(shapes: list[Shape], label: int, random: np.random.Generator) -> Shape:
+    for _ in range(60):
         shape = shapes[random.integers(len(shapes))]
-        if (label is None or shape.label == label) and min(shape.pixels.shape) > 1:
+        if (label < 0 or shape.label == label) and min(shape.pixels.shape) > 1:
             return shape
     return shape
 

@@ -22,7 +22,7 @@ def redraw(line: LineInk, random: np.random.Generator) -> None:
     ink, (height, width) = line.ink, line.ink.shape
     if random.random() < 0.6:
         soft = cv2.GaussianBlur(ink, (0, 0), random.uniform(0.6, 1.3))
-        threshold, width_of_edge = random.uniform(0.15, 0.6), random.uniform(0.03, 0.14)
+        threshold, width_of_edge = random.uniform(0.15, 0.66), random.uniform(0.03, 0.14)
         ink = 1 / (1 + np.exp(-(soft - threshold) / width_of_edge))
         floor = 1 / (1 + np.exp(threshold / width_of_edge))
         ink = np.maximum(0, (ink - floor) / (1 - floor))
@@ -73,7 +73,7 @@ def to_image(
     pen = max(1, round(line.pen * scale * random.uniform(0.5, 1.1)))
     if random.random() < 0.4:
         _add_neighbours(image, hands, boxes, random)
-    if random.random() < 0.3:
+    if random.random() < 0.38:
         _add_rules(image, boxes, pen, random)
     _add_ground(image, random)
     return np.clip(image, 0, 1), [tuple(box) for box in boxes.tolist()]
@@ -141,7 +141,7 @@ def _add_rules(image: np.ndarray, boxes: np.ndarray, pen: int, random: np.random
     tilt = np.tan(np.radians(random.normal(0, 1.5)))
     kind = random.random()
     foot = float(np.median(boxes[:, 3]))
-    if kind < 0.5:  # lines below, sometimes above or through
+    if kind < 0.42:  # lines below, sometimes above or through
         y = random.choice(
             [foot + random.normal(1.5, 2.0), random.uniform(0, height)], p=[0.75, 0.25]
         )
@@ -150,7 +150,22 @@ def _add_rules(image: np.ndarray, boxes: np.ndarray, pen: int, random: np.random
             _line(
                 image, (-2, y + offset), (width + 2, y + offset + tilt * width), grey, width_of_rule
             )
-    elif kind < 0.7:  # a box, or sides of it
+    elif kind < 0.58:  # walls of a form's box before or after the digits, as high as the image
+        lean, drawn = random.normal(0, 1), random.random()
+        for x, side in (
+            (boxes[:, 0].min() - random.uniform(1, 9), 0),
+            (boxes[:, 2].max() + random.uniform(1, 9), 1),
+        ):
+            if drawn < 0.3 or (drawn < 0.65) == (side == 0):
+                top, low = (
+                    random.choice([0.0, random.uniform(0, 14)]),
+                    random.choice([height, foot + random.uniform(0, 6)]),
+                )
+                _line(image, (x + lean, top), (x - lean, low), grey, width_of_rule)
+        if random.random() < 0.6:
+            y = foot + random.uniform(0, 5)
+            _line(image, (-2, y), (width + 2, y + tilt * width), grey, width_of_rule)
+    elif kind < 0.72:  # a box, or sides of it
         top, low = min(boxes[:, 1]) - random.uniform(1, 6), max(boxes[:, 3]) + random.uniform(1, 6)
         left, right = random.uniform(-2, 4), width - random.uniform(-2, 4)
         sides = [
@@ -199,7 +214,7 @@ def _add_ground(image: np.ndarray, random: np.random.Generator) -> None:
     height, width = image.shape
     if random.random() < 0.35:
         image[:] = cv2.GaussianBlur(image, (0, 0), random.uniform(0.3, 1.0))
-    image *= random.uniform(0.65, 1.15)
+    image *= random.uniform(0.65, 1.15) if random.random() < 0.85 else random.uniform(0.35, 0.65)
     if random.random() < 0.22:
         y, x = np.mgrid[:height, :width].astype(np.float32)
         angle, frequency = random.uniform(-np.pi, np.pi), random.uniform(0.6, 2.4)
