@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from digits.reading.ink.binarization import Ink
-from digits.reading.ink.glyphs import SIZE, frame, stroke_strength
+from digits.reading.ink.glyphs import SIZE, frame, stroke_strength, widen_thin
 from digits.reading.ink.layout import Word
 from digits.reading.symbols import COLUMN_STEP, DIGIT_HEIGHT, LINE_HEIGHT
 
@@ -104,7 +104,9 @@ def _to_image(word: Word, view: LineView) -> tuple[Float[np.ndarray, "2 3"], int
     linear = np.array([[across, view.shear * scale], [0, scale]]) @ turn
     middle = np.array([PAD + (before + word.width / 2) * across, LINE_HEIGHT / 2])
     shift = middle - linear @ np.array(word.centre)
-    return np.hstack([linear, shift[:, None]]), max(COLUMN_STEP * 8, round(width / COLUMN_STEP) * COLUMN_STEP)
+    return np.hstack([linear, shift[:, None]]), max(
+        COLUMN_STEP * 8, round(width / COLUMN_STEP) * COLUMN_STEP
+    )
 
 
 def _cut_out(
@@ -124,6 +126,7 @@ def _cut_out(
     top, bottom = (int(np.clip(word.centre[1] + sign * extent[1], 0, height)) for sign in (-1, 1))
     part = ink.contrast[top : bottom + 1, left : right + 1]
     strength = np.clip(part * (255 / max(word.level, 1)), 0, 255).astype(np.uint8)
+    strength = widen_thin(strength, word.stroke, scale)
     size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(strength, size, interpolation=method)
