@@ -10,7 +10,6 @@ from digits.reading.confidence import judge
 from digits.reading.decode import Symbol, decode
 from digits.reading.ink import (
     HYPOTHESES,
-    Glyph,
     Hypothesis,
     Ink,
     LineImage,
@@ -28,7 +27,7 @@ from digits.reading.ink import (
 )
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
-from digits.reading.results import REFUSED, Box, Digit, Line, Mark, Reading
+from digits.reading.results import REFUSED, Digit, Line, Mark, Reading
 
 VIEWS = [
     LineView(),
@@ -121,11 +120,11 @@ class LineReader:
                 decoded = decode([next(columns) for _ in word.views])
                 view, text = word.views[decoded.view], ""
                 for symbol in decoded.symbols:
-                    box = picture.to_original(view.box_in_picture(symbol.box))
                     if symbol.text.isdigit():
-                        digits.append(self._digit(symbol, view, box, ink))
+                        digits.append(self._digit(symbol, view, ink, picture))
                         text += digits[-1].text
                         continue
+                    box = picture.to_original(view.box_in_picture(symbol.box))
                     is_separator = symbol.text in SEPARATORS
                     left_out.append(Mark("separator" if is_separator else "not a digit", box))
                     text += REFUSED if symbol.text in "/?" else ""
@@ -136,12 +135,12 @@ class LineReader:
             read.append(Line(text, confidence, tuple(digits), box))
         return Reading(tuple(read), tuple(left_out), picture, ink)
 
-    def _digit(self, symbol: Symbol, view: LineImage, box: Box, ink: Ink) -> Digit:
-        glyph = Glyph(frame_part(view, symbol.box, ink), box)
+    def _digit(self, symbol: Symbol, view: LineImage, ink: Ink, picture: Picture) -> Digit:
+        glyph, box = frame_part(view, symbol.box, ink)
         probabilities = symbol.probabilities
         if self.classifier is not None:
-            probabilities = self.classifier.probabilities(glyph.pixels[None])[0]
-        return judge(probabilities, glyph.pixels, glyph.box, threshold=self.threshold)
+            probabilities = self.classifier.probabilities(glyph[None])[0]
+        return judge(probabilities, glyph, picture.to_original(box), threshold=self.threshold)
 
 
 class _Seen(NamedTuple):
