@@ -26,6 +26,7 @@ from digits.recipe import (
 from digits.show import (
     print_json,
     show_data,
+    show_line_metrics,
     show_metrics,
     show_reading,
     show_recipes,
@@ -215,7 +216,13 @@ def train(
     chosen: Recipe = load_recipe(recipe or DEFAULT_RECIPE).override(**overrides)
 
     from digits import training
+    from digits.models import reads_lines
     from digits.training.progress import TrainingProgress
+
+    if report and reads_lines(chosen.network):
+        raise InvalidInput(
+            f"--report draws what networks make of single digits; {chosen.network!r} reads lines."
+        )
 
     progress = TrainingProgress(Console(stderr=as_json))
     try:
@@ -246,17 +253,22 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure a run, or several as a committee, on the 10,000 test images."""
+    """Measure a run, or several as a committee, on the 10,000 test images, or lines of them."""
     from digits import evaluation
     from digits.data import load
+    from digits.evaluation.lines import LineMetrics
     from digits.run import Run
+    from digits.training.tasks import split_for
 
     members = [Run(folder) for folder in runs]
-    metrics = evaluation.evaluate(members, load("mnist").test, device=device)
+    split = split_for(members[0].recipe, load("mnist").test)
+    metrics = evaluation.evaluate(members, split, device=device)
     if as_json:
         print_json({"runs": [str(folder) for folder in runs], "test": metrics.to_dict()})
-        return
-    show_metrics(metrics)
+    elif isinstance(metrics, LineMetrics):
+        show_line_metrics(metrics)
+    else:
+        show_metrics(metrics)
 
 
 @app.command()

@@ -3,31 +3,45 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import overload
 
 from digits.data import Split
 from digits.errors import InvalidInput
 from digits.evaluation.intervals import Estimate, estimate_difference, estimate_mean
+from digits.evaluation.lines import LineMetrics, Lines, compute_line_metrics, predict_lines
 from digits.evaluation.metrics import Metrics, committee, compute_metrics
 from digits.evaluation.prediction import predict
+from digits.models import reads_lines
 from digits.run import Run
 
+Runs = Run | str | Path | Sequence[Run | str | Path]
+"""A run or its folder, or several of them."""
 
-def evaluate(
-    runs: Run | str | Path | Sequence[Run | str | Path], split: Split, *, device: str = "auto"
-) -> Metrics:
+
+@overload
+def evaluate(runs: Runs, split: Split, *, device: str = "auto") -> Metrics: ...
+
+
+@overload
+def evaluate(runs: Runs, split: Lines, *, device: str = "auto") -> LineMetrics: ...
+
+
+def evaluate(runs: Runs, split: Split | Lines, *, device: str = "auto") -> Metrics | LineMetrics:
     """Compute the metrics of a run's network on a split; several runs form a committee.
 
     Args:
         runs: A run or its folder, or several of them. A committee predicts the mean of its
             members' probabilities.
-        split: Images with their labels, such as `digits.load("mnist").test`.
+        split: Images with their labels, such as `digits.load("mnist").test`. For a network that
+            reads lines, lines composed of them, as `training.tasks.split_for` makes them.
         device: Device to compute on: auto, cpu, cuda or mps.
 
     Returns:
         The metrics on all images of the split.
 
     Raises:
-        InvalidInput: If there is no run, or `split` is not a `Split`.
+        InvalidInput: If there is no run, `split` is not what its network reads, or the networks of
+            a committee read lines.
         DigitsError: If a run is unfinished or damaged, or its network is not registered here.
 
     Example:
@@ -36,16 +50,38 @@ def evaluate(
         >>> digits.evaluate("runs/classic", mnist.test).accuracy  # doctest: +SKIP
         0.991
     """
-    if not isinstance(split, Split):
+    if not isinstance(split, Split | Lines):
         raise InvalidInput(f"Expected a Split such as mnist.test, found {type(split).__name__}.")
     members = _open(runs)
     if not members:
         raise InvalidInput("Expected at least one run, found none.")
+    for run in members:
+        _expect_to_read(run, split, is_alone=len(members) == 1)
+    if isinstance(split, Lines):
+        (run,) = members
+        read = predict_lines(run.model, split, device=device, precision=run.recipe.precision)
+        return compute_line_metrics(read, split.symbols)
     logits = [
         predict(run.model, split.images, device=device, precision=run.recipe.precision)
         for run in members
     ]
     return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), split.labels)
+
+
+def _expect_to_read(run: Run, split: Split | Lines, *, is_alone: bool) -> None:
+    """Refuse a run whose network reads something else than what the split has."""
+    if not reads_lines(run.recipe.network):
+        if isinstance(split, Lines):
+            raise InvalidInput(f"{run.folder} reads single digits: expected a Split, found Lines.")
+    elif not is_alone:
+        raise InvalidInput(
+            f"{run.folder} reads lines, of which a committee can't be: expected one run."
+        )
+    elif not isinstance(split, Lines):
+        raise InvalidInput(
+            f"{run.folder} reads lines: expected lines composed of the split's digits, as "
+            "digits.training.tasks.split_for(run.recipe, split) makes them, found a Split."
+        )
 
 
 def summarize(runs: Sequence[Run | str | Path]) -> Estimate:
@@ -107,6 +143,6 @@ def _accuracies(runs: Sequence[Run | str | Path]) -> list[float]:
     return [float(run.summary["test"]["accuracy"]) for run in opened]
 
 
-def _open(runs: Run | str | Path | Sequence[Run | str | Path]) -> list[Run]:
+def _open(runs: Runs) -> list[Run]:
     several = [runs] if isinstance(runs, Run | str | Path) else runs
     return [run if isinstance(run, Run) else Run(run) for run in several]
