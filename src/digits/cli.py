@@ -254,15 +254,13 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a run, or several as a committee, on the 10,000 test images, or lines of them."""
-    from digits import evaluation
     from digits.data import load
     from digits.evaluation.lines import LineMetrics
     from digits.run import Run
-    from digits.training.tasks import split_for
+    from digits.training.tasks import evaluate_task
 
     members = [Run(folder) for folder in runs]
-    split = split_for(members[0].recipe, load("mnist").test)
-    metrics = evaluation.evaluate(members, split, device=device)
+    metrics = evaluate_task(members, load("mnist").test, device=device)
     if as_json:
         print_json({"runs": [str(folder) for folder in runs], "test": metrics.to_dict()})
     elif isinstance(metrics, LineMetrics):

@@ -20,7 +20,7 @@ from digits import export as exporting
 from digits.data import DigitSet, Split
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import evaluate
-from digits.evaluation.lines import Lines
+from digits.evaluation.runs import evaluate_lines
 from digits.export import Export, LineOutputs, export
 from digits.models import LineRecognizer, build_model
 from digits.reading.network import Network
@@ -34,7 +34,7 @@ from digits.training.composition.batches import compose_batches, compose_from_sp
 from digits.training.line_targets import box_losses, ctc_losses, judge_lines, make_targets
 from digits.training.optimization import STARTED_RATE, WeightAverage, build_optimizer
 from digits.training.start import STARTED_LAYERS, start
-from digits.training.tasks import digest_code, split_for
+from digits.training.tasks import compose_lines, digest_code
 from digits.training.tasks.lines import GROUP
 from digits.training.trainer import Trainer, train_step
 from tests.training.test_training import Silent, weights
@@ -268,9 +268,7 @@ def test_a_run_learns_and_says_how_much_it_reads(run: Run, drawn: DigitSet) -> N
     assert second.validation_loss is not None
     assert (first.images, second.images) == (60, 60)
     assert isinstance(run.model, LineRecognizer)
-    lines = split_for(run.recipe, drawn.test)
-    assert isinstance(lines, Lines)
-    assert evaluate(run, lines).to_dict() == run.summary["test"]
+    assert evaluate_lines(run, compose_lines(drawn.test)).to_dict() == run.summary["test"]
     assert run.summary["test"]["images"] == 30
 
 
@@ -302,12 +300,9 @@ def test_a_run_of_another_composition_is_refused(
 def test_evaluation_and_report_say_what_they_can_do_with_lines(
     run: Run, drawn: DigitSet, tmp_path: Path
 ) -> None:
-    lines = split_for(run.recipe, drawn.test)
-    assert isinstance(lines, Lines)
-    with pytest.raises(InvalidInput, match=r"reads lines: expected lines composed.*found a Split"):
-        evaluate(run, drawn.test)
-    with pytest.raises(InvalidInput, match="a committee can't be"):
-        evaluate([run, run], lines)
+    for runs in (run, [run, run]):
+        with pytest.raises(InvalidInput, match="reads lines, not single digits; evaluate it alone"):
+            evaluate(runs, drawn.test)
     with pytest.raises(InvalidInput, match="reads lines; the report draws") as refused:
         write_report(run)
     assert "\n" not in str(refused.value)

@@ -99,7 +99,7 @@ def test_the_loop_equals_the_plain_one(with_blobs: DigitSet, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 3, 8, 9, 10, 25, 100])
 def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nearly_nothing(num_steps: int) -> None:
-    optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(1))])
+    optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(1))], lr=2e-3)
     recipe = SMALL.override(schedule="one_cycle", learning_rate=2e-3)
     schedule = build_schedule(recipe, optimizer, num_steps)
     rates = []

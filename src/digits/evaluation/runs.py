@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import overload
 
 from digits.data import Split
 from digits.errors import InvalidInput
@@ -18,30 +17,20 @@ Runs = Run | str | Path | Sequence[Run | str | Path]
 """A run or its folder, or several of them."""
 
 
-@overload
-def evaluate(runs: Runs, split: Split, *, device: str = "auto") -> Metrics: ...
-
-
-@overload
-def evaluate(runs: Runs, split: Lines, *, device: str = "auto") -> LineMetrics: ...
-
-
-def evaluate(runs: Runs, split: Split | Lines, *, device: str = "auto") -> Metrics | LineMetrics:
+def evaluate(runs: Runs, split: Split, *, device: str = "auto") -> Metrics:
     """Compute the metrics of a run's network on a split; several runs form a committee.
 
     Args:
         runs: A run or its folder, or several of them. A committee predicts the mean of its
             members' probabilities.
-        split: Images with their labels, such as `digits.load("mnist").test`. For a network that
-            reads lines, lines composed of them, as `training.tasks.split_for` makes them.
+        split: Images with their labels, such as `digits.load("mnist").test`.
         device: Device to compute on: auto, cpu, cuda or mps.
 
     Returns:
         The metrics on all images of the split.
 
     Raises:
-        InvalidInput: If there is no run, `split` is not what its network reads, or the networks of
-            a committee read lines.
+        InvalidInput: If there is no run, `split` is not a `Split`, or a network reads lines.
         DigitsError: If a run is unfinished or damaged, or its network is not registered here.
 
     Example:
@@ -50,17 +39,17 @@ def evaluate(runs: Runs, split: Split | Lines, *, device: str = "auto") -> Metri
         >>> digits.evaluate("runs/classic", mnist.test).accuracy  # doctest: +SKIP
         0.991
     """
-    if not isinstance(split, Split | Lines):
+    if not isinstance(split, Split):
         raise InvalidInput(f"Expected a Split such as mnist.test, found {type(split).__name__}.")
     members = _open(runs)
     if not members:
         raise InvalidInput("Expected at least one run, found none.")
     for run in members:
-        _expect_to_read(run, split, is_alone=len(members) == 1)
-    if isinstance(split, Lines):
-        (run,) = members
-        read = predict_lines(run.model, split, device=device, precision=run.recipe.precision)
-        return compute_line_metrics(read, split.symbols)
+        if reads_lines(run.recipe.network):
+            raise InvalidInput(
+                f"{run.folder} reads lines, not single digits; evaluate it alone, with: "
+                f"digits evaluate {run.folder}"
+            )
     logits = [
         predict(run.model, split.images, device=device, precision=run.recipe.precision)
         for run in members
@@ -68,20 +57,22 @@ def evaluate(runs: Runs, split: Split | Lines, *, device: str = "auto") -> Metri
     return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), split.labels)
 
 
-def _expect_to_read(run: Run, split: Split | Lines, *, is_alone: bool) -> None:
-    """Refuse a run whose network reads something else than what the split has."""
-    if not reads_lines(run.recipe.network):
-        if isinstance(split, Lines):
-            raise InvalidInput(f"{run.folder} reads single digits: expected a Split, found Lines.")
-    elif not is_alone:
-        raise InvalidInput(
-            f"{run.folder} reads lines, of which a committee can't be: expected one run."
-        )
-    elif not isinstance(split, Lines):
-        raise InvalidInput(
-            f"{run.folder} reads lines: expected lines composed of the split's digits, as "
-            "digits.training.tasks.split_for(run.recipe, split) makes them, found a Split."
-        )
+def evaluate_lines(run: Run, lines: Lines, *, device: str = "auto") -> LineMetrics:
+    """Compute the metrics of a run whose network reads lines.
+
+    Args:
+        run: The run.
+        lines: Lines, such as `training.tasks.compose_lines` makes of a split's digits.
+        device: Device to compute on: auto, cpu, cuda or mps.
+
+    Returns:
+        The metrics on all lines.
+
+    Raises:
+        DigitsError: If the run is unfinished or damaged.
+    """
+    read = predict_lines(run.model, lines, device=device, precision=run.recipe.precision)
+    return compute_line_metrics(read, lines.symbols)
 
 
 def summarize(runs: Sequence[Run | str | Path]) -> Estimate:

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from digits.data import DigitSet, load
 from digits.errors import DigitsError, InvalidInput
-from digits.evaluation import evaluate
 from digits.hardware import (
     describe_machine,
     describe_versions,
@@ -29,7 +28,7 @@ from digits.models import BUILT_IN, count_parameters
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from digits.run import Run, expect_absent
 from digits.training.progress import TrainingProgress
-from digits.training.tasks import digest_code, split_for
+from digits.training.tasks import digest_code, evaluate_task
 from digits.training.trainer import Trainer
 
 
@@ -191,7 +190,7 @@ def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: Training
     finally:
         progress.stop()
     run.save_model(trainer.result)
-    test = evaluate(run, split_for(recipe, data.test), device=trainer.device.type)
+    test = evaluate_task([run], data.test, device=trainer.device.type)
     run.save_summary(
         {
             "recipe": recipe.name,

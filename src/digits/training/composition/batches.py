@@ -14,7 +14,7 @@ from digits.training.composition.batch import LineBatch, compose_batch
 from digits.training.composition.hands import Hands
 
 SOURCES = (Path(__file__).parent, Path(__file__).parents[1] / "augmentation")
-"""Folders of the code that decides what a line looks like."""
+"""Folders of the code that decides how lines are made."""
 
 MAX_LINES = 2000
 """Most lines composed of a split to evaluate on."""

@@ -5,6 +5,7 @@ were read right. All that decides its batches is the recipe, the epoch and the s
 `state_dict`.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -12,9 +13,13 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 
 from digits.data import Split
-from digits.evaluation.lines import Lines
+from digits.evaluation import evaluate
+from digits.evaluation.lines import LineMetrics, Lines
+from digits.evaluation.metrics import Metrics
+from digits.evaluation.runs import evaluate_lines
 from digits.models import reads_lines
 from digits.recipe import Recipe
+from digits.run import Run
 from digits.training.augmentation import digest_amounts
 from digits.training.composition.batches import compose_from_split, digest_composition
 from digits.training.tasks.glyphs import GlyphTask
@@ -85,10 +90,26 @@ def digest_code(recipe: Recipe) -> str | None:
     return digest_amounts(recipe.augmentation)
 
 
-def split_for(recipe: Recipe, split: Split) -> Split | Lines:
-    """Make of a split what the recipe's network reads: lines composed of its digits, or itself."""
-    if not reads_lines(recipe.network):
-        return split
+def compose_lines(split: Split) -> Lines:
+    """Compose lines of a split's digits, always the same ones, to evaluate a network on."""
     batches = compose_from_split(split)
     symbols = [line for batch in batches for line in batch.symbols]
     return Lines([batch.images for batch in batches], symbols)
+
+
+def evaluate_task(
+    runs: Sequence[Run], split: Split, *, device: str = "auto"
+) -> Metrics | LineMetrics:
+    """Compute the metrics of runs at what they were trained for.
+
+    Args:
+        runs: A run, or several as a committee.
+        split: Digits; a network that reads lines is evaluated on lines composed of them.
+        device: Device to compute on: auto, cpu, cuda or mps.
+
+    Raises:
+        InvalidInput: If a network of a committee reads lines.
+    """
+    if len(runs) == 1 and reads_lines(runs[0].recipe.network):
+        return evaluate_lines(runs[0], compose_lines(split), device=device)
+    return evaluate(runs, split, device=device)
