@@ -295,7 +295,7 @@ def _largest_line_difference(content: bytes, model: nn.Module, lines: Lines) -> 
 
 
 def _with_half_weights(content: bytes) -> bytes:
-    """Store the large layers' weights as float16, which a runtime makes float32 again when it loads them."""
+    """Store the large layers' weights as float16; a runtime makes them float32 as it loads them."""
     import onnx
 
     document = onnx.load_from_string(content)
