@@ -25,6 +25,7 @@ from digits.files import write_atomic
 from digits.hardware import describe_versions
 from digits.models import NUM_CLASSES, reads_lines
 from digits.reading import symbols
+from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.run import Run
 from digits.training.tasks import compose_lines
@@ -281,15 +282,11 @@ def _largest_difference(
 
 def _largest_line_difference(content: bytes, model: nn.Module, lines: Lines) -> float:
     """Find the largest difference of a class's probability, in batches of several widths."""
-    import onnxruntime  # which digits.reading.network has loaded, with its telemetry off
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    differences = []
+    network, differences = LineNetwork(content), []
     for images in lines.batches:
-        pixels = images[:, None].astype(np.float32)
-        found, _ = session.run(["log_probabilities", "boxes"], {"images": pixels})
+        found = np.stack([line.log_probabilities for line in network.columns(list(images))])
         with torch.inference_mode():
-            expected, _ = model(torch.from_numpy(pixels))
+            expected, _ = model(torch.from_numpy(images)[:, None].float())
         differences.append(np.abs(np.exp(found) - expected.exp().numpy()).max())
     return float(np.max(differences))
 

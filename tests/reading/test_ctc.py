@@ -8,7 +8,7 @@ from digits.reading.symbols import NUM_CLASSES, SYMBOLS
 def columns(text: str) -> np.ndarray:
     """Scores of columns whose likeliest class is that of each character; a blank for a space."""
     classes = [BLANK if c == " " else SYMBOLS.index(c) + 1 for c in text]
-    return np.eye(NUM_CLASSES)[:, classes]
+    return np.eye(NUM_CLASSES, dtype=np.float32)[:, classes]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from digits.reading.ink import HYPOTHESES, SEGMENTATION, aspect_ratio, depth_share
+from digits.reading.ink import aspect_ratio, depth_share
 from digits.reading.results import Digit
 from digits.reading.tuning import Tuned, number
 
@@ -20,6 +20,8 @@ class ConfidenceParameters(Tuned):
     """Doubt for ink that lies deeper than in strokes, times its share of the ink."""
     wide: float = number(3.0, "log odds", low=0, high=12)
     """Doubt for each height by which a glyph is wider than digits are."""
+    widest: float = number(1.9, "heights of a digit", low=1, high=4)
+    """Greatest width of a digit."""
 
 
 CONFIDENCE = ConfidenceParameters()
@@ -30,7 +32,6 @@ def judge(
     glyph: UInt8[np.ndarray, "28 28"],
     box: tuple[float, float, float, float],
     *,
-    certainty: float,
     threshold: float,
 ) -> Digit:
     """Make a digit of the network's probabilities: doubt them, and refuse what is too unsure.
@@ -39,14 +40,11 @@ def judge(
         probabilities: Calibrated probabilities of the ten digits.
         glyph: The glyph that was classified.
         box: Left, top, width and height, in pixels of the picture.
-        certainty: Certainty of the polarity of its ink, as `Ink.certainty`.
         threshold: Confidence below which it is refused, 0 to 1.
     """
     best, second = np.argsort(-probabilities, kind="stable")[:2]
-    # Where ink and paper could be the other way round, so could everything else.
-    probabilities = probabilities * min(1.0, certainty / HYPOTHESES.safe_certainty)
     confidence = float(probabilities[best])
-    too_wide = max(0.0, aspect_ratio(glyph) - SEGMENTATION.widest)
+    too_wide = max(0.0, aspect_ratio(glyph) - CONFIDENCE.widest)
     odds = CONFIDENCE.solid * depth_share(glyph) + CONFIDENCE.wide * too_wide
     probabilities = probabilities / (confidence + (1 - confidence) * np.exp(odds))
     confidence = float(probabilities[best])

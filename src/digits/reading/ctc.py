@@ -3,24 +3,172 @@
 Source: Graves et al. 2006, Connectionist temporal classification.
 """
 
+import itertools
+from typing import NamedTuple
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float32
 
 from digits.reading.symbols import SYMBOLS
 
 BLANK = 0
 """Class of a column in which no symbol stands."""
 
+NEVER = np.float32(-1e9)
+"""Logarithm of a probability of nothing."""
 
-def greedy(scores: Float[np.ndarray, "classes columns"]) -> str:
-    """Read a line by the likeliest class of each column (greedy decoding).
+Classes = tuple[int, ...]
+"""The classes of a line's symbols, from left to right."""
+
+
+class Spike(NamedTuple):
+    """Columns beside each other whose likeliest class is the same symbol."""
+
+    symbol: int
+    first: int
+    end: int
+
+
+def spikes(log_probabilities: Float32[np.ndarray, "k t"]) -> list[Spike]:
+    """Find the symbols of the likeliest class of each column (greedy decoding)."""
+    best = log_probabilities.argmax(axis=0)
+    edges = np.flatnonzero(np.diff(best, prepend=-1, append=-1))
+    return [
+        Spike(int(best[first]), int(first), int(end))
+        for first, end in itertools.pairwise(edges)
+        if best[first] != BLANK
+    ]
+
+
+def greedy(log_probabilities: Float32[np.ndarray, "k t"]) -> str:
+    """Read the symbols of a line: one for all columns of a spike, none for blanks."""
+    return "".join(SYMBOLS[spike.symbol - 1] for spike in spikes(log_probabilities))
+
+
+class Edit(NamedTuple):
+    """A change of one symbol of a line."""
+
+    gain: float
+    """Difference that it makes to the logarithm of the probability, about."""
+    place: int
+    """Number of the symbol that is replaced or removed, or before which one is inserted."""
+    removes: int
+    """Number of symbols that are removed: 0 or 1."""
+    inserts: Classes
+    """Symbols that stand there instead: none or one."""
+
+
+def propose(log_probabilities: Float32[np.ndarray, "k t"], num_edits: int) -> set[Classes]:
+    """Propose readings of a line: the greedy one, and it with one or two likely edits.
 
     Args:
-        scores: A score of each class in each column, such as the logarithm of its probability.
-
-    Returns:
-        The symbols: one for all columns beside each other with the same class, none for blanks.
+        log_probabilities: Of each class, in each column.
+        num_edits: Number of the likeliest edits that are tried, alone and by two.
     """
-    classes = scores.argmax(axis=0)
-    begins = np.diff(classes, prepend=BLANK) != 0
-    return "".join(SYMBOLS[index - 1] for index in classes[begins & (classes != BLANK)])
+    found = spikes(log_probabilities)
+    greedy = tuple(spike.symbol for spike in found)
+    edits = sorted(_edits(log_probabilities, found), reverse=True)[:num_edits]
+    readings = {greedy, *(_edited(greedy, (edit,)) for edit in edits)}
+    for one, other in itertools.combinations(edits, 2):
+        first, second = sorted((one, other), key=lambda edit: edit.place)
+        if first.place + max(first.removes, 1 - len(second.inserts)) <= second.place:
+            readings.add(_edited(greedy, (first, second)))
+    return readings
+
+
+def _edits(log_probabilities: Float32[np.ndarray, "k t"], found: list[Spike]) -> list[Edit]:
+    """List replacements and removals of symbols, and insertions between them."""
+    edits = []
+    for place, spike in enumerate(found):
+        columns = log_probabilities[:, spike.first : spike.end]
+        blanks, here = columns[BLANK].sum(), columns[spike.symbol].sum()
+        edits.append(Edit(float(blanks - here), place, 1, ()))
+        # In each column the other symbol or a blank, whichever is likelier, with one at its best.
+        gains = np.maximum(columns, columns[BLANK]).sum(axis=1) - here
+        least = (columns - columns[BLANK]).max(axis=1)
+        gains += np.minimum(least, 0)
+        for symbol in range(1, len(columns)):
+            if symbol != spike.symbol:
+                edits.append(Edit(float(gains[symbol]), place, 1, (symbol,)))
+    best = log_probabilities.argmax(axis=0)
+    symbols = log_probabilities[1:]
+    second, value = symbols.argmax(axis=0) + 1, symbols.max(axis=0)
+    ends = np.array([spike.end for spike in found], int)
+    around = np.pad(value, 1, constant_values=NEVER)
+    is_peak = (best == BLANK) & (value >= around[:-2]) & (value >= around[2:])
+    for column in np.flatnonzero(is_peak):
+        place = int(np.searchsorted(ends, column, side="right"))
+        gain = value[column] - log_probabilities[BLANK, column]
+        edits.append(Edit(float(gain), place, 0, (int(second[column]),)))
+    return edits
+
+
+def _edited(classes: Classes, edits: tuple[Edit, ...]) -> Classes:
+    for edit in reversed(edits):
+        rest = classes[edit.place + edit.removes :]
+        classes = classes[: edit.place] + edit.inserts + rest
+    return classes
+
+
+def log_likelihoods(
+    log_probabilities: Float32[np.ndarray, "views k t"], readings: list[Classes]
+) -> Float32[np.ndarray, "views n"]:
+    """Compute the logarithm of the probability of each reading, summed over all alignments.
+
+    Args:
+        log_probabilities: Of each class, in each column.
+        readings: The classes of each reading's symbols.
+    """
+    states, may_skip, ends = _states(readings)
+    views, num_states = len(log_probabilities), states.shape[1]
+    before = np.full((views, len(readings), num_states + 2), NEVER, np.float32)
+    first = log_probabilities[:, :, 0]
+    before[:, :, 2] = first[:, BLANK, None]
+    if num_states > 1:
+        before[:, :, 3] = np.where(states[:, 1] > 0, first[:, states[:, 1]], NEVER)
+    skipped = np.where(may_skip, np.float32(0), NEVER)
+    for column in range(1, log_probabilities.shape[2]):
+        stay, step, skip = before[:, :, 2:], before[:, :, 1:-1], before[:, :, :-2] + skipped
+        most = np.maximum(np.maximum(stay, step), skip)
+        total = np.exp(stay - most) + np.exp(step - most) + np.exp(skip - most)
+        before[:, :, 2:] = most + np.log(total) + log_probabilities[:, :, column][:, states]
+    each = np.arange(len(readings))
+    return np.logaddexp(before[:, each, ends + 2], before[:, each, ends + 1])
+
+
+def _states(
+    readings: list[Classes],
+) -> tuple[np.ndarray, Bool[np.ndarray, "n s"], np.ndarray]:
+    """List the states of each reading, blanks between its symbols; which may be skipped; the last."""
+    longest = max(map(len, readings))
+    states = np.zeros((len(readings), 2 * longest + 1), np.int64)
+    for row, classes in zip(states, readings, strict=True):
+        row[1 : 2 * len(classes) : 2] = classes
+    may_skip = np.zeros(states.shape, bool)
+    may_skip[:, 3::2] = (states[:, 3::2] != states[:, 1:-2:2]) & (states[:, 3::2] != BLANK)
+    return states, may_skip, np.array([2 * len(classes) for classes in readings])
+
+
+def align(log_probabilities: Float32[np.ndarray, "k t"], classes: Classes) -> list[int]:
+    """Align a reading with the columns of a line (Viterbi): the column where each symbol peaks."""
+    states, may_skip, _ = _states([classes])
+    path, skip = states[0], np.where(may_skip[0], np.float32(0), NEVER)
+    num_columns = log_probabilities.shape[1]
+    score = np.full(len(path) + 2, NEVER, np.float32)
+    score[2:4] = log_probabilities[path[:2], 0]
+    steps = np.zeros((num_columns, len(path)), np.int8)
+    for column in range(1, num_columns):
+        options = np.stack([score[2:], score[1:-1], score[:-2] + skip])
+        steps[column] = options.argmax(axis=0)
+        score[2:] = options.max(axis=0) + log_probabilities[path, column]
+    state = len(path) - 1
+    if len(path) > 1 and score[len(path)] > score[len(path) + 1]:
+        state -= 1
+    peaks = np.zeros(len(classes), int)
+    best = np.full(len(classes), -np.inf)
+    for column in range(num_columns - 1, -1, -1):
+        if state % 2 and log_probabilities[path[state], column] > best[state // 2]:
+            best[state // 2] = log_probabilities[path[state], column]
+            peaks[state // 2] = column
+        state -= steps[column, state]
+    return [int(peak) for peak in peaks]

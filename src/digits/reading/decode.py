@@ -1,92 +1,122 @@
-"""Decoding: scores the cuts of an over-segmentation lattice; its cheapest path, by Viterbi."""
+"""Decoding: the columns of a line, seen in several views, to its likeliest symbols."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from digits.reading.ink import Candidate, Lattice
-from digits.reading.tuning import Tuned, number
+from digits.reading import ctc
+from digits.reading.line_network import Columns
+from digits.reading.symbols import COLUMN_STEP, DIGIT_HEIGHT, LINE_HEIGHT, SYMBOLS
+
+NUM_EDITS = 6
+"""Number of likely edits of each view's greedy reading that are tried, alone and by two."""
 
 
 @dataclass(frozen=True)
-class DecodingParameters(Tuned):
-    """Tuned costs of a path, beside the negative logarithms of its digits' confidence.
+class Symbol:
+    """A symbol of a line, and where it stands on the image of a view."""
 
-    A digit is rarely wider than high or much lower than its word, and a cut rarely crosses ink.
-    """
-
-    crossed_ink: float = number(7.0, "nats a height of a digit", low=1, high=30)
-    """Cost of the ink that a cut crosses."""
-    odd_size: float = number(1.3, "nats a height of a digit", low=0.2, high=6)
-    """Cost of what a digit is wider, or less high, than usual."""
-    usual_width: float = number(0.67, "heights of a digit", low=0.3, high=1.5)
-    """Greatest width that costs nothing."""
-    usual_height: float = number(0.7, "heights of a digit", low=0.3, high=1)
-    """Least height that costs nothing."""
-    skip: float = number(2.5, "nats", low=0.5, high=10)
-    """Cost of skipping ink, as no digit; times its width if that is more than a digit's height."""
-    skip_small: float = number(0.2, "nats", low=0, high=2)
-    """Cost of skipping ink that is too small for a digit."""
+    text: str
+    probabilities: Float[np.ndarray, " 10"]
+    """Probabilities of the ten digits."""
+    box: tuple[float, float, float, float]
+    """Left, top, width and height, in pixels of the image."""
 
 
-DECODING = DecodingParameters()
+@dataclass(frozen=True)
+class Decoded:
+    """The likeliest symbols of a line."""
+
+    symbols: list[Symbol]
+    confidence: float
+    """Probability that all its digits are right, and that there are no others."""
+    view: int
+    """Number of the view in which the symbols' boxes are: the one that tells them best."""
 
 
-def best_path(lattice: Lattice, probabilities: Float[np.ndarray, "n 10"]) -> list[int]:
-    """Find the cheapest path through a lattice, by dynamic programming from cut to cut.
-
-    A path costs the negative logarithms of its digits' confidence, and what their shapes and cuts
-    make unlikely, in nats.
-
-    Args:
-        lattice: A word between all its cuts.
-        probabilities: The network's probabilities of each candidate.
-
-    Returns:
-        Indices of the candidates that are digits, from the left.
-    """
-    confidence = np.log(np.maximum(probabilities.max(axis=1, initial=0), 1e-9))
-    costs, steps = [0.0], [(0, -1)]
-    ending: list[list[int]] = [[] for _ in lattice.crossed]
-    for index, candidate in enumerate(lattice.candidates):
-        ending[candidate.last].append(index)
-    for options in ending[1:]:
-        best, step = np.inf, (0, -1)
-        for index in options:
-            candidate = lattice.candidates[index]
-            before = costs[candidate.first] + cut_cost(candidate, lattice)
-            skipped = before + skip_cost(candidate)
-            if skipped < best:
-                best, step = skipped, (candidate.first, -1)
-            as_digit = before - confidence[index] + shape_cost(candidate)
-            if candidate.may_be_digit and as_digit < best:
-                best, step = as_digit, (candidate.first, index)
-        costs.append(float(best))
-        steps.append(step)
-    chosen, last = [], len(lattice.crossed) - 1
-    while last > 0:
-        last, index = steps[last]
-        if index >= 0:
-            chosen.append(index)
-    return chosen[::-1]
+def decode(views: list[Columns]) -> Decoded:
+    """Find the symbols of a line: those most probable on average over the views."""
+    readings = sorted(set().union(*(ctc.propose(v.log_probabilities, NUM_EDITS) for v in views)))
+    logs = ctc.log_likelihoods(_stacked(views), readings)
+    weights = np.exp(logs.astype(np.float64)).mean(axis=0)
+    texts = ["".join(SYMBOLS[symbol - 1] for symbol in reading) for reading in readings]
+    by_digits: dict[str, float] = {}
+    for text, weight in zip(texts, weights, strict=True):
+        number = _digits_of(text)
+        by_digits[number] = by_digits.get(number, 0.0) + float(weight)
+    number = max(by_digits, key=by_digits.__getitem__)
+    best = max(
+        (index for index, text in enumerate(texts) if _digits_of(text) == number),
+        key=lambda index: weights[index],
+    )
+    probabilities = _of_digits(number, by_digits)
+    view = int(logs[:, best].argmax())
+    peaks = ctc.align(views[view].log_probabilities, readings[best])
+    symbols, place = [], 0
+    for text, peak in zip(texts[best], peaks, strict=True):
+        row = np.zeros(10)
+        if text.isdigit():
+            row = probabilities[place]
+            place += 1
+        symbols.append(Symbol(text, row, _box(views[view], peak)))
+    return Decoded(symbols, by_digits[number], view)
 
 
-def cut_cost(candidate: Candidate, lattice: Lattice) -> float:
-    """Score a candidate's two cuts: half the cost in nats of the ink that each crosses."""
-    crossed = lattice.crossed[candidate.first] + lattice.crossed[candidate.last]
-    return DECODING.crossed_ink * crossed / 2
+def _stacked(views: list[Columns]) -> np.ndarray:
+    """Stack views, the shorter ones with columns that are surely blank behind."""
+    width = max(view.log_probabilities.shape[1] for view in views)
+    classes = len(views[0].log_probabilities)
+    stacked = np.full((len(views), classes, width), ctc.NEVER, np.float32)
+    stacked[:, ctc.BLANK] = 0
+    for place, view in zip(stacked, views, strict=True):
+        place[:, : view.log_probabilities.shape[1]] = view.log_probabilities
+    return stacked
 
 
-def shape_cost(candidate: Candidate) -> float:
-    """Score a candidate's shape: the cost in nats of a digit with its width and height."""
-    too_wide = max(0.0, candidate.width - DECODING.usual_width)
-    too_low = max(0.0, DECODING.usual_height - candidate.height)
-    return DECODING.odd_size * (too_wide + too_low)
+def _digits_of(text: str) -> str:
+    return "".join(symbol for symbol in text if symbol.isdigit())
 
 
-def skip_cost(candidate: Candidate) -> float:
-    """Cost in nats of skipping a candidate's ink."""
-    if candidate.height == 0:
-        return 0.0
-    return DECODING.skip_small if candidate.is_small else DECODING.skip * max(1.0, candidate.width)
+def _of_digits(number: str, by_digits: dict[str, float]) -> Float[np.ndarray, "n 10"]:
+    """Probabilities of each digit of a number: sums over the readings, aligned with it."""
+    rows = np.zeros((len(number), 10))
+    total = sum(by_digits.values())
+    for other, weight in by_digits.items():
+        if weight > 1e-9:
+            for place, symbol in _aligned(number, other):
+                rows[place, int(symbol)] += weight / total
+    return rows
+
+
+def _aligned(number: str, other: str) -> list[tuple[int, str]]:
+    """Align a number with another by edit distance: each digit with what stands in its place."""
+    if len(number) == len(other):
+        return list(enumerate(other))
+    rows, columns = len(number) + 1, len(other) + 1
+    costs = np.zeros((rows, columns), int)
+    costs[:, 0], costs[0] = np.arange(rows), np.arange(columns)
+    for i in range(1, rows):
+        for j in range(1, columns):
+            same = costs[i - 1, j - 1] + (number[i - 1] != other[j - 1])
+            costs[i, j] = min(same, costs[i - 1, j] + 1, costs[i, j - 1] + 1)
+    pairs, i, j = [], rows - 1, columns - 1
+    while i and j:
+        if costs[i, j] == costs[i - 1, j - 1] + (number[i - 1] != other[j - 1]):
+            i, j = i - 1, j - 1
+            pairs.append((i, other[j]))
+        elif costs[i, j] == costs[i - 1, j] + 1:
+            i -= 1
+        else:
+            j -= 1
+    return pairs[::-1]
+
+
+def _box(view: Columns, column: int) -> tuple[float, float, float, float]:
+    """Find the box of the symbol that peaks at a column."""
+    left, right, top, bottom = view.edges[:, column] * DIGIT_HEIGHT
+    middle = COLUMN_STEP * column + COLUMN_STEP / 2
+    left, right = max(0.0, middle - max(left, 1)), middle + max(right, 1)
+    top = float(np.clip(top + DIGIT_HEIGHT, 0, LINE_HEIGHT - 1))
+    bottom = float(np.clip(bottom + DIGIT_HEIGHT, top + 1, LINE_HEIGHT))
+    return float(left), top, float(right - left), bottom - top

@@ -1,4 +1,4 @@
-"""Results of reading: a digit with its confidence, and the reading of a picture."""
+"""Results of reading: digits and marks with their confidence, lines, the reading of a picture."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,9 @@ from digits.reading.ink import Ink, Picture
 REFUSED = "?"
 """Text of a refused digit."""
 
+Box = tuple[float, float, float, float]
+"""Left, top, width and height, in pixels of the picture."""
+
 
 @dataclass(frozen=True)
 class Digit:
@@ -22,7 +25,7 @@ class Digit:
     """Probability of the best guess, 0 to 1, calibrated."""
     probabilities: tuple[float, ...]
     """Probabilities of all ten digits; what they lack to 1 is the doubt that it is a digit."""
-    box: tuple[float, float, float, float]
+    box: Box
     """Left, top, width and height, in pixels of the picture."""
     glyph: UInt8[np.ndarray, "28 28"] = field(repr=False)
     """The glyph that the network classified."""
@@ -56,27 +59,73 @@ class Digit:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Ink that was seen and is no digit."""
+
+    kind: str
+    """What it is: separator, sign, rule, speck."""
+    box: Box
+    """Left, top, width and height, in pixels of the picture."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"kind": self.kind, "box": [round(value, 1) for value in self.box]}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text: words beside each other."""
+
+    text: str
+    """Its digits, with a space between words; what is refused, or no digit but as high as one, is
+    a question mark."""
+    confidence: float
+    """Probability that all of it is right: each digit, and that there are no others."""
+    digits: tuple[Digit, ...]
+    """Its digits from left to right, refused ones included."""
+    box: Box
+    """Left, top, width and height, in pixels of the picture."""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "text": self.text,
+            "confidence": round(self.confidence, 4),
+            "box": [round(value, 1) for value in self.box],
+        }
+
+
+@dataclass(frozen=True)
 class Reading:
     """The digits that were read on a picture, in lines."""
 
-    lines: tuple[str, ...]
-    """Each line's text, from top to bottom."""
-    digits: tuple[Digit, ...]
-    """Digits in reading order, refused ones included."""
+    lines: tuple[Line, ...]
+    """The lines, from top to bottom."""
+    left_out: tuple[Mark, ...]
+    """Marks that were seen and are no digits."""
     picture: Picture = field(repr=False)
     """The picture as it was read: upright, in grey levels."""
     ink: Ink = field(repr=False)
     """The ink that was read, of the hypothesis that had the most evidence."""
 
     @property
+    def digits(self) -> tuple[Digit, ...]:
+        """Digits in reading order, refused ones included."""
+        return tuple(digit for line in self.lines for digit in line.digits)
+
+    @property
     def text(self) -> str:
         """All lines; a refused digit is a question mark."""
-        return "\n".join(self.lines)
+        return "\n".join(line.text for line in self.lines if line.text)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "text": self.text,
-            "lines": list(self.lines),
+            "lines": [line.to_dict() for line in self.lines],
             "digits": [digit.to_dict() for digit in self.digits],
+            "left_out": [mark.to_dict() for mark in self.left_out],
         }

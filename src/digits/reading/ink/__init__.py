@@ -2,39 +2,56 @@
 
 ```
 bytes ─picture─▶ grey ─hypotheses (page, binarization, shadows, drawings)─▶ ink
-  ink ─layout, ruled_lines─▶ lines of words ─segmentation, glyphs─▶ candidates, 28×28 each
+  ink ─layout, ruled_lines─▶ lines of words ─line_images─▶ what the line network sees
+  ink ─glyphs─▶ glyphs, 28×28 each
 ```
 NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
 from digits.reading.ink.binarization import Ink
-from digits.reading.ink.glyphs import Glyph, aspect_ratio, depth_share, frame_single
+from digits.reading.ink.glyphs import (
+    DIGIT_SIZE,
+    SIZE,
+    Glyph,
+    aspect_ratio,
+    depth_share,
+    frame_single,
+)
 from digits.reading.ink.hypotheses import (
     HYPOTHESES,
     Hypothesis,
     hypotheses,
     hypotheses_of_single,
+    other_polarity,
 )
-from digits.reading.ink.layout import Word, find_lines
+from digits.reading.ink.layout import Word, find_lines, whole_lines
+from digits.reading.ink.left_over import left_over
+from digits.reading.ink.line_images import LineImage, LineView, frame_part, line_images
 from digits.reading.ink.picture import Picture, open_picture
-from digits.reading.ink.segmentation import SEGMENTATION, Candidate, Lattice, over_segment
+from digits.reading.ink.ruled_lines import erase_ruled_lines
 
 __all__ = [
+    "DIGIT_SIZE",
     "HYPOTHESES",
-    "SEGMENTATION",
-    "Candidate",
+    "SIZE",
     "Glyph",
     "Hypothesis",
     "Ink",
-    "Lattice",
+    "LineImage",
+    "LineView",
     "Picture",
     "Word",
     "aspect_ratio",
     "depth_share",
+    "erase_ruled_lines",
     "find_lines",
+    "frame_part",
     "frame_single",
     "hypotheses",
     "hypotheses_of_single",
+    "left_over",
+    "line_images",
     "open_picture",
-    "over_segment",
+    "other_polarity",
+    "whole_lines",
 ]

@@ -22,8 +22,7 @@ class HypothesisParameters(Tuned):
     """Tuned numbers of the choice among hypotheses."""
 
     safe_certainty: float = number(0.65, "logarithms of width", low=0.15, high=2.6)
-    """Certainty of the polarity that is safe. Below it, both polarities are tried, and the
-    confidence of what is read falls in proportion."""
+    """Certainty of the polarity that is safe. Below it, both polarities are read."""
     sure: float = number(0.7, "probability", low=0, high=1)
     """Confidence that each digit must exceed where an unlikely hypothesis is to count."""
     evidence: float = number(0.5, "probability", low=0, high=1)
@@ -39,6 +38,11 @@ class Hypothesis(NamedTuple):
     ink: Ink
     needs_sure_digits: bool = False
     """Whether it is so unlikely that a reading of it counts only if each digit is sure."""
+
+
+def other_polarity(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink:
+    """See the ink of a picture the other way round: light for dark."""
+    return binarize(isolate_page(grey), dark=not ink.is_dark)
 
 
 def hypotheses(grey: UInt8[np.ndarray, "h w"]) -> list[Hypothesis]:
@@ -69,4 +73,7 @@ def hypotheses_of_single(grey: UInt8[np.ndarray, "h w"]) -> list[Hypothesis]:
     ink = binarize(grey)
     if not ink.mask.any():
         return [Hypothesis(ink)]
-    return [Hypothesis(ink), Hypothesis(binarize_single_under_shadows(grey, ink))]
+    found = [Hypothesis(ink), Hypothesis(binarize_single_under_shadows(grey, ink))]
+    if ink.certainty < HYPOTHESES.safe_certainty:
+        found.append(Hypothesis(binarize(grey, dark=not ink.is_dark)))
+    return found

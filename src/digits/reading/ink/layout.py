@@ -1,10 +1,10 @@
 """Layout analysis: connected components of ink, grouped into words and text lines, and deskewed."""
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Int
 
 from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import (
@@ -13,7 +13,7 @@ from digits.reading.ink.components import (
     stroke_width,
     typical_height,
 )
-from digits.reading.ink.ruled_lines import RULED_LINES, without_ruled_lines
+from digits.reading.ink.ruled_lines import RULED_LINES
 from digits.reading.tuning import Tuned, number
 
 MAX_COMPONENTS = 15_000
@@ -48,6 +48,16 @@ class LayoutParameters(Tuned):
     """Vertical overlap of two words that stand on one line, at least."""
     skew_limit: float = number(8.0, "degrees", low=0, high=45)
     """Words that are skewed by more than this are deskewed; so are those that rise by a digit."""
+    solid: float = number(0.4, "contrasts of a full stroke", low=0.1, high=0.8)
+    """Contrast above which a pixel counts, where the whole picture is one line."""
+    full_row: float = number(0.7, "part of the picture's width", low=0.3, high=1)
+    """Ink of a row of pixels above which it is a ruled line."""
+    tail: float = number(0.03, "part of the ink", low=0, high=0.2)
+    """Ink above and below the digits of that line."""
+    ascent: float = number(0.75, "part of the line's height", low=0.4, high=1)
+    """Height of its digits, where some strokes are longer."""
+    full_share: float = number(0.2, "share of the pixels", low=0, high=0.7)
+    """Share of a word's ink that has at least the contrast of a full stroke."""
     skew_tall: float = number(0.5, "heights of a digit", low=0.1, high=1)
     """Least height of the components to whose centres the baseline is fitted."""
     skew_residual: float = number(0.45, "heights of a digit", low=0.05, high=2)
@@ -59,39 +69,46 @@ LAYOUT = LayoutParameters()
 
 @dataclass(frozen=True)
 class Word:
-    """Digits that stand beside each other, deskewed and cut out."""
+    """Digits that stand beside each other, as an oriented rectangle in the picture."""
 
-    contrast: Float32[np.ndarray, "h w"]
-    mask: Bool[np.ndarray, "h w"]
+    centre: tuple[float, float]
+    """Its middle: x and y, in pixels of the picture."""
+    width: float
+    """Length of its baseline, in pixels."""
     height: float
     """Typical height of its digits, in pixels."""
-    to_picture: Float[np.ndarray, "2 3"]
-    """Affine map from coordinates here, x and y, to coordinates in the picture."""
+    angle: float
+    """Angle by which it falls to the right, in degrees."""
+    level: float
+    """Contrast of a full stroke of its ink, in grey levels."""
+    stroke: float
+    """Typical width of its strokes, in pixels."""
+    room: tuple[float, float] = (np.inf, np.inf)
+    """Distance to the middle of the gap before and after it, in pixels."""
 
-    def box_in_picture(self, box: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
-        """Map a box of this word to the upright box around it in the picture.
-
-        Args:
-            box: Left, top, width and height, in pixels of this word.
-
-        Returns:
-            Left, top, width and height, in pixels of the picture.
-        """
-        left, top, width, height = box
-        x, y = np.array([left, left + width]), np.array([top, top + height])
-        corners = np.array([[a, b, 1] for a in x for b in y]) @ self.to_picture.T
-        (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
-        return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
+    @property
+    def corners(self) -> Float[np.ndarray, "4 2"]:
+        """Its four corners in the picture, x and y of each."""
+        angle = np.radians(self.angle)
+        along, down = (
+            np.array([np.cos(angle), np.sin(angle)]),
+            np.array([-np.sin(angle), np.cos(angle)]),
+        )
+        half = along * self.width / 2, down * self.height / 2
+        return np.array([self.centre + x * half[0] + y * half[1] for x in (-1, 1) for y in (-1, 1)])
 
 
 def find_lines(ink: Ink) -> list[list[Word]]:
-    """Group ink into text lines; ruled lines, boxes, shadows and specks are left out.
+    """Group ink into text lines; shadows and specks are left out.
+
+    Args:
+        ink: The ink of a picture, without ruled lines.
 
     Returns:
         The lines from top to bottom, each as its words from left to right: two words stand on one
         line when they are beside each other with a wide gap between.
     """
-    mask = without_ruled_lines(ink.mask)
+    mask = ink.mask
     components = _Components.of(mask).without_shadows()
     if not len(components.boxes):
         return []
@@ -100,11 +117,34 @@ def find_lines(ink: Ink) -> list[list[Word]]:
     if len(components.boxes) > MAX_COMPONENTS:
         return []
     words = [
-        (_box_around(components.boxes[group]), _cut_out(ink, components, group))
+        (_box_around(components.boxes[group]), _measure(ink, components, group))
         for group in components.group(height)
     ]
     words = [(box, word) for box, word in words if word.height >= LAYOUT.smallest]
-    return [[word for _, word in line] for line in _in_reading_order(words)]
+    return [_with_room(line) for line in _in_reading_order(words)]
+
+
+def whole_lines(ink: Ink) -> list[Word]:
+    """Take the whole picture for one line, whatever its components are, in digits of two heights.
+
+    Ink may hold together by a ruled line or a patterned ground, where no components tell digits.
+    """
+    height, width = ink.contrast.shape
+    strength = np.clip(ink.contrast / max(ink.level, 1), 0, 1)
+    strength[strength < LAYOUT.solid] = 0
+    rows = strength.sum(axis=1)
+    rows[rows > LAYOUT.full_row * width] = 0
+    mass = np.cumsum(rows)
+    if not mass[-1] or width < height:
+        return []
+    tail = LAYOUT.tail * mass[-1]
+    top, bottom = np.searchsorted(mass, [tail, mass[-1] - tail])
+    centre = ((width - 1) / 2, float(top + bottom) / 2)
+    extent, stroke = float(bottom - top + 1), stroke_width(strength > 0)
+    return [
+        Word(centre, width, max(extent * part, LAYOUT.smallest), 0.0, ink.level, stroke)
+        for part in (1.0, LAYOUT.ascent)
+    ]
 
 
 @dataclass(frozen=True)
@@ -227,20 +267,33 @@ def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:
     return int(left), int(top), int(right), int(bottom)
 
 
-def _cut_out(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) -> Word:
+def _measure(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) -> Word:
     left, top, right, bottom = _box_around(components.boxes[group])
     mask = np.isin(components.labels[top:bottom, left:right], components.numbers[group])
-    contrast = np.ascontiguousarray(ink.contrast[top:bottom, left:right])
     boxes = components.boxes[group]
     # The median of the higher half: parts of broken digits are low.
     height = float(np.median(np.sort(boxes[:, 3] - boxes[:, 1])[len(boxes) // 2 :]))
-    shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
     angle = _skew(boxes, height)
-    rises = abs(np.tan(np.radians(angle))) * mask.shape[1] > height
-    if abs(angle) < LAYOUT.skew_limit and not rises:
-        return Word(contrast, mask, height, shift)
-    level, level_mask, back = _deskew(contrast, mask, angle)
-    return Word(level, level_mask, height, shift @ np.vstack([back, [0, 0, 1]]))
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    half = (boxes[:, 2] - boxes[:, 0]) / 2
+    along, down = x * cosine + y * sine, y * cosine - x * sine
+    first, last = float((along - half).min()), float((along + half).max())
+    is_tall = boxes[:, 3] - boxes[:, 1] > LAYOUT.skew_tall * height
+    middle, depth = (first + last) / 2, float(np.median(down[is_tall]))
+    centre = (middle * cosine - depth * sine, middle * sine + depth * cosine)
+    strong = ink.contrast[top:bottom, left:right][mask]
+    level = float(np.quantile(strong, 1 - LAYOUT.full_share))
+    return Word(centre, last - first, height, angle, level, stroke_width(mask))
+
+
+def _with_room(line: list[tuple[tuple[int, int, int, int], Word]]) -> list[Word]:
+    """Tell each word of a line how far it is to the middle of the gaps beside it."""
+    gaps = [
+        max(0.0, (after[0] - before[2]) / 2) for (before, _), (after, _) in itertools.pairwise(line)
+    ]
+    rooms = zip([np.inf, *gaps], [*gaps, np.inf], strict=True)
+    return [replace(word, room=room) for (_, word), room in zip(line, rooms, strict=True)]
 
 
 def _skew(boxes: Int[np.ndarray, "n 4"], height: float) -> float:
@@ -255,28 +308,6 @@ def _skew(boxes: Int[np.ndarray, "n 4"], height: float) -> float:
     residual = float(np.abs(y - slope * x - start).max())
     is_line = residual < LAYOUT.skew_residual * height
     return float(np.degrees(np.arctan(slope))) if is_line else 0.0
-
-
-def _deskew(
-    contrast: Float32[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"], angle: float
-) -> tuple[Float32[np.ndarray, "h2 w2"], Bool[np.ndarray, "h2 w2"], Float[np.ndarray, "2 3"]]:
-    """Turn a word that falls by `angle` degrees level.
-
-    Returns:
-        Contrast and mask, cut to the ink, and the affine map back.
-    """
-    height, width = mask.shape
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
-    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ turn.T
-    low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
-    turn[:, 2] -= low
-    size = int(high[0] - low[0]), int(high[1] - low[1])
-    amounts = cv2.warpAffine(contrast, turn, size)
-    kept = cv2.warpAffine(mask.astype(np.uint8), turn, size, flags=cv2.INTER_NEAREST) > 0
-    left, top, wide, tall = cv2.boundingRect(kept.astype(np.uint8))
-    turn[:, 2] -= left, top
-    window = slice(top, top + tall), slice(left, left + wide)
-    return np.ascontiguousarray(amounts[window]), kept[window], cv2.invertAffineTransform(turn)
 
 
 def _in_reading_order(

@@ -1,12 +1,13 @@
 """Removal of ruled lines and form boxes: what was printed for people to write on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Int
 
+from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import (
     connected_components,
     stroke_width,
@@ -51,6 +52,15 @@ class RuledLinesParameters(Tuned):
 RULED_LINES = RuledLinesParameters()
 
 
+def erase_ruled_lines(ink: Ink) -> Ink:
+    """Erase boxes and ruled lines from the ink of a picture, with their soft edges."""
+    mask = without_ruled_lines(ink.mask)
+    ruled = cv2.dilate((ink.mask & ~mask).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    if not ruled.any():
+        return ink
+    return replace(ink, mask=mask, contrast=np.where(ruled & ~mask, 0, ink.contrast))
+
+
 def without_ruled_lines(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Remove boxes and ruled lines; strokes that cross them stay.
 
@@ -71,10 +81,12 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
     if not len(stats):
         return mask, float(mask.shape[0])
     _, _, widths, heights, areas = stats.T
-    is_box = np.isin(np.arange(1, len(stats) + 1), _form_boxes(mask, labels))
+    empty, filled = _form_boxes(mask, labels)
+    numbers = np.arange(1, len(stats) + 1)
+    is_box = np.isin(numbers, [*empty, *filled])
     # Neither boxes nor lines are as high as digits; but where all ink but specks is one box, that
     # is digits on lines.
-    usual = widths < RULED_LINES.long * heights
+    usual = (widths < RULED_LINES.long * heights) & ~np.isin(numbers, list(filled))
     if areas[usual & ~is_box].sum() > RULED_LINES.speck * areas[usual].sum():
         usual &= ~is_box
     height = float(mask.shape[0])
@@ -118,8 +130,13 @@ def _skew(mask: Bool[np.ndarray, "h w"]) -> float:
     return float((cv2.minAreaRect(points)[2] + 45) % 90 - 45)
 
 
-def _form_boxes(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> list[int]:
-    """Labels of components with a rectangular hole, or one in which stands more than a speck."""
+def _form_boxes(
+    mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]
+) -> tuple[set[int], set[int]]:
+    """Labels of components with a rectangular hole, and with one in which more than a speck stands.
+
+    A component that has both is among the second.
+    """
     contours, hierarchy = cv2.findContours(
         mask.astype(np.uint8), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -130,7 +147,7 @@ def _form_boxes(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -
         generations += ancestors >= 0
         ancestors = np.where(ancestors >= 0, parents[ancestors], -1)
     heights = [cv2.boundingRect(contour)[3] for contour in contours]
-    boxes = set()
+    empty, filled = set(), set()
     for index in np.flatnonzero(generations).tolist():
         contour, parent = contours[index], int(parents[index])
         if generations[index] % 2:  # a hole; around it is its component
@@ -140,8 +157,8 @@ def _form_boxes(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -
             is_box = heights[index] >= RULED_LINES.speck * heights[parent]
         if is_box:
             x, y = contours[owner][0, 0]
-            boxes.add(int(labels[y, x]))
-    return sorted(boxes)
+            (empty if generations[index] % 2 else filled).add(int(labels[y, x]))
+    return empty - filled, filled
 
 
 def _is_rectangular(contour: Int[np.ndarray, "n 1 2"]) -> bool:

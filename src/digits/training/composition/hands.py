@@ -9,7 +9,7 @@ from torch import Tensor
 
 from digits.training.augmentation.styles import change_style
 
-ROUNDS = (0.0, 1.0, 0.85, 0.5)
+ROUNDS = (0.0, 1.0, 0.5)
 """Parts of the digits that may be written in another style, in each round of the set."""
 
 STRETCH = 400

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from digits.reading.symbols import DIGIT_HEIGHT
 from digits.training.composition import marks
@@ -61,12 +61,18 @@ class Manner:
     drift: float = field(init=False)
     wave: float = field(init=False)
     pen: float = field(init=False)
+    hook: float = field(init=False)
+    """Length of the upstroke of its ones, as a part of their height; 0 for none."""
+    hook_angle: float = field(init=False)
+    foot: bool = field(init=False)
+    bar: bool = field(init=False)
+    """Whether its sevens have a bar."""
 
     def __post_init__(self) -> None:
         random = self.random
         self.scale = random.uniform(1.0, 1.5)
         self.slant = random.normal(0.02, 0.2)
-        kind = random.choice(4, p=[0.45, 0.2, 0.25, 0.1])
+        kind = random.choice(4, p=[0.5, 0.2, 0.24, 0.06])
         low, high = ((1.0, 6.0), (6.0, 24.0), (-1.2, 1.2), (-4.0, -0.8))[kind]
         self.gap = random.uniform(low, high)
         self.gap_spread = (1.5, 2.5, 1.2, 1.2)[kind]
@@ -77,16 +83,31 @@ class Manner:
         self.tall = random.uniform(1, 1.6) if random.random() < 0.25 else 1.0
         self.drift = random.normal(0, 0.04)
         self.wave = random.choice([0.02, 0.07, 0.16], p=[0.35, 0.45, 0.2])
-        self.pen = random.uniform(1.3, 3.2)
+        self.pen = 2.0
+        # Where ones have an upstroke, sevens have a bar, as a rule.
+        hooked = random.random() < 0.6
+        self.hook = random.uniform(0.2, 1.0) if random.random() < (0.9 if hooked else 0.1) else 0.0
+        self.hook_angle = random.uniform(32, 75)
+        self.foot = random.random() < 0.1
+        self.bar = random.random() < (0.92 if hooked else 0.1)
 
 
 def write_line(hands: Hands, random: np.random.Generator) -> LineInk:
     """Write a line: a number with its separators, sometimes a date or a sum."""
     while True:
         manner = Manner(random)
-        items = _items(hands.stretch(random), manner)
+        shapes = hands.stretch(random)
+        manner.pen = stroke_width(shapes[random.integers(len(shapes))].pixels)
+        items = _items(shapes, manner)
         if any(item.symbol.isdigit() for item in items):
             return _lay_out(items, manner)
+
+
+def stroke_width(pixels: UInt8[np.ndarray, "h w"]) -> float:
+    """Estimate a digit's stroke width, in pixels: four times the mean depth in a straight stroke."""
+    padded = cv2.copyMakeBorder((pixels > 100).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
+    return float(np.clip(4 * depth[depth > 0].mean() - 1, 1.2, 4)) if depth.any() else 2.0
 
 
 def _items(shapes: list[Shape], manner: Manner) -> list[Item]:
@@ -103,26 +124,39 @@ def _items(shapes: list[Shape], manner: Manner) -> list[Item]:
         for mark, symbol in group:
             items.append(_mark(mark, symbol, manner))
         if index < count:
-            label = last if wanted[index] == REPEAT and last >= 0 else None
+            label = last if wanted[index] == REPEAT else wanted[index]
             shape = _pick(shapes, label, random)
             last = shape.label
             items.append(_digit(shape, manner))
     return items
 
 
-REPEAT = -2
+LEADING = np.log10(1 + 1 / np.arange(1, 10))
+"""Part of the numbers that begin with each digit from 1 (Benford's law)."""
+
+ANY, REPEAT = -1, -2
+"""What a digit is to be, where it is no particular one: any, or that before it."""
 
 
 def _digits(count: int, random: np.random.Generator) -> list[int]:
-    """Mark which digits repeat the one before: in numbers people write, many do."""
-    often = random.choice([0.05, 0.5], p=[0.7, 0.3])
-    return [REPEAT if random.random() < often else -1 for _ in range(count)]
+    """Choose the digits: half of the numbers are amounts, with a leading digit as most have it.
+
+    Many amounts end in zeros, and in numbers that people write, many digits repeat.
+    """
+    often = random.choice([0.05, 0.4], p=[0.8, 0.2])
+    wanted = [REPEAT if random.random() < often else ANY for _ in range(count)]
+    if random.random() < 0.5:
+        wanted[0] = int(random.choice(np.arange(1, 10), p=LEADING))
+        if random.random() < 0.35:
+            zeros = int(random.integers(1, 4))
+            wanted[max(1, count - zeros) :] = [0] * min(zeros, count - 1)
+    return wanted
 
 
-def _pick(shapes: list[Shape], label: int | None, random: np.random.Generator) -> Shape:
-    for _ in range(40):
+def _pick(shapes: list[Shape], label: int, random: np.random.Generator) -> Shape:
+    for _ in range(60):
         shape = shapes[random.integers(len(shapes))]
-        if (label is None or shape.label == label) and min(shape.pixels.shape) > 1:
+        if (label < 0 or shape.label == label) and min(shape.pixels.shape) > 1:
             return shape
     return shape
 
@@ -190,7 +224,7 @@ def _separators(count: int, random: np.random.Generator) -> list[Group]:
 
 def _digit(shape: Shape, manner: Manner) -> Item:
     random = manner.random
-    height, width = shape.pixels.shape
+    height = len(shape.pixels)
     scale = manner.scale * np.exp(random.normal(0, manner.size_spread))
     if height < 14:  # MNIST's wide digits are low
         scale *= min(1.3, 14 / height)
@@ -205,7 +239,12 @@ def _digit(shape: Shape, manner: Manner) -> Item:
         foot += random.uniform(0.1, 0.4) * NOMINAL * manner.scale
     across = scale * manner.wide * np.exp(random.normal(0, 0.08))
     shear, turn = manner.slant + random.normal(0, 0.07), random.normal(0, 0.06)
-    ink = _warped(shape.pixels, across, scale, shear, turn)
+    pixels = shape.pixels
+    if shape.label == 1 and manner.hook:
+        pixels = _with_upstroke(pixels, manner)
+    elif shape.label == 7 and manner.bar:
+        pixels = _with_bar(pixels, manner)
+    ink = _warped(pixels, across, scale, shear, turn)
     foot += random.normal(0, manner.wave) * NOMINAL * manner.scale
     gap = manner.gap + random.normal(0, manner.gap_spread)
     if random.random() < 0.02:
@@ -213,6 +252,62 @@ def _digit(shape: Shape, manner: Manner) -> Item:
     return Item(
         str(shape.label), ink, NOMINAL * manner.scale - ink.shape[0] + foot, gap * manner.scale
     )
+
+
+def _with_upstroke(pixels: np.ndarray, manner: Manner) -> np.ndarray:
+    """Give a one the upstroke of this hand, straight or bent, and sometimes a foot."""
+    random, tall = manner.random, len(pixels)
+    length = tall * manner.hook * np.exp(random.normal(0, 0.15))
+    angle = np.radians(manner.hook_angle + random.normal(0, 7))
+    pad = int(length + 0.4 * tall) + 2
+    canvas = np.pad(pixels, ((2, max(2, int(length * np.sin(angle)) - tall + 3)), (pad, pad)))
+    x, y, width = _stem(canvas, 3)
+    across, down = length * np.cos(angle), length * np.sin(angle)
+    bend = random.normal(0, 0.12) * length
+    middle = (x - across / 2 + bend * np.sin(angle), y + down / 2 + bend * np.cos(angle))
+    _stroke(canvas, [(x, y), middle, (x - across, y + down)], width * random.uniform(0.6, 1.05))
+    if manner.foot:
+        x, y, width = _stem(canvas, tall)
+        left, right = random.uniform(0.12, 0.4, 2) * tall
+        tilt = random.normal(0, 0.7)
+        _stroke(canvas, [(x - left, y + tilt), (x + right, y - tilt)], width)
+    return canvas
+
+
+def _with_bar(pixels: np.ndarray, manner: Manner) -> np.ndarray:
+    """Give a seven a bar."""
+    random, tall = manner.random, len(pixels)
+    pad = int(0.4 * tall)
+    canvas = np.pad(pixels, ((0, 0), (pad, pad)))
+    x, y, width = _stem(canvas, int(tall * random.uniform(0.4, 0.68)))
+    half, tilt = tall * random.uniform(0.15, 0.4), random.normal(0, 1.2)
+    shift = random.normal(0, 0.05) * tall
+    _stroke(
+        canvas,
+        [(x - half + shift, y + tilt), (x + half + shift, y - tilt)],
+        width * random.uniform(0.6, 1.05),
+    )
+    return canvas
+
+
+def _stem(pixels: np.ndarray, row: int) -> tuple[float, float, float]:
+    """Find the ink in a row of pixels: its middle, the row, and its width."""
+    row = min(row, len(pixels) - 1)
+    ink = pixels[row].astype(np.float32) / 255
+    if ink.sum() < 0.5:
+        ink = pixels.max(axis=0).astype(np.float32) / 255
+    return (
+        float((ink * np.arange(len(ink))).sum() / ink.sum()),
+        float(row),
+        float(np.clip(ink.sum(), 1.5, 4)),
+    )
+
+
+def _stroke(pixels: np.ndarray, points: list[tuple[float, float]], width: float) -> None:
+    layer = np.zeros_like(pixels)
+    fixed = np.rint(np.array(points) * 16).astype(np.int32)
+    cv2.polylines(layer, [fixed], False, 255, max(1, round(width)), cv2.LINE_AA, 4)
+    np.maximum(pixels, layer, out=pixels)
 
 
 def _warped(
@@ -239,9 +334,9 @@ def _mark(mark: marks.Mark, symbol: str, manner: Manner) -> Item:
     lean = manner.slant if symbol == "?" else 0.5 * manner.slant
     strokes = [[(x + lean * (1 - y), y) for x, y in stroke] for stroke in strokes]
     height = NOMINAL * manner.scale * np.exp(random.normal(0, 0.08))
-    pen = manner.pen * manner.scale * np.exp(random.normal(0, 0.15))
+    pen = manner.pen * manner.scale * random.uniform(0.6, 1.05)
     if mark is marks.point:
-        pen *= random.uniform(0.9, 1.8)
+        pen *= random.uniform(0.9, 1.5)
     ink, _, top = marks.draw(strokes, height, pen)
     gap = max(0.3, abs(manner.gap) if manner.gap < 4 else manner.gap * 0.7) + random.normal(0, 1)
     if symbol == "?" and random.random() < 0.6:

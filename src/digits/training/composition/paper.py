@@ -20,9 +20,9 @@ def smooth_field(
 def redraw(line: LineInk, random: np.random.Generator) -> None:
     """Write the same line with another pen: thicker or thinner, harder or softer, bent, uneven."""
     ink, (height, width) = line.ink, line.ink.shape
-    if random.random() < 0.7:
+    if random.random() < 0.6:
         soft = cv2.GaussianBlur(ink, (0, 0), random.uniform(0.6, 1.3))
-        threshold, width_of_edge = random.uniform(0.15, 0.6), random.uniform(0.03, 0.14)
+        threshold, width_of_edge = random.uniform(0.15, 0.66), random.uniform(0.03, 0.14)
         ink = 1 / (1 + np.exp(-(soft - threshold) / width_of_edge))
         floor = 1 / (1 + np.exp(threshold / width_of_edge))
         ink = np.maximum(0, (ink - floor) / (1 - floor))
@@ -58,7 +58,7 @@ def to_image(
     centre = random.choice(
         [0.5 * (low[0] + low[1]), float(np.median(boxes[:, [1, 3]].mean(axis=1)))]
     )
-    scale = DIGIT_HEIGHT * float(np.exp(random.normal(0, 0.13))) / line.height
+    scale = DIGIT_HEIGHT * float(np.exp(random.normal(0, 0.15))) / line.height
     stretch = float(np.exp(random.normal(0, 0.06)))
     pad = random.uniform(2, 10, 2)
     width = int(line.ink.shape[1] * scale * stretch + pad.sum()) + 1
@@ -71,9 +71,9 @@ def to_image(
     image = cv2.warpAffine(blurred, matrix, (width, LINE_HEIGHT))
     boxes = boxes * [matrix[0, 0], scale, matrix[0, 0], scale] + [pad[0], shift, pad[0], shift]
     pen = max(1, round(line.pen * scale * random.uniform(0.5, 1.1)))
-    if random.random() < 0.5:
-        _add_neighbours(image, hands, boxes, random)
     if random.random() < 0.4:
+        _add_neighbours(image, hands, boxes, random)
+    if random.random() < 0.38:
         _add_rules(image, boxes, pen, random)
     _add_ground(image, random)
     return np.clip(image, 0, 1), [tuple(box) for box in boxes.tolist()]
@@ -141,7 +141,7 @@ def _add_rules(image: np.ndarray, boxes: np.ndarray, pen: int, random: np.random
     tilt = np.tan(np.radians(random.normal(0, 1.5)))
     kind = random.random()
     foot = float(np.median(boxes[:, 3]))
-    if kind < 0.5:  # lines below, sometimes above or through
+    if kind < 0.42:  # lines below, sometimes above or through
         y = random.choice(
             [foot + random.normal(1.5, 2.0), random.uniform(0, height)], p=[0.75, 0.25]
         )
@@ -150,7 +150,22 @@ def _add_rules(image: np.ndarray, boxes: np.ndarray, pen: int, random: np.random
             _line(
                 image, (-2, y + offset), (width + 2, y + offset + tilt * width), grey, width_of_rule
             )
-    elif kind < 0.7:  # a box, or sides of it
+    elif kind < 0.58:  # walls of a form's box before or after the digits, as high as the image
+        lean, drawn = random.normal(0, 1), random.random()
+        for x, side in (
+            (boxes[:, 0].min() - random.uniform(1, 9), 0),
+            (boxes[:, 2].max() + random.uniform(1, 9), 1),
+        ):
+            if drawn < 0.3 or (drawn < 0.65) == (side == 0):
+                top, low = (
+                    random.choice([0.0, random.uniform(0, 14)]),
+                    random.choice([height, foot + random.uniform(0, 6)]),
+                )
+                _line(image, (x + lean, top), (x - lean, low), grey, width_of_rule)
+        if random.random() < 0.6:
+            y = foot + random.uniform(0, 5)
+            _line(image, (-2, y), (width + 2, y + tilt * width), grey, width_of_rule)
+    elif kind < 0.72:  # a box, or sides of it
         top, low = min(boxes[:, 1]) - random.uniform(1, 6), max(boxes[:, 3]) + random.uniform(1, 6)
         left, right = random.uniform(-2, 4), width - random.uniform(-2, 4)
         sides = [
@@ -184,7 +199,7 @@ def _add_rules(image: np.ndarray, boxes: np.ndarray, pen: int, random: np.random
         for k in np.arange(-far, far, step):
             for offset, direction, other in ((phase[0], along, across), (phase[1], across, along)):
                 centre = middle + (k + offset) * other
-                if abs((k + offset)) < (height if direction is along else width):
+                if abs(k + offset) < (height if direction is along else width):
                     _line(
                         image,
                         tuple(centre - far * direction),
@@ -199,14 +214,19 @@ def _add_ground(image: np.ndarray, random: np.random.Generator) -> None:
     height, width = image.shape
     if random.random() < 0.35:
         image[:] = cv2.GaussianBlur(image, (0, 0), random.uniform(0.3, 1.0))
-    image *= random.uniform(0.65, 1.15)
-    if random.random() < 0.25:
+    image *= random.uniform(0.65, 1.15) if random.random() < 0.85 else random.uniform(0.35, 0.65)
+    if random.random() < 0.22:
         y, x = np.mgrid[:height, :width].astype(np.float32)
         angle, frequency = random.uniform(-np.pi, np.pi), random.uniform(0.6, 2.4)
         bent = 2 * smooth_field(random, image.shape, (4, max(4, width // 12)))
         wave = np.cos((x * np.cos(angle) + y * np.sin(angle) + bent) * frequency)
         np.maximum(image, np.maximum(0, wave) ** 2 * random.uniform(0.05, 0.28), out=image)
-    if random.random() < 0.45:
+    if random.random() < 0.12:  # blots of a printed ground
+        fine = smooth_field(random, image.shape, (height // 3, max(2, width // 3)))
+        where = smooth_field(random, image.shape, (3, max(3, width // 20)))
+        blots = np.clip(fine - random.uniform(0.3, 1.2), 0, 1) * (where > random.uniform(-0.5, 1))
+        np.maximum(image, blots * random.uniform(0.1, 0.5), out=image)
+    if random.random() < 0.35:
         image += random.normal(0, random.uniform(0, 0.12), image.shape).astype(np.float32)
     if random.random() < 0.15:
         image += 0.12 * smooth_field(random, image.shape, (4, 8))

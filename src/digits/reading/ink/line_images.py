@@ -1,0 +1,135 @@
+"""Line images: a word cut out level, with digits of one size, as the line network sees it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from digits.reading.ink.binarization import Ink
+from digits.reading.ink.glyphs import SIZE, frame, stroke_strength, widen_thin
+from digits.reading.ink.layout import Word
+from digits.reading.symbols import COLUMN_STEP, DIGIT_HEIGHT, LINE_HEIGHT
+
+SIDE_MARGIN = 12
+"""Pixels of a line's image before its first and after its last digit, if there is room."""
+
+PAD = 4
+"""Pixels of paper at both ends of a line's image."""
+
+MAX_WIDTH = 4000
+"""Limit on time: greatest width of a line's image, in pixels."""
+
+
+ZOOM = 2.4
+"""Pixels for each of the line's image, where a digit is cut out of the picture to be framed."""
+
+
+class LineView(NamedTuple):
+    """A way to look at a line (test-time augmentation)."""
+
+    size: float = 1.0
+    """Height of its digits, as a multiple of the usual one."""
+    stretch: float = 1.0
+    """Width by height, as a multiple of what it is."""
+    shear: float = 0.0
+    """Shift to the right for each pixel down."""
+
+
+@dataclass(frozen=True)
+class LineImage:
+    """A word as the line network sees it."""
+
+    pixels: UInt8[np.ndarray, "40 w"]
+    """Strength of the ink: 0 paper, 255 a full stroke."""
+    to_picture: Float[np.ndarray, "2 3"]
+    """Affine map from coordinates here, x and y, to coordinates in the picture."""
+
+    def box_in_picture(
+        self, box: tuple[float, float, float, float]
+    ) -> tuple[float, float, float, float]:
+        """Map a box (left, top, width, height) of this image to the box around it in the picture."""
+        left, top, width, height = box
+        corners = np.array([[x, y, 1] for x in (left, left + width) for y in (top, top + height)])
+        mapped = corners @ self.to_picture.T
+        (x0, y0), (x1, y1) = mapped.min(axis=0), mapped.max(axis=0)
+        return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
+
+
+def line_images(word: Word, ink: Ink, views: list[LineView]) -> list[LineImage]:
+    """Cut a word out of a picture, once for each view."""
+    largest = max(view.size for view in views)
+    scale = DIGIT_HEIGHT * largest / word.height
+    small, from_small = _cut_out(word, ink, scale)
+    images = []
+    for view in views:
+        to_image, width = _to_image(word, view)
+        matrix = to_image @ np.vstack([from_small, [0, 0, 1]])
+        pixels = cv2.warpAffine(small, matrix, (width, LINE_HEIGHT))
+        images.append(LineImage(pixels, cv2.invertAffineTransform(to_image)))
+    return images
+
+
+def frame_part(
+    image: LineImage, box: tuple[float, float, float, float], ink: Ink
+) -> UInt8[np.ndarray, "28 28"]:
+    """Frame the ink within a box of a line's image, as MNIST's digits are.
+
+    Args:
+        image: The line's image.
+        box: Left, top, width and height, in pixels of the image.
+        ink: The ink of the picture.
+    """
+    left, top, width, height = box
+    zoom = np.array([[1 / ZOOM, 0, left - 1], [0, 1 / ZOOM, top - 1], [0, 0, 1]])
+    to_picture = (image.to_picture @ zoom)[:2]
+    size = round((width + 2) * ZOOM), round((height + 2) * ZOOM)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    contrast = cv2.warpAffine(ink.contrast, to_picture, size, flags=flags)
+    mask = cv2.warpAffine(ink.mask.astype(np.uint8), to_picture, size, flags=flags) > 0
+    if not mask.any():
+        return np.zeros((SIZE, SIZE), np.uint8)
+    return frame(stroke_strength(contrast, mask, ink), mask)
+
+
+def _to_image(word: Word, view: LineView) -> tuple[Float[np.ndarray, "2 3"], int]:
+    """Compute the affine map from a picture to a word's image, and the image's width."""
+    scale = DIGIT_HEIGHT * view.size / word.height
+    across = scale * view.stretch
+    before, after = (min(SIDE_MARGIN / across, room) for room in word.room)
+    width = min((before + word.width + after) * across + 2 * PAD, MAX_WIDTH)
+    cosine, sine = np.cos(np.radians(word.angle)), np.sin(np.radians(word.angle))
+    turn = np.array([[cosine, sine], [-sine, cosine]])
+    linear = np.array([[across, view.shear * scale], [0, scale]]) @ turn
+    middle = np.array([PAD + (before + word.width / 2) * across, LINE_HEIGHT / 2])
+    shift = middle - linear @ np.array(word.centre)
+    return np.hstack([linear, shift[:, None]]), max(
+        COLUMN_STEP * 8, round(width / COLUMN_STEP) * COLUMN_STEP
+    )
+
+
+def _cut_out(
+    word: Word, ink: Ink, scale: float
+) -> tuple[UInt8[np.ndarray, "h w"], Float[np.ndarray, "2 3"]]:
+    """Cut the surroundings of a word out, and scale them.
+
+    Returns:
+        Strength of the ink, and the affine map from its coordinates to the picture's.
+    """
+    reach = LINE_HEIGHT / 2 / scale
+    half = word.width / 2 + max(min(SIDE_MARGIN / scale, room) for room in word.room)
+    cosine, sine = abs(np.cos(np.radians(word.angle))), abs(np.sin(np.radians(word.angle)))
+    extent = half * cosine + 1.5 * reach * sine, half * sine + 1.5 * reach * cosine
+    height, width = ink.contrast.shape
+    left, right = (int(np.clip(word.centre[0] + sign * extent[0], 0, width)) for sign in (-1, 1))
+    top, bottom = (int(np.clip(word.centre[1] + sign * extent[1], 0, height)) for sign in (-1, 1))
+    part = ink.contrast[top : bottom + 1, left : right + 1]
+    strength = np.clip(part * (255 / max(word.level, 1)), 0, 255).astype(np.uint8)
+    strength = widen_thin(strength, word.stroke, scale)
+    size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(strength, size, interpolation=method)
+    x, y = part.shape[1] / size[0], part.shape[0] / size[1]
+    # Pixels are squares around whole numbers: their centres, not their corners, are mapped.
+    return small, np.array([[x, 0, left + (x - 1) / 2], [0, y, top + (y - 1) / 2]])
