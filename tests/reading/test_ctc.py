@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from digits.reading import ctc
+from digits.reading import ctc, symbols
 
 NUM_CLASSES, NUM_COLUMNS = 4, 5
 
@@ -88,3 +88,24 @@ def test_a_blank_parts_equal_symbols() -> None:
     assert [spike.symbol for spike in ctc.spikes(twice)] == [1, 1]
     assert [(spike.first, spike.end) for spike in ctc.spikes(twice)] == [(0, 2), (3, 4)]
     assert (1, 1) in ctc.propose(twice, 4)
+
+
+def columns(text: str) -> np.ndarray:
+    """Scores of columns whose likeliest class is that of each character; a blank for a space."""
+    classes = [ctc.BLANK if c == " " else symbols.SYMBOLS.index(c) + 1 for c in text]
+    return np.eye(symbols.NUM_CLASSES, dtype=np.float32)[:, classes]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("12", "12"),
+        (" 11 22  ", "12"),
+        ("1 1", "11"),
+        ("11 1,,5 5-", "11,55-"),
+        ("    ", ""),
+        ("", ""),
+    ],
+)
+def test_greedy_decoding_joins_repeats_and_drops_blanks(text: str, read: str) -> None:
+    assert ctc.greedy(columns(text)) == read

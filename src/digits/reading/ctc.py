@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from digits.reading.symbols import SYMBOLS
+
 BLANK = 0
 """Class of a column in which no symbol stands."""
 
@@ -36,6 +38,11 @@ def spikes(log_probabilities: Float32[np.ndarray, "k t"]) -> list[Spike]:
         for first, end in itertools.pairwise(edges)
         if best[first] != BLANK
     ]
+
+
+def greedy(log_probabilities: Float32[np.ndarray, "k t"]) -> str:
+    """Read the symbols of a line: one for all columns of a spike, none for blanks."""
+    return "".join(SYMBOLS[spike.symbol - 1] for spike in spikes(log_probabilities))
 
 
 class Edit(NamedTuple):
