@@ -45,8 +45,8 @@ def test_likelihoods_are_those_of_torch_s_loss() -> None:
             loss = torch.nn.functional.ctc_loss(
                 torch.from_numpy(view.T[:, None]),
                 torch.tensor([reading]),
-                (30,),
-                (len(reading),),
+                torch.tensor([30]),
+                torch.tensor([len(reading)]),
                 reduction="sum",
             )
             assert value == pytest.approx(-float(loss), abs=1e-3)

@@ -139,7 +139,11 @@ def log_likelihoods(
 def _states(
     readings: list[Classes],
 ) -> tuple[np.ndarray, Bool[np.ndarray, "n s"], np.ndarray]:
-    """List the states of each reading, blanks between its symbols; which may be skipped; the last."""
+    """List the states of each reading, with blanks between its symbols.
+
+    Returns:
+        The states, whether each may be skipped, and the number of the last of each reading.
+    """
     longest = max(map(len, readings))
     states = np.zeros((len(readings), 2 * longest + 1), np.int64)
     for row, classes in zip(states, readings, strict=True):

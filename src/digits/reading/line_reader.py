@@ -160,8 +160,8 @@ def _around(line: list[Word]) -> tuple[float, float, float, float]:
 def _with_left_over(reading: Reading) -> Reading:
     """Add the ink that was not read to what was left out."""
     picture, ink = reading.picture, reading.ink
-    read = [*reading.digits, *reading.left_out]
-    boxes = [picture.from_original(symbol.box) for symbol in read]
+    read = [digit.box for digit in reading.digits] + [mark.box for mark in reading.left_out]
+    boxes = [picture.from_original(box) for box in read]
     more = left_over(ink.mask, erase_ruled_lines(ink).mask, boxes)
     marks = tuple(Mark(kind, picture.to_original(box)) for kind, box in more)
     return replace(reading, left_out=reading.left_out + marks)

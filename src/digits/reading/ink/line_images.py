@@ -112,7 +112,7 @@ def _box_around(
     points: Int32[np.ndarray, "n 2"], to_picture: Float[np.ndarray, "2 3"]
 ) -> tuple[float, float, float, float]:
     """The upright box in the picture around pixels of another image."""
-    corners = np.concatenate([points, points + [1, 0], points + [0, 1], points + 1])
+    corners = (points[:, None] + np.array([[0, 0], [1, 0], [0, 1], [1, 1]])).reshape(-1, 2)
     mapped = corners @ to_picture[:, :2].T + to_picture[:, 2]
     (x0, y0), (x1, y1) = mapped.min(axis=0), mapped.max(axis=0)
     return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
@@ -146,7 +146,7 @@ def _to_image(word: Word, view: LineView) -> tuple[Float[np.ndarray, "2 3"], int
 def _cut_out(
     word: Word, ink: Ink, scale: float
 ) -> tuple[UInt8[np.ndarray, "h w"], Float[np.ndarray, "2 3"]]:
-    """Cut the surroundings of a word out, and scale them.
+    """Cut a word out with what is around it, and scale it.
 
     Returns:
         Strength of the ink, and the affine map from its coordinates to the picture's.
