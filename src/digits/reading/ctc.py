@@ -174,5 +174,5 @@ def align(log_probabilities: Float32[np.ndarray, "k t"], classes: Classes) -> li
         if state % 2 and log_probabilities[path[state], column] > best[state // 2]:
             best[state // 2] = log_probabilities[path[state], column]
             peaks[state // 2] = column
-        state -= steps[column, state]
+        state -= int(steps[column, state])
     return [int(peak) for peak in peaks]

@@ -40,8 +40,20 @@ VIEWS = [
 ]
 """Views of each word, over which the probabilities of what it says are averaged."""
 
+MAX_WORDS = 1500
+"""Limit on time: most words of a picture; one with more is texture, and not read."""
+
 MAX_IN_LINE = 24
 """Limit on time: most digits of a picture that is read once more, as one line."""
+
+LARGE = 1000
+"""Longer side of a picture, in pixels, from which on it may be too large to tell ink from grain."""
+
+COARSER = 3
+"""Factor by which such a picture is shrunk."""
+
+NOT_A_DIGIT = "not a digit"
+"""Kind of a mark that is as high as a digit."""
 
 SEPARATORS = ".,-/"
 """Symbols that part numbers."""
@@ -64,9 +76,13 @@ class LineReader:
     def read(self, picture: Picture) -> Reading:
         """Read a picture, also one that lies on its side, and list what was left out."""
         reading = self._read_upright(picture)
-        if reading.digits and _mean_confidence(reading) < HYPOTHESES.sure:
-            turned = [self._read_upright(picture.turned(turns)) for turns in (1, 3)]
-            reading = max([reading, *turned], key=_evidence)
+        if _marks(reading) and _share_read(reading) < HYPOTHESES.sure:
+            # It may lie on its side, or be so large that its grain is seen for ink.
+            others = [picture.turned(1), picture.turned(3)]
+            if max(picture.grey.shape) > LARGE:
+                others.append(picture.shrunk(COARSER))
+            readings = [self._read_upright(other) for other in others]
+            reading = max([reading, *readings], key=lambda one: (_share_read(one), _evidence(one)))
         return _with_left_over(reading)
 
     def _read_upright(self, picture: Picture) -> Reading:
@@ -91,10 +107,10 @@ class LineReader:
     def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
         """Read the lines that the components of some ink make."""
         erased = erase_ruled_lines(ink)
-        lines = [
-            [_Seen(word, line_images(word, erased, VIEWS)) for word in line]
-            for line in find_lines(erased)
-        ]
+        found = find_lines(erased)
+        if sum(map(len, found)) > MAX_WORDS:
+            return Reading((), (), picture, ink)
+        lines = [[_Seen(word, line_images(word, erased, VIEWS)) for word in line] for line in found]
         return self._read_seen(lines, ink, picture)
 
     def _read_as_line(self, ink: Ink, picture: Picture) -> Reading:
@@ -126,7 +142,7 @@ class LineReader:
                         continue
                     box = picture.to_original(view.box_in_picture(symbol.box))
                     is_separator = symbol.text in SEPARATORS
-                    left_out.append(Mark("separator" if is_separator else "not a digit", box))
+                    left_out.append(Mark("separator" if is_separator else NOT_A_DIGIT, box))
                     text += REFUSED if symbol.text in "/?" else ""
                 texts.append(text)
                 confidence *= decoded.confidence
@@ -174,8 +190,15 @@ def _counts(reading: Reading, hypothesis: Hypothesis) -> bool:
     )
 
 
-def _mean_confidence(reading: Reading) -> float:
-    return sum(digit.confidence for digit in reading.digits) / len(reading.digits)
+def _marks(reading: Reading) -> int:
+    """Count what is on a picture beside separators: digits, and what is as high as they."""
+    return len(reading.digits) + sum(mark.kind == NOT_A_DIGIT for mark in reading.left_out)
+
+
+def _share_read(reading: Reading) -> float:
+    """Compute the share of the marks that were read as digits, in halves of tenths."""
+    accepted = sum(digit.reason is None for digit in reading.digits)
+    return round(20 * accepted / max(1, _marks(reading))) / 20
 
 
 def _is_sure(reading: Reading) -> bool:

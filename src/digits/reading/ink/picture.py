@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
@@ -85,6 +86,16 @@ class Picture:
             grey=np.ascontiguousarray(grey),
             turns=turns,
         )
+
+    def shrunk(self, factor: int) -> "Picture":
+        """Shrink it by a factor, to see what is larger than its grain."""
+        height, width = self.grey.shape
+        size = max(1, width // factor), max(1, height // factor)
+        colour, grey = (
+            cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+            for pixels in (self.colour, self.grey)
+        )
+        return replace(self, colour=colour, grey=grey, scale=self.scale * width / size[0])
 
     def to_original(
         self, box: tuple[float, float, float, float]
@@ -238,7 +249,7 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
     if not np.isfinite(low + high):
         raise InvalidInput("Expected finite numbers, found NaN or infinity.")
     if low < 0 or high > 255:  # another scale: 16 bits, or standardised
-        values = (values - low) * (255 / (high - low))
+        values = (values - low) * (255 / ((high - low) or 1))  # one level everywhere is blank
     elif high <= 1:
         values = values * 255
     return np.rint(values).astype(np.uint8)

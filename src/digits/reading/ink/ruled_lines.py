@@ -1,6 +1,6 @@
 """Removal of ruled lines and form boxes: what was printed for people to write on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -21,6 +21,13 @@ NUM_MEASURED = 16
 """Limit on time: number of the largest boxes, or lines, whose median skew is taken for all."""
 
 
+MAX_POINTS = 20_000
+"""Limit on time: pixels of ink by which the angle of a paper's lines is found."""
+
+ANGLE_STEP = 0.25
+"""Step between the angles that are tried, in degrees."""
+
+
 @dataclass(frozen=True)
 class RuledLinesParameters(Tuned):
     """Tuned numbers of the removal of ruled lines and form boxes."""
@@ -31,6 +38,12 @@ class RuledLinesParameters(Tuned):
     """A straight run of a box that is longer than this is part of its side."""
     shortest: float = number(12, "pixels", low=4, high=50)
     """No run that is shorter than this is part of a line, nor any side of a box."""
+    long_rule: float = number(0.5, "shorter sides of the picture", low=0.2, high=1)
+    """A straight run that is longer than this may be a line of lined or squared paper."""
+    num_rules: int = number(3, "lines", low=2, high=8)
+    """Number of such lines, at least, for paper to be lined or squared."""
+    steepest: float = number(8.0, "degrees", low=1, high=20)
+    """Greatest angle of such lines."""
     whole_width: float = number(0.95, "part of the picture's side", low=0.5, high=1)
     """A straight run that is longer than this is part of a ruled line."""
     crossing: float = number(2.0, "line widths", low=0.5, high=8)
@@ -64,11 +77,54 @@ def erase_ruled_lines(ink: Ink) -> Ink:
 def without_ruled_lines(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Remove boxes and ruled lines; strokes that cross them stay.
 
-    Boxes, and components that are much longer than digits are high, may be skewed.
+    Boxes, and components that are much longer than digits are high, may be skewed; so may the
+    paper.
     """
-    rest, height = without_boxes(mask)
+    unruled = _without_rules_of_paper(mask)
+    rest, height = without_boxes(unruled)
     rest = _without_lines(rest, RULED_LINES.line_length * height)
     return _without_teeth(rest, mask & ~rest, RULED_LINES.side_length * height)
+
+
+def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Remove the lines of lined or squared paper: some long ones, parallel, at any small angle."""
+    angle = _angle_of_rules(mask)
+    if angle is None:
+        return mask
+
+    def without(level: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+        for across in (False, True):
+            turned = level.T if across else level
+            length = round(RULED_LINES.long_rule * min(mask.shape))
+            lines = _level_lines(turned, length)
+            if lines is None or _num_lines(lines) < RULED_LINES.num_rules:
+                break  # where no lines are level, upright ones are digits
+            level = level & ~(lines.T if across else lines)
+        return level
+
+    return _in_level_frame(mask, angle, without)
+
+
+def _angle_of_rules(mask: Bool[np.ndarray, "h w"]) -> float | None:
+    """Find the angle in degrees at which most ink lies in few rows; none if there is no ink."""
+    y, x = np.nonzero(mask)
+    if not len(y):
+        return None
+    step = -(-len(y) // MAX_POINTS)
+    y, x = y[::step], x[::step]
+    angles = np.arange(-RULED_LINES.steepest, RULED_LINES.steepest + 0.01, ANGLE_STEP)
+    scores = []
+    for angle in angles:
+        rows = np.rint(y - x * np.tan(np.radians(angle))).astype(int)
+        counts = np.bincount(rows - rows.min())
+        scores.append(float((counts.astype(float) ** 2).sum()))
+    return float(angles[int(np.argmax(scores))])
+
+
+def _num_lines(lines: Bool[np.ndarray, "h w"]) -> int:
+    """Count level lines: runs of rows with ink."""
+    rows = lines.any(axis=1).astype(np.int8)
+    return int((np.diff(rows, prepend=0) == 1).sum())
 
 
 def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
@@ -175,10 +231,17 @@ def _without_skewed_lines(
     mask: Bool[np.ndarray, "h w"], angle: float, at_least: float
 ) -> Bool[np.ndarray, "h w"]:
     """Remove straight lines that are skewed by an angle in degrees, and those across them."""
+    return _in_level_frame(mask, angle, lambda level: _without_lines(level, at_least))
+
+
+def _in_level_frame(
+    mask: Bool[np.ndarray, "h w"], angle: float, remove: Callable[[np.ndarray], np.ndarray]
+) -> Bool[np.ndarray, "h w"]:
+    """Turn a mask level by an angle in degrees, remove ink there, and turn what is left back."""
     height, width = mask.shape
     rise = abs(np.sin(np.radians(angle))) * max(height, width)
-    if rise < 1:  # pixel: they are as level as can be
-        return _without_lines(mask, at_least)
+    if rise < 1:  # pixel: it is as level as can be
+        return remove(mask)
     pad = round(rise) + 2
     padded = cv2.copyMakeBorder(
         mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0
@@ -186,7 +249,7 @@ def _without_skewed_lines(
     centre = (width / 2 + pad, height / 2 + pad)
     turn = cv2.getRotationMatrix2D(centre, angle, 1.0)
     level = cv2.warpAffine(padded, turn, padded.shape[::-1], flags=cv2.INTER_NEAREST) > 0
-    rest = _without_lines(level, at_least).astype(np.uint8)
+    rest = remove(level).astype(np.uint8)
     back = cv2.invertAffineTransform(turn)
     turned_back = cv2.warpAffine(rest, back, padded.shape[::-1], flags=cv2.INTER_NEAREST)
     whole = cv2.dilate(turned_back, np.ones((2, 2), np.uint8)) > 0  # turning leaves holes
