@@ -382,7 +382,7 @@ def main() -> None:
         figures |= SECTIONS[name](reader, arguments.data, arguments.limit)
         print(f"{name}: {time.perf_counter() - started:.1f} s", file=sys.stderr)
     show(figures)
-    if not (arguments.model or arguments.only or arguments.limit):
+    if arguments.model is arguments.only is arguments.limit is None:
         figures |= {
             "threshold": reader.threshold,
             "network": Network().metadata,
