@@ -382,7 +382,7 @@ def main() -> None:
         figures |= SECTIONS[name](reader, arguments.data, arguments.limit)
         print(f"{name}: {time.perf_counter() - started:.1f} s", file=sys.stderr)
     show(figures)
-    if arguments.model is arguments.only is arguments.limit is None:
+    if not any((arguments.model, arguments.only, arguments.limit)):
         figures |= {
             "threshold": reader.threshold,
             "network": Network().metadata,
