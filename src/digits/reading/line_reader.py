@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from digits.reading.confidence import judge
+from digits.reading.confidence import doubt_line, judge
 from digits.reading.decode import Symbol, decode
 from digits.reading.ink import (
     HYPOTHESES,
@@ -57,6 +57,9 @@ NOT_A_DIGIT = "not a digit"
 
 SEPARATORS = ".,-/"
 """Symbols that part numbers."""
+
+AS_HIGH_AS_DIGITS = "/?"
+"""Symbols that stand in a digit's place: question marks in a line's text."""
 
 
 class LineReader:
@@ -134,16 +137,27 @@ class LineReader:
             texts, digits, confidence = [], [], 1.0
             for word in line:
                 decoded = decode([next(columns) for _ in word.views])
-                view, text = word.views[decoded.view], ""
+                view = word.views[decoded.view]
+                marks = [symbol for symbol in decoded.symbols if not symbol.text.isdigit()]
+                left_out += [_mark(mark, view, picture) for mark in marks]
+                found = iter(
+                    doubt_line(
+                        [
+                            self._digit(symbol, view, ink, picture)
+                            for symbol in decoded.symbols
+                            if symbol.text.isdigit()
+                        ],
+                        decoded.confidence,
+                        threshold=self.threshold,
+                    )
+                )
+                text = ""
                 for symbol in decoded.symbols:
                     if symbol.text.isdigit():
-                        digits.append(self._digit(symbol, view, ink, picture))
+                        digits.append(next(found))
                         text += digits[-1].text
-                        continue
-                    box = picture.to_original(view.box_in_picture(symbol.box))
-                    is_separator = symbol.text in SEPARATORS
-                    left_out.append(Mark("separator" if is_separator else NOT_A_DIGIT, box))
-                    text += REFUSED if symbol.text in "/?" else ""
+                    elif symbol.text in AS_HIGH_AS_DIGITS:
+                        text += REFUSED
                 texts.append(text)
                 confidence *= decoded.confidence
             box = picture.to_original(_around([word.word for word in line]))
@@ -164,6 +178,11 @@ class _Seen(NamedTuple):
 
     word: Word
     views: list[LineImage]
+
+
+def _mark(symbol: Symbol, view: LineImage, picture: Picture) -> Mark:
+    kind = "separator" if symbol.text in SEPARATORS else NOT_A_DIGIT
+    return Mark(kind, picture.to_original(view.box_in_picture(symbol.box)))
 
 
 def _around(line: list[Word]) -> tuple[float, float, float, float]:
