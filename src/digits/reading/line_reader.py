@@ -85,7 +85,8 @@ class LineReader:
             if max(picture.grey.shape) > LARGE:
                 others.append(picture.shrunk(COARSER))
             readings = [self._read_upright(other) for other in others]
-            reading = max([reading, *readings], key=lambda one: (_share_read(one), _evidence(one)))
+            sure = [other for other in readings if _share_read(other) >= HYPOTHESES.sure]
+            reading = max([reading, *sure], key=_evidence)
         return _with_left_over(reading)
 
     def _read_upright(self, picture: Picture) -> Reading:
@@ -204,9 +205,7 @@ def _with_left_over(reading: Reading) -> Reading:
 
 def _counts(reading: Reading, hypothesis: Hypothesis) -> bool:
     """Tell whether a reading may be given, as sure as its hypothesis needs it to be."""
-    return not hypothesis.needs_sure_digits or all(
-        digit.confidence > HYPOTHESES.sure for digit in reading.digits
-    )
+    return not hypothesis.needs_sure_digits or _share_read(reading) > HYPOTHESES.sure
 
 
 def _marks(reading: Reading) -> int:
@@ -215,9 +214,9 @@ def _marks(reading: Reading) -> int:
 
 
 def _share_read(reading: Reading) -> float:
-    """Compute the share of the marks that were read as digits, in halves of tenths."""
+    """Compute the share of the marks that were read as digits."""
     accepted = sum(digit.reason is None for digit in reading.digits)
-    return round(20 * accepted / max(1, _marks(reading))) / 20
+    return accepted / max(1, _marks(reading))
 
 
 def _is_sure(reading: Reading) -> bool:
