@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from digits.reading.symbols import LINE_HEIGHT
-from digits.training.composition.hands import Hands
+from digits.training.composition.writers import Writers
 from digits.training.composition.line import write_line
 from digits.training.composition.paper import to_image
 
@@ -24,25 +24,25 @@ class LineBatch:
     """Left, top, right, bottom of each symbol, in pixels."""
 
 
-def compose_line(hands: Hands, random: np.random.Generator) -> tuple[np.ndarray, str, list]:
+def compose_line(writers: Writers, random: np.random.Generator) -> tuple[np.ndarray, str, list]:
     """Compose one line."""
     while True:
-        line = write_line(hands, random)
-        image, boxes = to_image(line, hands, random)
+        line = write_line(writers, random)
+        image, boxes = to_image(line, writers, random)
         if image.shape[1] <= MAX_WIDTH:
             return (255 * image).astype(np.uint8), line.symbols, boxes
 
 
-def compose_batch(hands: Hands, num: int, seed: tuple[int, ...]) -> LineBatch:
+def compose_batch(writers: Writers, num: int, seed: tuple[int, ...]) -> LineBatch:
     """Compose lines; the same seed gives the same ones.
 
     Args:
-        hands: Digits to compose them of.
+        writers: Digits to compose them of.
         num: How many.
         seed: Numbers that decide everything.
     """
     random = np.random.default_rng(seed)
-    lines = [compose_line(hands, random) for _ in range(num)]
+    lines = [compose_line(writers, random) for _ in range(num)]
     width = -(-max(image.shape[1] for image, _, _ in lines) // 8) * 8
     images = np.zeros((num, LINE_HEIGHT, width), np.uint8)
     for place, (image, _, _) in zip(images, lines, strict=True):

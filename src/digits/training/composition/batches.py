@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Int
 
 from digits.data import Split
-from digits.reading.symbols import COLUMN_STEP
+from digits.reading.symbols import COLUMN_STEP, LINE_HEIGHT
 from digits.training.composition.batch import LineBatch, compose_batch
-from digits.training.composition.hands import Hands
+from digits.training.composition.writers import Writers
 
 SOURCES = (Path(__file__).parent, Path(__file__).parents[1] / "augmentation")
 """Folders of the code that decides how lines are made."""
@@ -23,18 +23,18 @@ EVALUATED = 256
 """Lines in a batch of these."""
 
 
-def compose_batches(hands: Hands, sizes: Sequence[int], seed: tuple[int, ...]) -> list[LineBatch]:
+def compose_batches(writers: Writers, sizes: Sequence[int], seed: tuple[int, ...]) -> list[LineBatch]:
     """Compose batches of lines alike in width, so that little of them is padding.
 
     Args:
-        hands: Digits to compose the lines of.
+        writers: Digits to compose the lines of.
         sizes: Number of lines in each batch.
         seed: Numbers that decide everything.
 
     Returns:
         The batches, wide ones and narrow ones in random order.
     """
-    lines = compose_batch(hands, sum(sizes), seed)
+    lines = compose_batch(writers, sum(sizes), seed)
     widths = _widths(lines)
     by_width = np.argsort(widths, kind="stable")
     places = np.random.default_rng((*seed, 1)).permutation(len(sizes))
@@ -58,10 +58,10 @@ def compose_from_split(split: Split) -> list[LineBatch]:
     Returns:
         Batches with 2,000 lines in all; with fewer digits, as many as there are digits.
     """
-    hands = Hands(split.images.cpu(), split.labels.cpu(), seed=0)
+    writers = Writers(split.images.cpu(), split.labels.cpu(), seed=0)
     num = min(MAX_LINES, len(split))
     sizes = [min(EVALUATED, num - begin) for begin in range(0, num, EVALUATED)]
-    return compose_batches(hands, sizes, (0,))
+    return compose_batches(writers, sizes, (0,))
 
 
 def digest_composition() -> str:
@@ -77,8 +77,9 @@ def digest_composition() -> str:
 
 def _widths(lines: LineBatch) -> Int[np.ndarray, " n"]:
     """Find the width of each line without its padding, in whole steps of a column."""
-    num_empty = np.argmax(lines.images.max(axis=1)[:, ::-1] > 0, axis=1)
-    inked = lines.images.shape[2] - num_empty
-    boxed = [ceil(max(right for _, _, right, _ in boxes)) for boxes in lines.boxes]
+    has_ink = lines.images.max(axis=1) > 0
+    num_empty = np.argmax(has_ink[:, ::-1], axis=1)
+    inked = np.where(has_ink.any(axis=1), lines.images.shape[2] - num_empty, LINE_HEIGHT)
+    boxed = [ceil(max((box[2] for box in boxes), default=0)) for boxes in lines.boxes]
     ends = np.maximum(inked, boxed)
     return np.asarray(ends + ends % COLUMN_STEP)

@@ -1,4 +1,4 @@
-"""The ink of a line: digits of one hand beside each other, with separators and signs between."""
+"""The ink of a line: digits of one writer beside each other, with separators and signs between."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 
 from digits.reading.symbols import DIGIT_HEIGHT
 from digits.training.composition import marks
-from digits.training.composition.hands import Hands, Shape
+from digits.training.composition.writers import Writers, Shape
 
 CANVAS = 160
 """Height of the canvas on which a line is written, in pixels; its baseline is at two thirds."""
@@ -46,7 +46,7 @@ class LineInk:
 
 @dataclass
 class Manner:
-    """The manner in which one hand writes a line, drawn at random."""
+    """The manner in which one writer writes a line, drawn at random."""
 
     random: np.random.Generator
     scale: float = field(init=False)
@@ -92,11 +92,11 @@ class Manner:
         self.bar = random.random() < (0.92 if hooked else 0.1)
 
 
-def write_line(hands: Hands, random: np.random.Generator) -> LineInk:
+def write_line(writers: Writers, random: np.random.Generator) -> LineInk:
     """Write a line: a number with its separators, sometimes a date or a sum."""
     while True:
         manner = Manner(random)
-        shapes = hands.stretch(random)
+        shapes = writers.stretch(random)
         manner.pen = stroke_width(shapes[random.integers(len(shapes))].pixels)
         if random.random() < NO_DIGITS:
             return _lay_out(_no_digits(manner), manner)
@@ -277,7 +277,7 @@ def _digit(shape: Shape, manner: Manner) -> Item:
 
 
 def _with_upstroke(pixels: np.ndarray, manner: Manner) -> np.ndarray:
-    """Give a one the upstroke of this hand, straight or bent, and sometimes a foot."""
+    """Give a one the upstroke of this writer, straight or bent, and sometimes a foot."""
     random, tall = manner.random, len(pixels)
     length = tall * manner.hook * np.exp(random.normal(0, 0.15))
     angle = np.radians(manner.hook_angle + random.normal(0, 7))
@@ -426,7 +426,7 @@ def _ring_around(canvas: np.ndarray, box: tuple, manner: Manner) -> None:
 
 
 def _join(canvas: np.ndarray, first: tuple, second: tuple, manner: Manner) -> None:
-    """Join two zeros at their tops, as some hands do."""
+    """Join two zeros at their tops, as some writers do."""
     start = ((first[0] + first[2]) / 2, first[1] + 1)
     end = ((second[0] + second[2]) / 2, second[1] + 1)
     middle = ((start[0] + end[0]) / 2, max(start[1], end[1]) + manner.random.uniform(-2, 4))

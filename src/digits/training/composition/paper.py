@@ -1,11 +1,11 @@
-"""Paper: what pens, forms, paper and cameras do to the ink of a line."""
+"""Paper: what a pen, forms, paper and cameras do to the ink of a line."""
 
 import cv2
 import numpy as np
 from jaxtyping import Float32
 
 from digits.reading.symbols import DIGIT_HEIGHT, LINE_HEIGHT
-from digits.training.composition.hands import Hands
+from digits.training.composition.writers import Writers
 from digits.training.composition.line import LineInk
 
 
@@ -45,7 +45,7 @@ def redraw(line: LineInk, random: np.random.Generator) -> None:
 
 
 def to_image(
-    line: LineInk, hands: Hands, random: np.random.Generator
+    line: LineInk, writers: Writers, random: np.random.Generator
 ) -> tuple[Float32[np.ndarray, "h w"], list[tuple[float, float, float, float]]]:
     """Put a line on paper, and see it as the reader sees it: digits of about 20 pixels.
 
@@ -74,7 +74,7 @@ def to_image(
     boxes = boxes * [matrix[0, 0], scale, matrix[0, 0], scale] + [pad[0], shift, pad[0], shift]
     pen = max(1, round(line.pen * scale * random.uniform(0.5, 1.1)))
     if random.random() < 0.4:
-        _add_neighbours(image, hands, boxes, random)
+        _add_neighbours(image, writers, boxes, random)
     if random.random() < 0.38:
         _add_rules(image, boxes, pen, random)
     if random.random() < 0.06:
@@ -119,11 +119,11 @@ def _erase_lines(image: np.ndarray, boxes: np.ndarray, random: np.random.Generat
 
 
 def _add_neighbours(
-    image: np.ndarray, hands: Hands, boxes: np.ndarray, random: np.random.Generator
+    image: np.ndarray, writers: Writers, boxes: np.ndarray, random: np.random.Generator
 ) -> None:
     """Let ends of neighbouring lines and digits, and specks, reach in at the edges."""
     height, width = image.shape
-    shapes = hands.stretch(random)
+    shapes = writers.stretch(random)
     for _ in range(random.integers(1, 4)):
         kind = random.random()
         if kind < 0.35:  # a speck

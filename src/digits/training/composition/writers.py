@@ -1,4 +1,4 @@
-"""Hands: a training set's digits in several writing styles, a stretch of which is of one hand."""
+"""Writers: a training set's digits in several writing styles, a stretch of which is of one writer."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ ROUNDS = (0.0, 1.0, 0.5)
 """Parts of the digits that may be written in another style, in each round of the set."""
 
 STRETCH = 400
-"""Neighbouring images that are taken to be of one hand, or of hands that are alike.
+"""Neighbouring images that are taken to be of one writer, or of writers that are alike.
 
 Source: slant and width of neighbours in MNIST's published order go together (docs/experiments.md).
 """
@@ -29,7 +29,7 @@ class Shape(NamedTuple):
     label: int
 
 
-class Hands:
+class Writers:
     """A training set's digits, in its order, each cut to its ink, in several rounds of styles.
 
     Args:
@@ -54,7 +54,7 @@ class Hands:
             )
 
     def stretch(self, random: np.random.Generator) -> list[Shape]:
-        """Choose digits that one hand may have written, or any two hands may have."""
+        """Choose digits that one writer may have written, or any two writers may have."""
         shapes = self._rounds[random.integers(len(self._rounds))]
         size = min(STRETCH, len(shapes))
         start = int(random.integers(len(shapes) - size + 1))
