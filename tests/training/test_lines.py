@@ -29,8 +29,12 @@ from digits.recipe import load_recipe
 from digits.report import write_report
 from digits.run import Run
 from digits.training import Interrupted, resume, train
-from digits.training.composition import Writers, LineBatch
-from digits.training.composition.batches import compose_batches, compose_from_split
+from digits.training.composition import (
+    LineBatch,
+    Writers,
+    compose_batches,
+    compose_from_split,
+)
 from digits.training.line_targets import box_losses, ctc_losses, judge_lines, make_targets
 from digits.training.optimization import STARTED_RATE, WeightAverage, build_optimizer
 from digits.training.start import STARTED_LAYERS, start
@@ -78,7 +82,9 @@ def batches(writers: Writers) -> list[LineBatch]:
     return compose_batches(writers, [16, 16, 16, 5], (1,))
 
 
-def test_the_same_seed_composes_the_same_batches(writers: Writers, batches: list[LineBatch]) -> None:
+def test_the_same_seed_composes_the_same_batches(
+    writers: Writers, batches: list[LineBatch]
+) -> None:
     for one, other in zip(batches, compose_batches(writers, [16, 16, 16, 5], (1,)), strict=True):
         assert np.array_equal(one.images, other.images)
         assert (one.symbols, one.boxes) == (other.symbols, other.boxes)

@@ -11,8 +11,12 @@ from digits.errors import InvalidInput
 from digits.evaluation.prediction import predict_batches
 from digits.hardware import derive_seed
 from digits.recipe import Recipe
-from digits.training.composition import Writers, LineBatch
-from digits.training.composition.batches import compose_batches, compose_from_split
+from digits.training.composition import (
+    LineBatch,
+    Writers,
+    compose_batches,
+    compose_from_split,
+)
 from digits.training.line_targets import LineTargets, judge_lines, make_targets
 from digits.training.seeds import COMPOSE, STYLES
 
