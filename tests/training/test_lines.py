@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -41,22 +40,13 @@ from digits.training.start import STARTED_LAYERS, start
 from digits.training.tasks import compose_lines, digest_code
 from digits.training.tasks.lines import GROUP
 from digits.training.trainer import Trainer, train_step
+from tests.training.drawn_digits import draw_digits
 from tests.training.test_training import Silent, weights
 
 RECIPE = load_recipe("lines").override(
     epochs=2, batch_size=8, validation_size=40, precision="float32"
 )
 """Twice 60 lines: in each epoch a group of four batches, and one whose last batch is smaller."""
-
-
-def draw_digits(num: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Digits in MNIST's form, of several sizes and strokes."""
-    labels = np.arange(num) % 10
-    images = np.zeros((num, 28, 28), np.uint8)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        place, size = (6 + index % 3, 23), 0.7 + 0.03 * (index % 4)
-        cv2.putText(image, str(label), place, cv2.FONT_HERSHEY_SIMPLEX, size, 255, 1 + index % 2)
-    return torch.from_numpy(images), torch.from_numpy(labels)
 
 
 @pytest.fixture(scope="module")

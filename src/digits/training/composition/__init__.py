@@ -1,9 +1,8 @@
 """Composition: lines of handwriting made of single digits, a line at a time, from given numbers.
 
 ```
-digits ─writers─▶ digits of one writer ─line─▶ ink, boxes ─paper─▶ image, symbols, boxes ─batches─▶
-                                         ▲
-                     texts, marks, manner┘
+digits ─writers─▶ one writer's digits ─digit─┐
+text ─separators, signs, letters, displays───┴─layout─▶ ink ─pen, paper─▶ image, symbols, boxes
 ```
 """
 

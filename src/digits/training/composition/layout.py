@@ -44,8 +44,6 @@ class LayoutAmounts:
     """Width up to which an item is narrow, in pixels."""
     narrow_step: float = 2.0
     """Distance by which the middle of a narrow one is farther away at least, in pixels."""
-    most_apart: float = 4.0
-    """Greatest distance between an item and all ink to its left, beyond its gap, in pixels."""
     part_joined: float = 0.04
     """Part of the pairs of zeros that are joined at their tops; 0 to 1."""
     joint_sag: Range = (-2, 4)
@@ -111,7 +109,6 @@ def lay_out(items: list[Item], manner: Manner, random: np.random.Generator) -> L
         beside = middle + AMOUNTS.least_step * min(width, AMOUNTS.widest_step)
         beside += 0 if width > AMOUNTS.narrow else AMOUNTS.narrow_step
         x = max(x + item.gap, beside - width / 2, 0.0)
-        x = min(x, right + max(item.gap, 0) + AMOUNTS.most_apart)
         left = round(x)
         part = canvas[y : y + height, left : left + width]
         np.maximum(part, ink[:, : part.shape[1]], out=part)
