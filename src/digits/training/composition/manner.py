@@ -20,7 +20,7 @@ class MannerAmounts:
     """Size of a line's digits, in sizes of MNIST's; above 0."""
     slant: Normal = (0.02, 0.2)
     """Shift to the right for each pixel further up."""
-    spacing_parts: Parts = (0.5, 0.2, 0.24, 0.06)
+    spacing_parts: Parts = (0.36, 0.12, 0.34, 0.18)
     """Parts of the writers whose digits are apart, far apart, touch, and overlap; they sum to 1."""
     gaps: tuple[Range, ...] = ((1.0, 6.0), (6.0, 24.0), (-1.2, 1.2), (-4.0, -0.8))
     """Mean gap between the digits of each of these, in pixels; below 0 if they overlap."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from digits.reading.symbols import DIGIT_HEIGHT, LINE_HEIGHT
 from digits.training.augmentation.drawing import Range
@@ -37,6 +37,10 @@ class PaperAmounts:
     """Standard deviation of the blur before a line is made smaller, in pixels beyond the first."""
     pen_width: Range = (0.5, 1.1)
     """Width of rules drawn with the line's pen, in its widths."""
+    part_clean: float = 0.4
+    """Part of the lines that are seen as they were written, with nothing around; 0 to 1."""
+    clean_strength: Range = (0.7, 1.1)
+    """Strength of their ink, in full strokes."""
     part_with_neighbours: float = 0.4
     """Part of the lines into whose images others reach; 0 to 1."""
     part_with_rules: float = 0.38
@@ -61,7 +65,8 @@ def to_image(
     Returns:
         Contrast to the paper, 0 to 1; and the box of each symbol on it.
     """
-    ink = redraw(line.ink, random)
+    is_clean = random.random() < AMOUNTS.part_clean
+    ink = line.ink if is_clean else redraw(line.ink, random)
     if not line.boxes:
         image = draw_cell(random)
         add_ground(image, random)
@@ -81,6 +86,23 @@ def to_image(
     boxes *= [matrix[0, 0], scale, matrix[0, 0], scale]
     boxes += [padding[0], shift, padding[0], shift]
     pen_width = max(1, round(line.pen_width * scale * random.uniform(*AMOUNTS.pen_width)))
+    if is_clean:
+        image = image * np.float32(random.uniform(*AMOUNTS.clean_strength))
+    else:
+        _spoil(image, boxes, pen_width, writers, random)
+    return np.clip(image, 0, 1), [
+        (left, top, right, low) for left, top, right, low in boxes.tolist()
+    ]
+
+
+def _spoil(
+    image: Float32[np.ndarray, "40 w"],
+    boxes: Float[np.ndarray, "n 4"],
+    pen_width: int,
+    writers: Writers,
+    random: np.random.Generator,
+) -> None:
+    """Put what is around lines on an image, and the ground under it. Works in place."""
     if random.random() < AMOUNTS.part_with_neighbours:
         add_neighbours(image, writers, boxes, random)
     if random.random() < AMOUNTS.part_with_rules:
@@ -88,6 +110,3 @@ def to_image(
     if random.random() < AMOUNTS.part_erased:
         erase_line(image, boxes, random)
     add_ground(image, random)
-    return np.clip(image, 0, 1), [
-        (left, top, right, low) for left, top, right, low in boxes.tolist()
-    ]

@@ -28,7 +28,7 @@ class TextAmounts:
     Source: chosen by eye, to look like what people write.
     """
 
-    part_without_digits: float = 0.08
+    part_without_digits: float = 0.05
     """Part of the lines without any digit; 0 to 1."""
     markings: Parts = (0.25, 0.4, 0.2)
     """Parts of these that are blank, of letters, and a display; the others are signs."""
@@ -153,7 +153,7 @@ def _write_decimals(plan: Plan, random: np.random.Generator) -> None:
 
 def _write_pairs(plan: Plan, random: np.random.Generator) -> None:
     """Separate each two digits, as in dates and telephone numbers."""
-    mark = (SLASH, DASH, POINT, SLASH, COLON)[random.integers(5)]
+    mark = (POINT, DASH, POINT, SLASH, COLON)[random.integers(5)]
     for index in range(2, len(plan) - 1, 2):
         plan[index].append(mark)
 
