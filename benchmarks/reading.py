@@ -39,6 +39,7 @@ from digits.errors import InvalidInput
 from digits.evaluation.metrics import expected_calibration_error
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
+from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.reading.results import Digit, Reading
@@ -372,7 +373,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="the folder of handwriting")
     parser.add_argument("--model", type=Path, help="an ONNX file (default: the package's)")
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION")
+    parser.add_argument(
+        "--only", nargs="+", choices=SECTIONS, metavar="SECTION", help="keep what else was measured"
+    )
     parser.add_argument("--limit", type=int, help="at most so many pictures of each kind")
     arguments = parser.parse_args()
     reader = Reader(arguments.model)
@@ -382,14 +385,20 @@ def main() -> None:
         figures |= SECTIONS[name](reader, arguments.data, arguments.limit)
         print(f"{name}: {time.perf_counter() - started:.1f} s", file=sys.stderr)
     show(figures)
-    if not any((arguments.model, arguments.only, arguments.limit)):
-        figures |= {
-            "threshold": reader.threshold,
-            "network": Network().metadata,
-            "machine": describe_machine(),
-            "versions": describe_versions(),
-            "commit": find_commit(),
-        }
+    if not any((arguments.model, arguments.limit)):
+        before = json.loads(RESULT.read_text()) if arguments.only and RESULT.exists() else {}
+        figures = (
+            before
+            | figures
+            | {
+                "threshold": reader.threshold,
+                "network": Network().metadata,
+                "line_network": LineNetwork().metadata,
+                "machine": describe_machine(),
+                "versions": describe_versions(),
+                "commit": find_commit(),
+            }
+        )
         write_atomic(RESULT, (json.dumps(figures, indent=2) + "\n").encode())
     print(f"Read wrong: {SHEETS}")
 
