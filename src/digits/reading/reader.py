@@ -192,7 +192,7 @@ class Reader:
         columns = iter(self.lines.columns(images))
         read, left_out = [], []
         for line in lines:
-            texts, digits, confidence = [], [], 1.0
+            texts, digits, marks, confidence = [], [], [], 1.0
             for word in line:
                 decoded = decode([next(columns) for _ in word.views])
                 view = word.views[decoded.view]
@@ -204,13 +204,16 @@ class Reader:
                         digits.append(self._digit(symbol.probabilities, glyph))
                         text += digits[-1].text
                     else:
-                        left_out.append(Mark("sign" if symbol.text == "?" else "separator", box))
+                        is_sign = symbol.text == "?"
+                        mark = Mark("sign", box) if is_sign else Mark("separator", box, symbol.text)
+                        marks.append(mark)
                         text += REFUSED if symbol.text in "/?" else ""
                 texts.append(text)
                 confidence *= decoded.confidence
             box = picture.to_original(_around([word.word for word in line]))
             text = " ".join(text for text in texts if text)
-            read.append(Line(text, confidence, tuple(digits), box))
+            left_out += marks
+            read.append(Line(text, confidence, tuple(digits), box, tuple(marks)))
         return Reading(tuple(read), tuple(left_out), picture, ink)
 
     def _digit(

@@ -1,5 +1,6 @@
 """Results of reading: digits and marks with their confidence, lines, the reading of a picture."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,10 +67,21 @@ class Mark:
     """What it is: separator, sign, rule, speck."""
     box: Box
     """Left, top, width and height, in pixels of the picture."""
+    text: str = ""
+    """The separator as it is written, such as "," or "/"; nothing for other kinds."""
+
+    @property
+    def is_high(self) -> bool:
+        """Whether it is as high as a digit; if so, a line's text has a question mark for it."""
+        return self.kind == "sign" or self.text == "/"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"kind": self.kind, "box": [round(value, 1) for value in self.box]}
+        return {
+            "kind": self.kind,
+            "text": self.text,
+            "box": [round(value, 1) for value in self.box],
+        }
 
 
 @dataclass(frozen=True)
@@ -85,17 +97,37 @@ class Line:
     """Its digits from left to right, refused ones included."""
     box: Box
     """Left, top, width and height, in pixels of the picture."""
+    marks: tuple[Mark, ...] = ()
+    """Marks that stand among its digits."""
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def written(self) -> str:
+        """The text with its separators, as they are written: "12,50", "24/12/2025"."""
+        parts: list[Digit | Mark] = [*self.digits, *self.marks]
+        in_text = iter(re.findall(r" ?\S", self.text))  # each symbol with the space before it
+        written = ""
+        for part in sorted(parts, key=_middle):
+            if isinstance(part, Digit) or part.is_high:
+                written += next(in_text, "")[:-1]
+            written += part.text if isinstance(part, Digit) or part.kind != "sign" else REFUSED
+        return written
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "text": self.text,
+            "written": self.written,
             "confidence": round(self.confidence, 4),
             "box": [round(value, 1) for value in self.box],
         }
+
+
+def _middle(part: Digit | Mark) -> float:
+    left, _, width, _ = part.box
+    return left + width / 2
 
 
 @dataclass(frozen=True)
