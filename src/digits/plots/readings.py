@@ -49,8 +49,9 @@ def explanation(reading: Reading) -> Figure:
     """Draw how a picture was read.
 
     The upper part shows the picture with a box around each digit, blue if it was read and orange
-    if it was refused, a dotted one around each mark that was left out, and the ink mask. Below are the glyphs, the network's input, each with its
-    three most probable digits and, if it was refused, the reason.
+    if it was refused, a dotted one around each mark that was left out, and the ink mask. Below are
+    the glyphs, the network's input, each with its three most probable digits and, if it was
+    refused, the reason.
 
     Args:
         reading: The reading to explain.
@@ -116,6 +117,12 @@ def _draw_picture(axes: Axes, reading: Reading) -> None:
             va="top",
             color=SOFT,
             fontsize=6,
+            bbox={
+                "boxstyle": "round,pad=0.1",
+                "facecolor": "white",
+                "alpha": 0.6,
+                "edgecolor": "none",
+            },
         )
     for digit in reading.digits:
         left, top, width, height = picture.from_original(digit.box)

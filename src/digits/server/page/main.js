@@ -8,7 +8,8 @@ import { RequestQueue } from "./requests.js";
 const READ_INTERVAL = 120; // milliseconds between readings during a stroke
 const MAX_BODY_BYTES = 20_000_000; // the server's limit
 const ANNOUNCE_DELAY = 700; // milliseconds for which a reading must stay to be announced
-const SPOKEN = { "?": "unknown", ",": "comma", ".": "point", "-": "dash", "/": "slash" }; // screen readers skip signs
+// Screen readers skip punctuation.
+const SPOKEN = { "?": " unknown", ",": " comma", ".": " point", "-": " dash", "/": " slash", "\n": ", next line:", " ": "" };
 
 const $ = (id) => document.getElementById(id);
 
@@ -170,7 +171,8 @@ function inWords(reading) {
   const refused = digits.filter((digit) => digit.reason !== null);
   const reasons = refused.length ? ` Refused: ${refused.map((digit) => digit.reason).join("; ")}.` : "";
   const sure = digits.length === 1 && !refused.length ? `, ${percent(digits[0].confidence)} sure` : "";
-  return `Read as ${[...written(reading)].map((symbol) => SPOKEN[symbol] ?? symbol).join(" ")}${sure}.${reasons}${marks}`;
+  const spoken = [...written(reading)].map((symbol) => SPOKEN[symbol] ?? ` ${symbol}`);
+  return `Read as${spoken.join("")}${sure}.${reasons}${marks}`;
 }
 
 function announce(words) {
