@@ -117,12 +117,7 @@ def _draw_picture(axes: Axes, reading: Reading) -> None:
             va="top",
             color=SOFT,
             fontsize=6,
-            bbox={
-                "boxstyle": "round,pad=0.1",
-                "facecolor": "white",
-                "alpha": 0.6,
-                "edgecolor": "none",
-            },
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "#ffffff99", "edgecolor": "none"},
         )
     for digit in reading.digits:
         left, top, width, height = picture.from_original(digit.box)
