@@ -59,10 +59,11 @@ MACHINES = {"reader": " (Zen 5)"}
 
 
 def load_results() -> list[tuple[str, dict[str, Any]]]:
-    """Load label and result of each recipe, also with other numbers of epochs."""
+    """Load label and result of each recipe that was measured, also with other numbers of epochs."""
     results = []
     for name in recipe_names():
-        results.append((name, load_measurement(name)))
+        if measured := load_measurement(name):
+            results.append((name, measured))
         for path in sorted(RESULTS.glob(f"{name}-*-epochs.json")):
             longer = json.loads(path.read_text())
             epochs = parse_recipe(longer["recipe"], name=name, source=str(path)).epochs

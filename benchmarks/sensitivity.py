@@ -23,7 +23,7 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,12 @@ import numpy as np
 
 from digits.files import write_atomic
 from digits.reading.confidence import CONFIDENCE
+from digits.reading.line_network import Columns, LineNetwork
+from digits.reading.line_reader import LineReader
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.reading.results import Digit
+from digits.reading.single_reader import SingleReader
 from digits.reading.tuning import Tuned
 from tests.reading.composed import (
     CATEGORIES,
@@ -67,15 +70,16 @@ LARGE = 3_000_000
 """Results of stages are kept if they were given at most so many values, to fit in memory."""
 
 STAGES = {
-    "digits.reading.reader": (
-        "open_picture", "find_lines", "over_segment", "frame_single", "best_path",
+    "digits.reading.reader": ("open_picture",),
+    "digits.reading.single_reader": ("frame_single",),
+    "digits.reading.line_reader": (
+        "find_lines", "erase_ruled_lines", "whole_lines", "line_images", "frame_part", "decode",
     ),
     "digits.reading.ink.hypotheses": (
         "binarize_drawing", "isolate_page", "binarize", "binarize_under_shadows",
         "binarize_single_under_shadows",
     ),
     "digits.reading.ink.binarization": ("find_polarity", "remove_illumination"),
-    "digits.reading.ink.layout": ("without_ruled_lines",),
 }  # fmt: skip
 """Functions whose results are kept, by the modules that call them."""
 
@@ -142,6 +146,21 @@ class CachedNetwork(Network):
         for index, row in zip(new, super().probabilities(glyphs[new]), strict=True):
             self._known[keys[index]] = row
         return np.array([self._known[key] for key in keys], np.float32).reshape(-1, 10)
+
+
+class CachedLineNetwork(LineNetwork):
+    """A line network that remembers what it made of each image."""
+
+    def __init__(self) -> None:
+        super().__init__(num_threads=1)
+        self._known: dict[bytes, Columns] = {}
+
+    def columns(self, images: Sequence[np.ndarray]) -> list[Columns]:
+        keys = [_digest(image) for image in images]
+        new = [index for index, key in enumerate(keys) if key not in self._known]
+        found = super().columns([images[index] for index in new])
+        self._known.update(zip((keys[index] for index in new), found, strict=True))
+        return [self._known[key] for key in keys]
 
 
 def _parts(value: Any) -> Iterator[Any]:
@@ -254,7 +273,8 @@ class Bench:
     def __init__(self) -> None:
         self._memory = Memory()
         self._memory.install()
-        self._network = CachedNetwork()
+        self._reader = Reader()
+        self._singles, self._lines = CachedNetwork(), CachedLineNetwork()
 
     def open(self, examples: list[Example]) -> None:
         """Read examples with all numbers as they are."""
@@ -265,17 +285,21 @@ class Bench:
     ) -> Generator[Answer, None, None]:
         """Read examples one by one, with a number multiplied by a factor."""
         if number is None:
-            reader = Reader(self._network)
-            yield from (self._answer(reader, example) for example in examples)
+            yield from (self._answer(self._new_reader(), example) for example in examples)
             return
         self._memory.changed = type(number.stage), number.field.name
         try:
             with number.changed(number.times(factor)):
-                reader = Reader(self._network, threshold=0)
-                reader.threshold = CONFIDENCE.threshold  # which may be more than a reader takes
-                yield from (self._answer(reader, example) for example in examples)
+                yield from (self._answer(self._new_reader(), example) for example in examples)
         finally:
             self._memory.changed = None
+
+    def _new_reader(self) -> Reader:
+        """Make a reader of the numbers as they are now, whose networks remember."""
+        reader, threshold = self._reader, CONFIDENCE.threshold  # may be more than a reader takes
+        reader._singles = SingleReader(self._singles, threshold=threshold)
+        reader._lines = LineReader(self._lines, None, threshold=threshold)
+        return reader
 
     def _answer(self, reader: Reader, example: Example) -> Answer:
         try:
@@ -284,7 +308,8 @@ class Bench:
                 lines: tuple[str, ...] = (digits[0].text,)
             else:
                 reading = reader.read(example.source)
-                digits, lines = list(reading.digits), reading.lines
+                digits = list(reading.digits)
+                lines = tuple(line.text for line in reading.lines if line.text)
         except (cv2.error, ArithmeticError, IndexError, ValueError) as error:
             return Answer(False, type(error).__name__, ())
         details = tuple(

@@ -23,7 +23,7 @@ def rows_in_the_document() -> dict[str, int]:
     """The row of each room, as docs/architecture.md has it."""
     return {
         room: int(row)
-        for row, rooms in re.findall(r"^\| (\d) \| (.*?) \|", DOCUMENT, flags=re.MULTILINE)
+        for row, rooms in re.findall(r"^\| (\d+) \| (.*?) \|", DOCUMENT, flags=re.MULTILINE)
         for room in re.findall(r"`(\w+)(?:\.py|/)`", rooms)
     }
 

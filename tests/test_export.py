@@ -14,7 +14,7 @@ from digits.data import DigitSet
 from digits.errors import DigitsError
 from digits.evaluation.metrics import fit_temperature, negative_log_likelihood
 from digits.export import Calibrated, Export, calibrate, export
-from digits.models import NETWORKS, build_model
+from digits.models import NETWORKS, build_model, reads_lines
 from digits.reading import Reader
 from digits.reading.network import Network
 from digits.recipe import Recipe, parse_recipe
@@ -149,8 +149,8 @@ def test_what_disagrees_with_torch_is_not_written(
     assert not (tmp_path / "model.onnx").exists()
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_every_network_can_be_written(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(name for name in NETWORKS if not reads_lines(name)))
+def test_every_network_of_glyphs_can_be_written(name: str) -> None:
     torch.manual_seed(0)
     model = Calibrated(build_model(name, mean=0.13, std=0.31).eval(), 1.0)
     content = exporting._to_onnx(model)

@@ -7,7 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from digits.errors import InvalidInput
-from digits.models import NETWORKS, Normalize, build_model, count_parameters, register_network
+from digits.models import (
+    NETWORKS,
+    Normalize,
+    build_model,
+    count_parameters,
+    reads_lines,
+    register_network,
+)
 
 PARAMETERS = {
     "classic": 1_199_882,  # as the documents say
@@ -19,6 +26,8 @@ PARAMETERS = {
     "tiny": 4_814,
     "glyph-classifier": 155_466,
 }
+
+LINE_PARAMETERS = 623_748
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +80,20 @@ def test_classic_computes_what_the_document_writes() -> None:
     as_written = F.log_softmax(net["fc2"](x), dim=1)
 
     torch.testing.assert_close(model(pixels).log_softmax(dim=1), as_written)
+
+
+def test_the_network_that_reads_lines_gives_a_column_every_two_pixels() -> None:
+    model = build_model("line-recognizer", mean=0.1, std=0.3)
+    assert count_parameters(model) == LINE_PARAMETERS
+    assert [name for name in NETWORKS if reads_lines(name)] == ["line-recognizer"]
+    for width in (16, 50, 128):
+        pixels = torch.randint(0, 256, (2, 1, 40, width), dtype=torch.uint8)
+        outputs = model(pixels)
+        assert outputs.shape == (2, 20, width // 2)
+    outputs.square().mean().backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.abs().sum() > 0, parameter_name
 
 
 def test_an_unknown_network_suggests_the_nearest() -> None:

@@ -26,6 +26,7 @@ from digits.recipe import (
 from digits.show import (
     print_json,
     show_data,
+    show_line_metrics,
     show_metrics,
     show_reading,
     show_recipes,
@@ -215,7 +216,13 @@ def train(
     chosen: Recipe = load_recipe(recipe or DEFAULT_RECIPE).override(**overrides)
 
     from digits import training
+    from digits.models import reads_lines
     from digits.training.progress import TrainingProgress
+
+    if report and reads_lines(chosen.network):
+        raise InvalidInput(
+            f"--report draws what networks make of single digits; {chosen.network!r} reads lines."
+        )
 
     progress = TrainingProgress(Console(stderr=as_json))
     try:
@@ -246,17 +253,20 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure a run, or several as a committee, on the 10,000 test images."""
-    from digits import evaluation
+    """Measure a run, or several as a committee, on the 10,000 test images, or lines of them."""
     from digits.data import load
+    from digits.evaluation.lines import LineMetrics
     from digits.run import Run
+    from digits.training.tasks import evaluate_task
 
     members = [Run(folder) for folder in runs]
-    metrics = evaluation.evaluate(members, load("mnist").test, device=device)
+    metrics = evaluate_task(members, load("mnist").test, device=device)
     if as_json:
         print_json({"runs": [str(folder) for folder in runs], "test": metrics.to_dict()})
-        return
-    show_metrics(metrics)
+    elif isinstance(metrics, LineMetrics):
+        show_line_metrics(metrics)
+    else:
+        show_metrics(metrics)
 
 
 @app.command()

@@ -1,8 +1,8 @@
 """Convolutional networks (CNNs), the layers they share, and a registry for a user's own.
 
-Every network takes raw pixels, 0 to 255, of shape (n, 1, 28, 28), in any dtype, and returns ten
-logits for each image. The documents' convolutions are 3×3 without padding: each makes the maps two
-pixels narrower.
+A network takes raw pixels, 0 to 255, of shape (n, 1, 28, 28), in any dtype, and returns ten logits
+for each image; but for `LineRecognizer`, which reads lines. The documents' convolutions are 3×3
+without padding: each makes the maps two pixels narrower.
 """
 
 from collections.abc import Callable
@@ -186,7 +186,7 @@ class Residual(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute x plus what the layers make of it."""
-        changed: Tensor = super().forward(x)
+        changed: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return x + changed
 
 
@@ -427,7 +427,8 @@ def build_model(name: str, *, mean: float, std: float) -> nn.Module:
         std: Standard deviation of the training pixels, on the same scale.
 
     Returns:
-        A network: raw pixels (n, 1, 28, 28) to logits (n, 10).
+        A network: raw pixels (n, 1, 28, 28) to logits (n, 10); a network that reads lines takes
+        and gives what `LineRecognizer` says.
 
     Raises:
         InvalidInput: If there is no network of that name, or a registered one does not fit.
@@ -438,6 +439,11 @@ def build_model(name: str, *, mean: float, std: float) -> nn.Module:
             "Register your own first, in Python, with digits.register_network."
         )
     return NETWORKS[name](mean, std)
+
+
+def reads_lines(name: str) -> bool:
+    """Whether the network of this name reads lines of handwriting; all others read glyphs."""
+    return NETWORKS.get(name) is LineRecognizer
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -15,7 +15,7 @@ import tomli_w
 from digits.errors import DigitsError, InvalidInput, suggest
 
 DEFAULT_RECIPE = "balanced"
-OWN_RECIPES = ("fast", "balanced", "accurate", "tiny", "reader")
+OWN_RECIPES = ("fast", "balanced", "accurate", "tiny", "reader", "lines")
 """Recipes of this project, as opposed to the documents', in the order in which they are shown."""
 
 NAME = re.compile(r"\w[\w .-]{0,59}")
@@ -139,7 +139,8 @@ class Augmentation:
         high=1,
     )
     amounts: str | None = setting(
-        "Digest of the amounts that the code has for the fields above; a run fills it in.",
+        "Digest of the amounts that the code has for the fields above, or of the code that "
+        "composes lines; a run fills it in.",
         default=None,
         type=str,
     )
@@ -163,10 +164,15 @@ class Recipe:
     name: str = setting("Name of the recipe.", type=str)
     description: str = setting("What the recipe is, in a line.", default="", type=str)
     network: str = setting(
-        "The network: fast, balanced, accurate, tiny, glyph-classifier, classic, deep or compact.",
+        "The network: fast, balanced, accurate, tiny, glyph-classifier, line-recognizer, classic, "
+        "deep or compact.",
         type=str,
     )
     dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
+    start: str = setting(
+        "Weights to begin with: random ones, or in the first layers those of the packaged network.",
+        default="random", type=str, choices=("random", "reader"),
+    )  # fmt: skip
     mean: float | None = setting(
         "Mean of the pixels, from 0 to 1, that is subtracted (default: the training set's).",
         default=None, type=float, low=0, high=1,
@@ -192,6 +198,18 @@ class Recipe:
     beta2: float = setting(
         "Adam's second beta: its memory of squared gradients.",
         default=0.999, type=float, low=0, high=0.99999,
+    )  # fmt: skip
+    weight_decay: float = setting(
+        "Part of itself that a weight loses at each step, times the learning rate.",
+        default=0.0, type=float, low=0, high=1,
+    )  # fmt: skip
+    clip_gradients: float = setting(
+        "Norm to which a step's gradients are scaled down if they exceed it; 0 leaves them.",
+        default=0.0, type=float, low=0, high=1000,
+    )  # fmt: skip
+    average_weights: float = setting(
+        "Decay of the weights' moving average, which is evaluated and saved; 0 takes the weights.",
+        default=0.0, type=float, low=0, high=0.99999,
     )  # fmt: skip
     schedule: str = setting(
         "Course of the learning rate; one_cycle moves momentum by 0.05 against it.",
@@ -298,15 +316,18 @@ def load_recipe(name: str | Path) -> Recipe:
     return parse_recipe(resource.read_text(encoding="utf-8"), name=str(name), source=str(name))
 
 
-def load_measurement(name: str) -> dict[str, Any]:
+def load_measurement(name: str) -> dict[str, Any] | None:
     """Load what the benchmark measured of a recipe that comes with the package.
 
     Returns:
         Among others `accuracy_mean` and `accuracy_std` (fractions, over seeds, on the test set),
-        `seconds_median` (training time), `parameters`, `machine`, `versions`, `commit`.
+        `seconds_median` (training time), `parameters`, `machine`, `versions`, `commit`; None if the
+        recipe was not measured.
     """
-    text = (files("digits") / "recipes" / f"{name}.json").read_text(encoding="utf-8")
-    measurement: dict[str, Any] = json.loads(text)
+    file = files("digits") / "recipes" / f"{name}.json"
+    if not file.is_file():
+        return None
+    measurement: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return measurement
 
 

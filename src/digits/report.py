@@ -20,6 +20,7 @@ from digits.evaluation import predict
 from digits.evaluation.inspection import feature_maps, first_filters, saliency
 from digits.evaluation.metrics import reliability, risk_coverage
 from digits.files import write_atomic
+from digits.models import reads_lines
 from digits.recipe import Augmentation
 from digits.run import Run
 from digits.training.augmentation import augment
@@ -116,10 +117,16 @@ def write_report(run: Run | str | Path, *, device: str = "auto") -> Path:
         Path of the report, `run.report_path`. The figures are in `run.figures_path`.
 
     Raises:
+        InvalidInput: If the run's network reads lines.
         DigitsError: If the run is unfinished or damaged, its network is not registered, the data
             cannot be fetched, or the folder is not writable.
     """
     run = run if isinstance(run, Run) else Run(run)
+    if reads_lines(run.recipe.network):
+        raise InvalidInput(
+            f"{run.folder} reads lines; the report draws what networks make of single digits. "
+            f"Its results: digits evaluate {run.folder}"
+        )
     material = Material(run, load(run.recipe.dataset), device=device)
     sections = _illustrate(material)
     page = _render(material, sections)

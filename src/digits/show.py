@@ -12,6 +12,7 @@ from digits.errors import InvalidInput
 from digits.recipe import Recipe
 
 if TYPE_CHECKING:
+    from digits.evaluation.lines import LineMetrics
     from digits.evaluation.metrics import Metrics
     from digits.reading.results import Reading
     from digits.run import Run
@@ -74,26 +75,32 @@ def show_data(facts: dict[str, Any]) -> None:
     )
 
 
-def show_recipes(rows: list[tuple[Recipe, dict[str, Any]]]) -> None:
+def show_recipes(rows: list[tuple[Recipe, dict[str, Any] | None]]) -> None:
     """Print a table of recipes with their measured accuracy and training time.
 
     Args:
-        rows: Each recipe with its measurements, as `digits.recipe.load_measurement` loads them.
+        rows: Each recipe with its measurements, as `digits.recipe.load_measurement` loads them;
+            None if it was not measured.
     """
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("recipe", "parameters", "training", "test accuracy", "what it is"):
         table.add_column(title, justify="left" if title in ("recipe", "what it is") else "right")
     for recipe, measured in rows:
-        table.add_row(
-            recipe.name,
-            f"{measured['parameters']:,}",
-            f"{measured['seconds_median']:,.1f} s",
-            f"{measured['accuracy_mean']:.2%} ± {measured['accuracy_std']:.2%}",
-            recipe.description,
-        )
+        figures = ["", "", "not measured"]
+        if measured is not None:
+            figures = [
+                f"{measured['parameters']:,}",
+                f"{measured['seconds_median']:,.1f} s",
+                f"{measured['accuracy_mean']:.2%} ± {measured['accuracy_std']:.2%}",
+            ]
+        table.add_row(recipe.name, *figures, recipe.description)
     console = Console()
     console.print(table)
-    machines = {f"{m['machine']['cores']} cores of {m['machine']['processor']}" for _, m in rows}
+    machines = {
+        f"{measured['machine']['cores']} cores of {measured['machine']['processor']}"
+        for _, measured in rows
+        if measured is not None
+    }
     console.print(
         f"Mean ± standard deviation over seeds; times on {' and on '.join(sorted(machines))}.",
         style="dim",
@@ -112,6 +119,9 @@ def show_result(run: "Run", report_path: Path | None) -> None:
     test = summary["test"]
     low, high = test["interval"]
     report = report_path or f"none yet; write it with: digits report {run.folder}"
+    last = ("report", f"{report}")
+    if "digit_error_rate" in test:  # lines, for which there is no report
+        last = ("digit errors", f"{test['digit_error_rate']:.2%} of {test['num_digits']:,}")
     rows = [
         (
             "test accuracy",
@@ -120,12 +130,28 @@ def show_result(run: "Run", report_path: Path | None) -> None:
         ),
         ("training time", f"{summary['training_seconds']:.1f} s"),
         ("run folder", f"{run.folder}"),
-        ("report", f"{report}"),
+        last,
     ]
     console = Console()
     for name, value in rows:
         console.print(f"[bold]{name:<14}[/] ", end="")
         console.print(value, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def show_line_metrics(metrics: "LineMetrics") -> None:
+    """Print the metrics of a network on lines.
+
+    Args:
+        metrics: The metrics to print.
+    """
+    low, high = metrics.interval
+    Console().print(
+        f"lines read exactly {metrics.accuracy:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
+        f"{metrics.num_errors} of {metrics.num_images:,} wrong)\n"
+        f"digit error rate {metrics.digit_error_rate:.2%}  (of {metrics.num_digits:,} digits)",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def show_metrics(metrics: "Metrics") -> None:

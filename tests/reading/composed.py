@@ -46,4 +46,4 @@ def read(reader: Reader, composed: Composed) -> tuple[str, ...]:
     if composed.is_single:
         (digit,) = reader.read_glyphs([composed.picture])
         return (digit.text,)
-    return reader.read(composed.picture).lines
+    return tuple(line.text for line in reader.read(composed.picture).lines if line.text)

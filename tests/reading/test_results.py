@@ -5,25 +5,24 @@ import json
 import numpy as np
 import pytest
 
-from digits.reading.results import Digit, Line, Mark
+from digits.reading.results import NOT_A_DIGIT, Digit, Line, Mark
 
 NONE = tuple([0.0] * 10)
 BLANK = np.zeros((28, 28), np.uint8)
 
 
 def line_of(symbols: str, text: str) -> Line:
-    """A line of symbols beside each other: digits, `!` for a refused one, signs, separators."""
-    digits, marks = [], []
+    """A line of symbols beside each other: digits, `!` for a refused one, `€`, separators."""
+    parts: list[Digit | Mark] = []
     for place, symbol in enumerate(symbols):
         box = (10.0 * place, 0.0, 10.0, 20.0)
         if symbol.isdigit() or symbol == "!":
             label, reason = (0, "it looks like no digit") if symbol == "!" else (int(symbol), None)
-            digits.append(Digit(label, 0.9, NONE, box, BLANK, reason))
+            parts.append(Digit(label, 0.9, NONE, box, BLANK, reason))
         else:
-            marks.append(Mark("sign", box) if symbol == "€" else Mark("separator", box, symbol))
-    # Marks are found in any order.
-    box = (0.0, 0.0, 10.0 * len(symbols), 20.0)
-    return Line(text, 0.87654, tuple(digits), box, tuple(reversed(marks)))
+            unknown = symbol == "€"
+            parts.append(Mark(NOT_A_DIGIT, box) if unknown else Mark("separator", box, symbol))
+    return Line(text, 0.87654, tuple(parts), (0.0, 0.0, 10.0 * len(symbols), 20.0))
 
 
 @pytest.mark.parametrize(
@@ -48,8 +47,12 @@ def test_a_line_is_written_with_its_separators(symbols: str, text: str, written:
 
 def test_specks_and_rules_are_not_written() -> None:
     line = line_of("12", "12")
-    marks = (Mark("speck", (9.0, 0.0, 2.0, 2.0)), Mark("rule", (0.0, 20.0, 20.0, 1.0)))
-    assert Line(line.text, 1.0, line.digits, line.box, marks).written == "12"
+    speck, rule = Mark("speck", (9.0, 0.0, 2.0, 2.0)), Mark("rule", (0.0, 20.0, 20.0, 1.0))
+    first, second = line.parts
+    marked = Line(line.text, 1.0, (first, speck, second, rule), line.box)
+    assert marked.written == "12"
+    assert marked.digits == (first, second)
+    assert marked.marks == (speck, rule)
 
 
 def test_lines_and_marks_are_plain_data() -> None:

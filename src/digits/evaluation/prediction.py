@@ -1,5 +1,7 @@
 """Batched inference: the logits that a network in evaluation mode gives for images."""
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
@@ -36,18 +38,38 @@ def predict(
         raise InvalidInput(f"Expected images as a torch.Tensor, found {type(images).__name__}.")
     if images.ndim != 3 or images.shape[1:] != (28, 28) or len(images) == 0:
         raise InvalidInput(f"Expected images (n, 28, 28), n ≥ 1; found {tuple(images.shape)}.")
+    batches = images[:, None].split(BATCH_SIZE)
+    return torch.cat(predict_batches(model, batches, device=device, precision=precision))
+
+
+def predict_batches(
+    model: nn.Module,
+    batches: Iterable[Num[Tensor, "_ 1 _ _"]],
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+) -> list[Float[Tensor, "_ ..."]]:
+    """Compute a network's outputs for batches of images, each batch of a size of its own.
+
+    Args:
+        model: The network. It is left in evaluation mode.
+        batches: Raw pixels, 0 to 255. (n, 1, h, w)
+        device: As in `predict`.
+        precision: As in `predict`.
+
+    Returns:
+        The outputs for each batch in float32, on the CPU.
+    """
     compute_device = select_device(device)
     precision = select_precision(precision, compute_device)
     model_device = next(model.parameters()).device
     model.to(compute_device).eval()
-    logits = []
+    outputs = []
     try:
         with torch.inference_mode(), autocast(compute_device, precision):
-            for batch in images.split(BATCH_SIZE):
-                pixels = batch[:, None].to(
-                    compute_device, memory_format=memory_format(compute_device)
-                )
-                logits.append(model(pixels).float())
+            for batch in batches:
+                pixels = batch.to(compute_device, memory_format=memory_format(compute_device))
+                outputs.append(model(pixels).float())
     finally:
         model.to(model_device)
-    return torch.cat(logits).cpu()
+    return [output.cpu() for output in outputs]

@@ -7,14 +7,17 @@ from pathlib import Path
 from digits.data import Split
 from digits.errors import InvalidInput
 from digits.evaluation.intervals import Estimate, estimate_difference, estimate_mean
+from digits.evaluation.lines import LineMetrics, Lines, compute_line_metrics, predict_lines
 from digits.evaluation.metrics import Metrics, committee, compute_metrics
 from digits.evaluation.prediction import predict
+from digits.models import reads_lines
 from digits.run import Run
 
+Runs = Run | str | Path | Sequence[Run | str | Path]
+"""A run or its folder, or several of them."""
 
-def evaluate(
-    runs: Run | str | Path | Sequence[Run | str | Path], split: Split, *, device: str = "auto"
-) -> Metrics:
+
+def evaluate(runs: Runs, split: Split, *, device: str = "auto") -> Metrics:
     """Compute the metrics of a run's network on a split; several runs form a committee.
 
     Args:
@@ -27,7 +30,7 @@ def evaluate(
         The metrics on all images of the split.
 
     Raises:
-        InvalidInput: If there is no run, or `split` is not a `Split`.
+        InvalidInput: If there is no run, `split` is not a `Split`, or a network reads lines.
         DigitsError: If a run is unfinished or damaged, or its network is not registered here.
 
     Example:
@@ -41,11 +44,35 @@ def evaluate(
     members = _open(runs)
     if not members:
         raise InvalidInput("Expected at least one run, found none.")
+    for run in members:
+        if reads_lines(run.recipe.network):
+            raise InvalidInput(
+                f"{run.folder} reads lines, not single digits; evaluate it alone, with: "
+                f"digits evaluate {run.folder}"
+            )
     logits = [
         predict(run.model, split.images, device=device, precision=run.recipe.precision)
         for run in members
     ]
     return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), split.labels)
+
+
+def evaluate_lines(run: Run, lines: Lines, *, device: str = "auto") -> LineMetrics:
+    """Compute the metrics of a run whose network reads lines.
+
+    Args:
+        run: The run.
+        lines: Lines, such as `training.tasks.compose_lines` makes of a split's digits.
+        device: Device to compute on: auto, cpu, cuda or mps.
+
+    Returns:
+        The metrics on all lines.
+
+    Raises:
+        DigitsError: If the run is unfinished or damaged.
+    """
+    read = predict_lines(run.model, lines, device=device, precision=run.recipe.precision)
+    return compute_line_metrics(read, lines.symbols)
 
 
 def summarize(runs: Sequence[Run | str | Path]) -> Estimate:
@@ -107,6 +134,6 @@ def _accuracies(runs: Sequence[Run | str | Path]) -> list[float]:
     return [float(run.summary["test"]["accuracy"]) for run in opened]
 
 
-def _open(runs: Run | str | Path | Sequence[Run | str | Path]) -> list[Run]:
+def _open(runs: Runs) -> list[Run]:
     several = [runs] if isinstance(runs, Run | str | Path) else runs
     return [run if isinstance(run, Run) else Run(run) for run in several]

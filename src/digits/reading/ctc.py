@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from digits.reading.symbols import SYMBOLS
+
 BLANK = 0
 """Class of a column in which no symbol stands."""
 
@@ -36,6 +38,11 @@ def spikes(log_probabilities: Float32[np.ndarray, "k t"]) -> list[Spike]:
         for first, end in itertools.pairwise(edges)
         if best[first] != BLANK
     ]
+
+
+def greedy(log_probabilities: Float32[np.ndarray, "k t"]) -> str:
+    """Read the symbols of a line: one for all columns of a spike, none for blanks."""
+    return "".join(SYMBOLS[spike.symbol - 1] for spike in spikes(log_probabilities))
 
 
 class Edit(NamedTuple):
@@ -132,7 +139,11 @@ def log_likelihoods(
 def _states(
     readings: list[Classes],
 ) -> tuple[np.ndarray, Bool[np.ndarray, "n s"], np.ndarray]:
-    """List the states of each reading, blanks between its symbols; which may be skipped; the last."""
+    """List the states of each reading, with blanks between its symbols.
+
+    Returns:
+        The states, whether each may be skipped, and the number of the last of each reading.
+    """
     longest = max(map(len, readings))
     states = np.zeros((len(readings), 2 * longest + 1), np.int64)
     for row, classes in zip(states, readings, strict=True):
@@ -163,5 +174,5 @@ def align(log_probabilities: Float32[np.ndarray, "k t"], classes: Classes) -> li
         if state % 2 and log_probabilities[path[state], column] > best[state // 2]:
             best[state // 2] = log_probabilities[path[state], column]
             peaks[state // 2] = column
-        state -= steps[column, state]
+        state -= int(steps[column, state])
     return [int(peak) for peak in peaks]

@@ -1,21 +1,21 @@
 """Inference of the line network with ONNX: images of lines to columns of symbols."""
 
-import os
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime
-
-from digits.reading.symbols import COLUMN_STEP, LINE_HEIGHT
+from digits.errors import InvalidInput
+from digits.reading.network import open_session, read_content
+from digits.reading.symbols import COLUMN_STEP, LINE_HEIGHT, NUM_CLASSES
 
 MAX_PIXELS = 2_000_000
-"""Most pixels in a batch."""
+"""Limit on memory: pixels of the images in a batch."""
+
+WIDER = 1.5
+"""Most by which the widest image of a batch is wider than the narrowest: the rest is padding."""
 
 
 class Columns(NamedTuple):
@@ -24,41 +24,66 @@ class Columns(NamedTuple):
     log_probabilities: Float32[np.ndarray, "k t"]
     """Logarithm of the probability of each class."""
     edges: Float32[np.ndarray, "4 t"]
-    """Distances of the edges of the symbol that stands there: left, right, top, bottom."""
+    """Distances of the edges of the symbol that stands there, as `reading.symbols` says."""
 
 
 class LineNetwork:
-    def __init__(self, content: bytes | None = None, *, num_threads: int | None = None) -> None:
-        if content is None:
-            content = (files("digits.reading") / "weights" / "lines.onnx").read_bytes()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = num_threads or 0
-        self._session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+    """A network that reads lines, made by `digits export`.
+
+    Args:
+        model: The file, or its content; the network that comes with the package if not given.
+        num_threads: Number of threads to compute with; all cores if not given.
+
+    Raises:
+        InvalidInput: If the file is no such network.
+        DigitsError: If the file can't be read.
+    """
+
+    def __init__(
+        self, model: str | Path | bytes | None = None, *, num_threads: int | None = None
+    ) -> None:
+        name = "The network" if isinstance(model, bytes) else str(model)
+        content = read_content(model, packaged="lines.onnx")
+        self._session = open_session(content, name, num_threads=num_threads)
+        outputs = {output.name: output.shape[1] for output in self._session.get_outputs()}
+        if outputs != {"log_probabilities": NUM_CLASSES, "boxes": 4}:
+            raise InvalidInput(
+                f"{name}: expected a network that reads lines, made by digits export, "
+                f"found outputs {outputs}."
+            )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Metadata in the file: recipe, commit, figures."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def columns(self, images: Sequence[UInt8[np.ndarray, "40 _"]]) -> list[Columns]:
         """Compute the columns of images; those of about the same width go together."""
         order = sorted(range(len(images)), key=lambda index: images[index].shape[1])
         found: dict[int, Columns] = {}
         batch: list[int] = []
-        for index in [*order, -1]:
-            width = images[index].shape[1] if index >= 0 else 0
-            too_large = LINE_HEIGHT * width * (len(batch) + 1) > MAX_PIXELS
-            much_wider = batch and width > 1.5 * images[batch[0]].shape[1] + 32
-            if batch and (index < 0 or too_large or much_wider):
-                found.update(zip(batch, self._run([images[i] for i in batch]), strict=True))
+        for index in order:
+            width = images[index].shape[1]
+            is_full = LINE_HEIGHT * width * (len(batch) + 1) > MAX_PIXELS
+            if batch and (is_full or width > WIDER * images[batch[0]].shape[1]):
+                found.update(self._run(images, batch))
                 batch = []
             batch.append(index)
+        if batch:
+            found.update(self._run(images, batch))
         return [found[index] for index in range(len(images))]
 
-    def _run(self, images: list[UInt8[np.ndarray, "40 _"]]) -> list[Columns]:
-        width = max(image.shape[1] for image in images)
-        pixels = np.zeros((len(images), 1, LINE_HEIGHT, width), np.float32)
-        for place, image in zip(pixels, images, strict=True):
-            place[0, :, : image.shape[1]] = image
-        logs, edges = self._session.run(None, {"images": pixels})
-        ends = [image.shape[1] // COLUMN_STEP for image in images]
-        return [
-            Columns(log[:, :end], edge[:, :end])
-            for log, edge, end in zip(logs, edges, ends, strict=True)
-        ]
+    def _run(
+        self, images: Sequence[UInt8[np.ndarray, "40 _"]], batch: list[int]
+    ) -> dict[int, Columns]:
+        """Compute a batch of images, with paper behind the narrower ones."""
+        width = max(images[index].shape[1] for index in batch)
+        pixels = np.zeros((len(batch), 1, LINE_HEIGHT, width), np.float32)
+        for place, index in zip(pixels, batch, strict=True):
+            place[0, :, : images[index].shape[1]] = images[index]
+        logs, edges = self._session.run(["log_probabilities", "boxes"], {"images": pixels})
+        ends = [images[index].shape[1] // COLUMN_STEP for index in batch]
+        return {
+            index: Columns(log[:, :end], edge[:, :end])
+            for index, log, edge, end in zip(batch, logs, edges, ends, strict=True)
+        }

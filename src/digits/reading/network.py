@@ -1,7 +1,6 @@
 """Inference with ONNX: a network's probabilities, and the feature maps of its layers."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -63,15 +62,10 @@ class Network:
     def __init__(
         self, model: str | Path | bytes | None = None, *, num_threads: int | None = None
     ) -> None:
-        self._content = _content(model)
-        self._threads = num_threads or 0
+        self._content = read_content(model, packaged="reader.onnx")
+        self._threads = num_threads
         name = "The network" if isinstance(model, bytes) else str(model)
-        try:
-            self._session = self._open(self._content)
-        except Exception as error:  # the runtime's errors have no common class
-            raise InvalidInput(
-                f"{name}: expected a network in ONNX, made by digits export."
-            ) from error
+        self._session = open_session(self._content, name, num_threads=num_threads)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shapes = [item.shape[1:] for item in (*inputs, *outputs)]
         if shapes != [[1, 28, 28], [10]] or inputs[0].name != "images":
@@ -100,12 +94,6 @@ class Network:
         ]
         return np.concatenate([batch[0] for batch in batches] or [np.zeros((0, 10), np.float32)])
 
-    def _open(self, content: bytes) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what fails is told by the exception
-        options.intra_op_num_threads = self._threads
-        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-
     def open_layers(self) -> "Layers":
         """Open the network for the outputs of its layers.
 
@@ -113,7 +101,7 @@ class Network:
             InvalidInput: If its graph can't be extended by these outputs.
         """
         try:
-            return Layers(self._content, self._open)
+            return Layers(self._content, num_threads=self._threads)
         except Exception as error:  # the runtime's errors have no common class
             raise InvalidInput("The layers of this network can't be looked at.") from error
 
@@ -121,9 +109,7 @@ class Network:
 class Layers:
     """The layers of a network; `Network.open_layers` makes it."""
 
-    def __init__(
-        self, content: bytes, open_network: Callable[[bytes], onnxruntime.InferenceSession]
-    ) -> None:
+    def __init__(self, content: bytes, *, num_threads: int | None) -> None:
         self._names: dict[str, str] = {}
         """Operations of each layer, by the name of its output in the graph."""
         output = ""
@@ -141,7 +127,8 @@ class Layers:
                 continue
             output = node.output
             self._names[output] = name
-        self._session = open_network(add_outputs(content, self._names))
+        extended = add_outputs(content, self._names)
+        self._session = open_session(extended, "The network", num_threads=num_threads)
 
     def of(self, glyph: UInt8[np.ndarray, "28 28"]) -> list[Layer]:
         """Compute the outputs of the layers for a glyph, from the first to the ten logits."""
@@ -157,9 +144,37 @@ def _size(values: np.ndarray) -> tuple[int, int]:
     return (values.shape[2], values.shape[3]) if values.ndim == 4 else (1, 1)
 
 
-def _content(model: str | Path | bytes | None) -> bytes:
+def open_session(
+    content: bytes, name: str, *, num_threads: int | None
+) -> onnxruntime.InferenceSession:
+    """Open a network in ONNX.
+
+    Args:
+        content: The file's content.
+        name: The file, for the message.
+        num_threads: Number of threads to compute with; all cores if not given.
+
+    Raises:
+        InvalidInput: If the content is no network.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what fails is told by the exception
+    options.intra_op_num_threads = num_threads or 0
+    try:
+        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's errors have no common class
+        raise InvalidInput(f"{name}: expected a network in ONNX, made by digits export.") from error
+
+
+def read_content(model: str | Path | bytes | None, *, packaged: str) -> bytes:
+    """Read an ONNX file, or the one of a name that comes with the package.
+
+    Raises:
+        InvalidInput: If there is no such file.
+        DigitsError: If it can't be read.
+    """
     if model is None:
-        return (files("digits.reading") / "weights" / "reader.onnx").read_bytes()
+        return (files("digits.reading") / "weights" / packaged).read_bytes()
     if isinstance(model, bytes):
         return model
     path = Path(model)

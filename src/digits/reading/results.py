@@ -12,6 +12,9 @@ from digits.reading.ink import Ink, Picture
 REFUSED = "?"
 """Text of a refused digit."""
 
+NOT_A_DIGIT = "not a digit"
+"""Kind of a mark that is as high as a digit."""
+
 Box = tuple[float, float, float, float]
 """Left, top, width and height, in pixels of the picture."""
 
@@ -64,7 +67,7 @@ class Mark:
     """Ink that was seen and is no digit."""
 
     kind: str
-    """What it is: separator, sign, rule, speck."""
+    """What it is: separator, not a digit, rule, speck."""
     box: Box
     """Left, top, width and height, in pixels of the picture."""
     text: str = ""
@@ -73,7 +76,7 @@ class Mark:
     @property
     def is_high(self) -> bool:
         """Whether it is as high as a digit; if so, a line's text has a question mark for it."""
-        return self.kind == "sign" or self.text == "/"
+        return self.kind == NOT_A_DIGIT or self.text == "/"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -93,26 +96,34 @@ class Line:
     a question mark."""
     confidence: float
     """Probability that all of it is right: each digit, and that there are no others."""
-    digits: tuple[Digit, ...]
-    """Its digits from left to right, refused ones included."""
+    parts: tuple[Digit | Mark, ...]
+    """Its digits, refused ones included, and the marks among them, from left to right."""
     box: Box
     """Left, top, width and height, in pixels of the picture."""
-    marks: tuple[Mark, ...] = ()
-    """Marks that stand among its digits."""
 
     def __str__(self) -> str:
         return self.text
 
     @property
+    def digits(self) -> tuple[Digit, ...]:
+        """Its digits from left to right, refused ones included."""
+        return tuple(part for part in self.parts if isinstance(part, Digit))
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The marks among its digits, from left to right."""
+        return tuple(part for part in self.parts if isinstance(part, Mark))
+
+    @property
     def written(self) -> str:
         """The text with its separators, as they are written: "12,50", "24/12/2025"."""
-        parts: list[Digit | Mark] = [*self.digits, *self.marks]
         in_text = iter(re.findall(r" ?\S", self.text))  # each symbol with the space before it
         written = ""
-        for part in sorted(parts, key=_middle):
+        for part in self.parts:
             if isinstance(part, Digit) or part.is_high:
                 written += next(in_text, "")[:-1]
-            written += part.text if isinstance(part, Digit) or part.kind != "sign" else REFUSED
+            is_unknown = isinstance(part, Mark) and part.kind == NOT_A_DIGIT
+            written += REFUSED if is_unknown else part.text
         return written
 
     def to_dict(self) -> dict[str, Any]:
@@ -123,11 +134,6 @@ class Line:
             "confidence": round(self.confidence, 4),
             "box": [round(value, 1) for value in self.box],
         }
-
-
-def _middle(part: Digit | Mark) -> float:
-    left, _, width, _ = part.box
-    return left + width / 2
 
 
 @dataclass(frozen=True)

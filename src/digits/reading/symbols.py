@@ -6,9 +6,15 @@ SYMBOLS = "0123456789.,-/?"
 In the network's output, class 0 is CTC's blank, and class i + 1 is symbol i.
 """
 
-NUM_OUTPUTS = 1 + len(SYMBOLS) + 4
-"""Channels of the output: classes, and the distances of a symbol's left, right, upper and lower
-edge."""
+NUM_CLASSES = 1 + len(SYMBOLS)
+"""Number of classes: a blank, and the symbols."""
+
+NUM_OUTPUTS = NUM_CLASSES + 4
+"""Channels of the output: the classes, and four distances to the edges of the symbol's box.
+
+The left edge lies so far left of the column's middle, the right edge so far right of it, the upper
+and the lower edge so far below the middle of the image; in units of `DIGIT_HEIGHT`.
+"""
 
 LINE_HEIGHT = 40
 """Height of a line's image, in pixels."""

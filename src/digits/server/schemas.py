@@ -75,7 +75,7 @@ class LineReading(BaseModel):
     """A line read in a picture: words beside each other."""
 
     text: str = Field(
-        description="Its digits; a question mark stands for a refused one, or for a sign."
+        description="Its digits; a question mark stands for a refused one, or for a mark as high."
     )
     written: str = Field(
         description="The text with its separators, as they are written.", examples=["12,50"]
@@ -89,7 +89,7 @@ class LineReading(BaseModel):
 class LeftOutMark(BaseModel):
     """Ink that was seen in a picture and is no digit."""
 
-    kind: Literal["separator", "sign", "rule", "speck"] = Field(description="What it is.")
+    kind: Literal["separator", "not a digit", "rule", "speck"] = Field(description="What it is.")
     text: str = Field(
         description="The separator as it is written; empty for other kinds.", examples=[","]
     )

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from digits.data import DigitSet, load
 from digits.errors import DigitsError, InvalidInput
-from digits.evaluation import evaluate
 from digits.hardware import (
     describe_machine,
     describe_versions,
@@ -28,8 +27,8 @@ from digits.hardware import (
 from digits.models import BUILT_IN, count_parameters
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from digits.run import Run, expect_absent
-from digits.training.augmentation import digest_amounts
 from digits.training.progress import TrainingProgress
+from digits.training.tasks import digest_code, evaluate_task
 from digits.training.trainer import Trainer
 
 
@@ -139,7 +138,7 @@ def _complete(recipe: Recipe, data: DigitSet, device: torch.device) -> Recipe:
     """Fill in what data, machine and code decide, so that the recipe says everything."""
     changes: dict[str, Any] = {
         "precision": select_precision(recipe.precision, device),
-        "amounts": recipe.augmentation.amounts or digest_amounts(recipe.augmentation),
+        "amounts": recipe.augmentation.amounts or digest_code(recipe),
     }
     if recipe.mean is None or recipe.std is None:
         split, _ = data.split(recipe.validation_size)
@@ -178,7 +177,7 @@ def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: Training
     keep_freed_memory()
     commit = find_commit()  # now, as the checkout may change while this runs
     progress.start(
-        f"{recipe.name}: {num_parameters:,} parameters, {len(trainer.split):,} images, "
+        f"{recipe.name}: {num_parameters:,} parameters, {trainer.task.num_images:,} images, "
         f"{trainer.device.type}, {recipe.precision}, seed {recipe.seed} → {run.folder}",
         num_epochs=recipe.epochs,
         num_steps=trainer.num_steps,
@@ -190,15 +189,15 @@ def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: Training
                 _train_epoch(run, trainer, progress, stopped)
     finally:
         progress.stop()
-    run.save_model(trainer.model)
-    test = evaluate(run, data.test, device=trainer.device.type)
+    run.save_model(trainer.result)
+    test = evaluate_task([run], data.test, device=trainer.device.type)
     run.save_summary(
         {
             "recipe": recipe.name,
             "seed": recipe.seed,
             "test": test.to_dict(),
             "training_seconds": sum(record.seconds for record in trainer.history),
-            "training_images": len(trainer.split),
+            "training_images": trainer.task.num_images,
             "parameters": num_parameters,
             "device": trainer.device.type,
             "precision": recipe.precision,

@@ -1,10 +1,14 @@
-"""Optimisation: the optimizer and the learning-rate schedule that a recipe names."""
+"""Optimisation: optimizer, learning-rate schedule and weight average that a recipe names."""
+
+import copy
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from digits.recipe import Recipe
+from digits.training.start import STARTED_LAYERS
 
 WARMUP = 0.12
 """Part of a one-cycle run in which the learning rate rises. With 1/n, torch fails on n steps."""
@@ -13,16 +17,38 @@ MOMENTUM_SWING = 0.05
 """Amount by which a one-cycle run moves the momentum, up and down, against the learning rate; less
 where that would leave 0 to 1."""
 
+STARTED_RATE = 0.25
+"""Learning rate of the layers that begin with trained weights, as a fraction of the others'."""
+
 
 def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     """Build the optimizer that the recipe names, for the model on its device."""
     # A fused optimizer makes one pass over the weights instead of ten.
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
-    weights, rate, momentum = model.parameters(), recipe.learning_rate, recipe.momentum
+    weights, rate, momentum = _groups(recipe, model), recipe.learning_rate, recipe.momentum
+    decay = recipe.weight_decay
     if recipe.optimizer == "sgd":
-        nesterov = momentum > 0
-        return torch.optim.SGD(weights, rate, momentum=momentum, nesterov=nesterov, fused=fused)
-    return torch.optim.Adam(weights, rate, betas=(momentum, recipe.beta2), fused=fused)
+        return torch.optim.SGD(
+            weights, rate, momentum=momentum, nesterov=momentum > 0, weight_decay=decay, fused=fused
+        )
+    betas = (momentum, recipe.beta2)
+    if decay:
+        return torch.optim.AdamW(weights, rate, betas=betas, weight_decay=decay, fused=fused)
+    return torch.optim.Adam(weights, rate, betas=betas, fused=fused)
+
+
+def _groups(recipe: Recipe, model: nn.Module) -> list[dict[str, Any]]:
+    """Group the weights by learning rate; the recipe's own rate comes first."""
+    if recipe.start == "random":
+        return [{"params": list(model.parameters())}]
+    named = [(name.partition(".")[0], weights) for name, weights in model.named_parameters()]
+    return [
+        {"params": [weights for layer, weights in named if layer not in STARTED_LAYERS]},
+        {
+            "params": [weights for layer, weights in named if layer in STARTED_LAYERS],
+            "lr": STARTED_RATE * recipe.learning_rate,
+        },
+    ]
 
 
 def build_schedule(
@@ -37,7 +63,7 @@ def build_schedule(
         swing = min(MOMENTUM_SWING, momentum, (1 - momentum) / 2)
         return lr_scheduler.OneCycleLR(
             optimizer,
-            recipe.learning_rate,
+            [group["lr"] for group in optimizer.param_groups],
             total_steps=num_steps,
             pct_start=WARMUP,
             base_momentum=momentum - swing,
@@ -46,3 +72,42 @@ def build_schedule(
     if recipe.schedule == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)
     return lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
+
+
+class WeightAverage:
+    """Exponential moving average of a network's weights, and of its statistics of batches.
+
+    Args:
+        model: The network; the average begins with its weights.
+        decay: Part of the average that stays at each step, once there were many.
+
+    Source: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(model).requires_grad_(False).eval()
+        """The network with the averaged weights."""
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, num_steps: int) -> None:
+        """Move the average towards a network's weights.
+
+        Args:
+            model: The network.
+            num_steps: Number of steps that it was trained for; of the first, less is kept.
+        """
+        decay = min(self.decay, (1 + num_steps) / (10 + num_steps))
+        averages: list[Tensor] = []
+        values: list[Tensor] = []
+        for average, value in zip(_state(self.model), _state(model), strict=True):
+            if average.is_floating_point():
+                averages.append(average)
+                values.append(value)
+            else:
+                average.copy_(value)  # the number of batches that were normalised
+        torch._foreach_lerp_(averages, values, 1 - decay)
+
+
+def _state(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]

@@ -1,11 +1,12 @@
 """Training state and training step: network, optimizer, schedule, random numbers, progress.
 
-The training set lies on the device as uint8; a batch is taken by index, augmented and normalised
-there. All that decides what comes next is in `Trainer.state_dict`: a run that was stopped at any
-step goes on to the same bits as one that was not.
+Its task gives the batches and the losses. All that decides what comes next is in
+`Trainer.state_dict`: a run that was stopped at any step goes on to the same bits as one that was
+not.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from math import ceil, inf, isfinite
 from typing import Any
@@ -16,8 +17,6 @@ from torch import Tensor, nn
 
 from digits.data import DigitSet
 from digits.errors import DigitsError, InvalidInput
-from digits.evaluation.metrics import compute_metrics
-from digits.evaluation.prediction import predict
 from digits.hardware import (
     autocast,
     derive_seed,
@@ -29,15 +28,17 @@ from digits.hardware import (
 from digits.models import build_model
 from digits.recipe import Recipe
 from digits.run import EpochRecord
-from digits.training.augmentation import augment, digest_amounts
-from digits.training.optimization import build_optimizer, build_schedule
-from digits.training.targets import cross_entropy, is_right, smooth_labels
+from digits.training.optimization import WeightAverage, build_optimizer, build_schedule
+from digits.training.seeds import ORDER
+from digits.training.start import start
+from digits.training.tasks import build_task, digest_code
+from digits.training.tasks.glyphs import judge_glyphs
 
 CHECK_EVERY = 25
 """Steps between checks of the loss. Each check waits for the device."""
 
-ORDER, AUGMENT = 1, 2
-"""Purposes of the derived seeds. Weights and dropout draw from torch's global generator."""
+Judge = Callable[[Tensor, Any], tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]]
+"""Function from outputs and targets to each image's loss, and whether it was read right."""
 
 
 class Trainer:
@@ -45,12 +46,13 @@ class Trainer:
 
     Args:
         recipe: A complete recipe: mean, std, precision and the digest of amounts are given.
-        data: The data set; its training images are moved to the device.
+        data: The data set.
         device: The device to train on.
 
     Raises:
         InvalidInput: If the recipe's batch size does not fit its data and network, the network is
-            unknown, or the recipe is of other amounts of augmentation than this code's.
+            unknown or does not fit other fields, or the recipe is of other amounts of augmentation
+            than this code's.
     """
 
     def __init__(self, recipe: Recipe, data: DigitSet, device: torch.device) -> None:
@@ -58,19 +60,21 @@ class Trainer:
         assert recipe.std is not None
         self.recipe, self.device = recipe, device
         self._expect_own_amounts()
-        split, self.validation = data.split(recipe.validation_size)
+        split, validation = data.split(recipe.validation_size)
         if recipe.batch_size > len(split):
             raise InvalidInput(
                 f"batch_size: expected at most the {len(split):,} training images, "
                 f"found {recipe.batch_size:,}."
             )
-        self.split = split.to(device)
+        self.task = build_task(recipe, split, validation, device)
         model = build_model(recipe.network, mean=recipe.mean, std=recipe.std)
+        start(model, recipe)
         self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
         self._expect_no_batch_of_one()
         self.optimizer = build_optimizer(recipe, self.model)
         self.schedule = build_schedule(recipe, self.optimizer, self.num_steps)
-        self.augment_generator = torch.Generator().manual_seed(derive_seed(recipe.seed, AUGMENT))
+        decay = recipe.average_weights
+        self.average = WeightAverage(self.model, decay) if decay else None
         self.history: list[EpochRecord] = []
         # Loss of each training image, and whether it was read right, when last trained on.
         self.losses = torch.full((len(split),), inf, device=device)
@@ -99,7 +103,7 @@ class Trainer:
 
     def _num_images(self, epoch: int) -> int:
         fraction = 1.0 if epoch == 1 else self.recipe.hard_fraction
-        return ceil(fraction * len(self.split))
+        return ceil(fraction * self.task.num_images)
 
     def _expect_no_batch_of_one(self) -> None:
         """Refuse batches of one image, whose variance batch normalisation can't divide by."""
@@ -117,13 +121,18 @@ class Trainer:
     def _expect_own_amounts(self) -> None:
         """Refuse a recipe of other amounts, with which a run would not be what it says."""
         found = self.recipe.augmentation.amounts
-        expected = digest_amounts(self.recipe.augmentation)
+        expected = digest_code(self.recipe)
         if expected is not None and found != expected:
             raise InvalidInput(
-                f"amounts: expected {expected!r}, the digest of this version's amounts of "
-                f"augmentation, found {found!r}; use the version that wrote the recipe, or train "
+                f"amounts: expected {expected!r}, the digest of what this version makes its "
+                f"images by, found {found!r}; use the version that wrote the recipe, or train "
                 "anew with a recipe that has no such field."
             )
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that is evaluated and saved: with averaged weights, if the recipe says so."""
+        return self.model if self.average is None else self.average.model
 
     @property
     def epoch(self) -> int:
@@ -177,15 +186,21 @@ class Trainer:
         started = time.perf_counter()
         begin = self.step * self.recipe.batch_size
         indices = self.order[begin : begin + self.recipe.batch_size]
-        images, labels = self.split.images[indices][:, None], self.split.labels[indices]
-        images, targets = augment(images, labels, self.recipe.augmentation, self.augment_generator)
-        targets = smooth_labels(targets, self.recipe.label_smoothing)
+        images, targets = self.task.batch(indices, epoch=self.epoch, step=self.step)
         images = images.contiguous(memory_format=memory_format(self.device))
         self.learning_rate = self.optimizer.param_groups[0]["lr"]
         losses, right = train_step(
-            self.model, self.optimizer, images, targets, precision=self.recipe.precision
+            self.model,
+            self.optimizer,
+            images,
+            targets,
+            self.task.judge,
+            precision=self.recipe.precision,
+            clip_gradients=self.recipe.clip_gradients,
         )
         self.schedule.step()
+        if self.average is not None:
+            self.average.update(self.model, self.num_steps_done)
         self.losses[indices], self.right[indices] = losses, right
         self.loss_sum += losses.sum()
         self.step += 1
@@ -196,18 +211,10 @@ class Trainer:
     def end_epoch(self) -> EpochRecord:
         """Evaluate on the validation images, and add the epoch to the history."""
         validation_loss = validation_accuracy = None
-        if self.validation is not None:
-            logits = predict(
-                self.model,
-                self.validation.images,
-                device=self.device.type,
-                precision=self.recipe.precision,
-            )
-            if not bool(logits.isfinite().all()):
+        if (validated := self.task.validate(self.result)) is not None:
+            validation_loss, validation_accuracy = validated
+            if not isfinite(validation_loss):
                 raise self._not_finite()
-            metrics = compute_metrics(logits, self.validation.labels)
-            validation_loss = metrics.negative_log_likelihood
-            validation_accuracy = metrics.accuracy
         record = EpochRecord(
             epoch=self.epoch,
             images=len(self.order),
@@ -249,7 +256,8 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": random_state(self.device),
-            "augment_generator": self.augment_generator.get_state(),
+            "task": self.task.state_dict(),
+            "average": self.average and self.average.model.state_dict(),
             "history": [asdict(record) for record in self.history],
             "losses": self.losses,
             "right": self.right,
@@ -264,7 +272,9 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.augment_generator.set_state(state["augment_generator"])
+        self.task.load_state_dict(state["task"])
+        if self.average is not None:
+            self.average.model.load_state_dict(state["average"])
         self.history = [EpochRecord(**record) for record in state["history"]]
         self._begin_epoch()
         self.losses = state["losses"].to(self.device)
@@ -279,28 +289,35 @@ class Trainer:
 def train_step(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    images: Num[Tensor, "batch 1 28 28"],
-    targets: Float[Tensor, "batch classes"],
+    images: Num[Tensor, "batch 1 h w"],
+    targets: Any,
+    judge: Judge = judge_glyphs,
     *,
     precision: str = "float32",
+    clip_gradients: float = 0.0,
 ) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
-    """Update the weights once, down the gradient of the mean cross-entropy of a batch.
+    """Update the weights once, down the gradient of the mean loss of a batch.
 
     Args:
         model: The network, in training mode.
         optimizer: An optimizer of the model's parameters.
-        images: Raw pixels, 0 to 255, on the model's device. (batch, 1, 28, 28)
-        targets: Probability that each class should have, there too. (batch, classes)
+        images: Raw pixels, 0 to 255, on the model's device. (batch, 1, h, w)
+        targets: What `judge` compares the network's outputs with.
+        judge: The loss, and what is right; by default the cross-entropy against the probability
+            that each class should have, (batch, classes).
         precision: float32 or bfloat16.
+        clip_gradients: Norm to which the gradients are scaled down if they exceed it; 0 leaves
+            them.
 
     Returns:
         Each image's loss in nats, and whether it was read right, both before the update.
     """
     with autocast(images.device, precision):
-        logits = model(images)
-    logits = logits.float()
-    losses = cross_entropy(logits, targets)
+        outputs = model(images)
+    losses, right = judge(outputs.float(), targets)
     optimizer.zero_grad()
     losses.mean().backward()
+    if clip_gradients:
+        nn.utils.clip_grad_norm_(model.parameters(), clip_gradients)
     optimizer.step()
-    return losses.detach(), is_right(logits.detach(), targets)
+    return losses.detach(), right

@@ -25,8 +25,10 @@ from digits.reading.ink.hypotheses import (
     other_polarity,
 )
 from digits.reading.ink.layout import Word, find_lines, whole_lines
+from digits.reading.ink.left_over import left_over
 from digits.reading.ink.line_images import LineImage, LineView, frame_part, line_images
 from digits.reading.ink.picture import Picture, open_picture
+from digits.reading.ink.ruled_lines import erase_ruled_lines
 
 __all__ = [
     "DIGIT_SIZE",
@@ -41,11 +43,13 @@ __all__ = [
     "Word",
     "aspect_ratio",
     "depth_share",
+    "erase_ruled_lines",
     "find_lines",
     "frame_part",
     "frame_single",
     "hypotheses",
     "hypotheses_of_single",
+    "left_over",
     "line_images",
     "open_picture",
     "other_polarity",

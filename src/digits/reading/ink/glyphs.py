@@ -5,6 +5,7 @@ was made: size normalisation with grey levels kept, then a shift by whole pixels
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +22,9 @@ SIZE, DIGIT_SIZE = 28, 20
 
 CENTRE = SIZE // 2
 """Pixel on which MNIST's centres of mass are, from 0, along both axes."""
+
+
+Strength = TypeVar("Strength", Float32[np.ndarray, "h w"], UInt8[np.ndarray, "h w"])
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,7 @@ def frame(
     crop = slice(top, top + height), slice(left, left + width)
     digit = strength[crop]
     factor = DIGIT_SIZE / max(width, height)
-    missing = (GLYPH.thinnest - stroke_width(mask[crop]) * factor) / factor
-    if missing >= 1:
-        size = round(missing) + 1
-        digit = cv2.dilate(digit, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    digit = widen_thin(digit, stroke_width(mask[crop]), factor)
     normalised = max(1, round(width * factor)), max(1, round(height * factor))
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     small = np.clip(cv2.resize(digit, normalised, interpolation=method), 0, 1)
@@ -116,6 +117,21 @@ def frame(
     framed = cv2.warpAffine(small, shift, (SIZE, SIZE))
     brightest = float(framed.max()) or 1.0
     return np.asarray(np.clip(framed * (255 / brightest), 0, 255), np.uint8)
+
+
+def widen_thin(strength: Strength, stroke: float, factor: float) -> Strength:
+    """Widen strokes that would be too thin once they are scaled.
+
+    Args:
+        strength: Strength of the ink, in any unit.
+        stroke: Their width, in pixels.
+        factor: Factor by which they are going to be scaled.
+    """
+    missing = (GLYPH.thinnest - stroke * factor) / factor
+    if missing < 1:
+        return strength
+    size = round(missing) + 1
+    return cv2.dilate(strength, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
 
 
 def depth_share(glyph: UInt8[np.ndarray, "28 28"]) -> float:

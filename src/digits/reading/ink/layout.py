@@ -13,7 +13,7 @@ from digits.reading.ink.components import (
     stroke_width,
     typical_height,
 )
-from digits.reading.ink.ruled_lines import RULED_LINES, without_ruled_lines
+from digits.reading.ink.ruled_lines import RULED_LINES
 from digits.reading.tuning import Tuned, number
 
 MAX_COMPONENTS = 15_000
@@ -81,6 +81,8 @@ class Word:
     """Angle by which it falls to the right, in degrees."""
     level: float
     """Contrast of a full stroke of its ink, in grey levels."""
+    stroke: float
+    """Typical width of its strokes, in pixels."""
     room: tuple[float, float] = (np.inf, np.inf)
     """Distance to the middle of the gap before and after it, in pixels."""
 
@@ -88,21 +90,25 @@ class Word:
     def corners(self) -> Float[np.ndarray, "4 2"]:
         """Its four corners in the picture, x and y of each."""
         angle = np.radians(self.angle)
-        along, down = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-        half = along * self.width / 2, down * self.height / 2
-        return np.array(
-            [self.centre + x * half[0] + y * half[1] for x in (-1, 1) for y in (-1, 1)]
+        along, down = (
+            np.array([np.cos(angle), np.sin(angle)]),
+            np.array([-np.sin(angle), np.cos(angle)]),
         )
+        half = along * self.width / 2, down * self.height / 2
+        return np.array([self.centre + x * half[0] + y * half[1] for x in (-1, 1) for y in (-1, 1)])
 
 
 def find_lines(ink: Ink) -> list[list[Word]]:
-    """Group ink into text lines; ruled lines, boxes, shadows and specks are left out.
+    """Group ink into text lines; shadows and specks are left out.
+
+    Args:
+        ink: The ink of a picture, without ruled lines.
 
     Returns:
         The lines from top to bottom, each as its words from left to right: two words stand on one
         line when they are beside each other with a wide gap between.
     """
-    mask = without_ruled_lines(ink.mask)
+    mask = ink.mask
     components = _Components.of(mask).without_shadows()
     if not len(components.boxes):
         return []
@@ -134,9 +140,9 @@ def whole_lines(ink: Ink) -> list[Word]:
     tail = LAYOUT.tail * mass[-1]
     top, bottom = np.searchsorted(mass, [tail, mass[-1] - tail])
     centre = ((width - 1) / 2, float(top + bottom) / 2)
-    extent = float(bottom - top + 1)
+    extent, stroke = float(bottom - top + 1), stroke_width(strength > 0)
     return [
-        Word(centre, width, max(extent * part, LAYOUT.smallest), 0.0, ink.level)
+        Word(centre, width, max(extent * part, LAYOUT.smallest), 0.0, ink.level, stroke)
         for part in (1.0, LAYOUT.ascent)
     ]
 
@@ -278,14 +284,13 @@ def _measure(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) ->
     centre = (middle * cosine - depth * sine, middle * sine + depth * cosine)
     strong = ink.contrast[top:bottom, left:right][mask]
     level = float(np.quantile(strong, 1 - LAYOUT.full_share))
-    return Word(centre, last - first, height, angle, level)
+    return Word(centre, last - first, height, angle, level, stroke_width(mask))
 
 
 def _with_room(line: list[tuple[tuple[int, int, int, int], Word]]) -> list[Word]:
     """Tell each word of a line how far it is to the middle of the gaps beside it."""
     gaps = [
-        max(0.0, (after[0] - before[2]) / 2)
-        for (before, _), (after, _) in itertools.pairwise(line)
+        max(0.0, (after[0] - before[2]) / 2) for (before, _), (after, _) in itertools.pairwise(line)
     ]
     rooms = zip([np.inf, *gaps], [*gaps, np.inf], strict=True)
     return [replace(word, room=room) for (_, word), room in zip(line, rooms, strict=True)]

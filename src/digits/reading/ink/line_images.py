@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int32, UInt8
 
 from digits.reading.ink.binarization import Ink
-from digits.reading.ink.glyphs import SIZE, frame, stroke_strength
+from digits.reading.ink.components import connected_components
+from digits.reading.ink.glyphs import SIZE, frame, stroke_strength, widen_thin
 from digits.reading.ink.layout import Word
 from digits.reading.symbols import COLUMN_STEP, DIGIT_HEIGHT, LINE_HEIGHT
 
@@ -24,6 +25,10 @@ MAX_WIDTH = 4000
 
 ZOOM = 2.4
 """Pixels for each of the line's image, where a digit is cut out of the picture to be framed."""
+
+
+MARGIN = 3
+"""Pixels of the line's image around a digit's box in which its ink may be, too."""
 
 
 class LineView(NamedTuple):
@@ -49,7 +54,11 @@ class LineImage:
     def box_in_picture(
         self, box: tuple[float, float, float, float]
     ) -> tuple[float, float, float, float]:
-        """Map a box (left, top, width, height) of this image to the box around it in the picture."""
+        """Map a box of this image to the upright box around it in the picture.
+
+        Args:
+            box: Left, top, width and height.
+        """
         left, top, width, height = box
         corners = np.array([[x, y, 1] for x in (left, left + width) for y in (top, top + height)])
         mapped = corners @ self.to_picture.T
@@ -73,24 +82,49 @@ def line_images(word: Word, ink: Ink, views: list[LineView]) -> list[LineImage]:
 
 def frame_part(
     image: LineImage, box: tuple[float, float, float, float], ink: Ink
-) -> UInt8[np.ndarray, "28 28"]:
-    """Frame the ink within a box of a line's image, as MNIST's digits are.
+) -> tuple[UInt8[np.ndarray, "28 28"], tuple[float, float, float, float]]:
+    """Frame the digit in a box of a line's image, as MNIST's digits are.
 
     Args:
         image: The line's image.
-        box: Left, top, width and height, in pixels of the image.
+        box: Left, top, width and height, in pixels of the image, about.
         ink: The ink of the picture.
+
+    Returns:
+        The glyph, and the box around its ink in the picture; black and the box itself if there is
+        none.
     """
     left, top, width, height = box
-    zoom = np.array([[1 / ZOOM, 0, left - 1], [0, 1 / ZOOM, top - 1], [0, 0, 1]])
+    zoom = np.array([[1 / ZOOM, 0, left - MARGIN], [0, 1 / ZOOM, top - MARGIN], [0, 0, 1]])
     to_picture = (image.to_picture @ zoom)[:2]
-    size = round((width + 2) * ZOOM), round((height + 2) * ZOOM)
+    size = round((width + 2 * MARGIN) * ZOOM), round((height + 2 * MARGIN) * ZOOM)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     contrast = cv2.warpAffine(ink.contrast, to_picture, size, flags=flags)
     mask = cv2.warpAffine(ink.mask.astype(np.uint8), to_picture, size, flags=flags) > 0
+    mask = _mostly_inside(mask, round(MARGIN * ZOOM))
     if not mask.any():
-        return np.zeros((SIZE, SIZE), np.uint8)
-    return frame(stroke_strength(contrast, mask, ink), mask)
+        return np.zeros((SIZE, SIZE), np.uint8), image.box_in_picture(box)
+    outline = cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32))[:, 0]
+    return frame(stroke_strength(contrast, mask, ink), mask), _box_around(outline, to_picture)
+
+
+def _box_around(
+    points: Int32[np.ndarray, "n 2"], to_picture: Float[np.ndarray, "2 3"]
+) -> tuple[float, float, float, float]:
+    """The upright box in the picture around pixels of another image."""
+    corners = (points[:, None] + np.array([[0, 0], [1, 0], [0, 1], [1, 1]])).reshape(-1, 2)
+    mapped = corners @ to_picture[:, :2].T + to_picture[:, 2]
+    (x0, y0), (x1, y1) = mapped.min(axis=0), mapped.max(axis=0)
+    return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
+
+
+def _mostly_inside(mask: Bool[np.ndarray, "h w"], margin: int) -> Bool[np.ndarray, "h w"]:
+    """Keep the components that are at least half within a margin of some pixels."""
+    labels, stats = connected_components(mask)
+    inner = labels[margin:-margin, margin:-margin]
+    inside = np.bincount(inner.ravel(), minlength=len(stats) + 1)[1:]
+    keep = np.concatenate([[False], 2 * inside >= stats[:, 4]])
+    return np.asarray(keep[labels])
 
 
 def _to_image(word: Word, view: LineView) -> tuple[Float[np.ndarray, "2 3"], int]:
@@ -104,13 +138,15 @@ def _to_image(word: Word, view: LineView) -> tuple[Float[np.ndarray, "2 3"], int
     linear = np.array([[across, view.shear * scale], [0, scale]]) @ turn
     middle = np.array([PAD + (before + word.width / 2) * across, LINE_HEIGHT / 2])
     shift = middle - linear @ np.array(word.centre)
-    return np.hstack([linear, shift[:, None]]), max(COLUMN_STEP * 8, round(width / COLUMN_STEP) * COLUMN_STEP)
+    return np.hstack([linear, shift[:, None]]), max(
+        COLUMN_STEP * 8, round(width / COLUMN_STEP) * COLUMN_STEP
+    )
 
 
 def _cut_out(
     word: Word, ink: Ink, scale: float
 ) -> tuple[UInt8[np.ndarray, "h w"], Float[np.ndarray, "2 3"]]:
-    """Cut the surroundings of a word out, and scale them.
+    """Cut a word out with what is around it, and scale it.
 
     Returns:
         Strength of the ink, and the affine map from its coordinates to the picture's.
@@ -124,6 +160,7 @@ def _cut_out(
     top, bottom = (int(np.clip(word.centre[1] + sign * extent[1], 0, height)) for sign in (-1, 1))
     part = ink.contrast[top : bottom + 1, left : right + 1]
     strength = np.clip(part * (255 / max(word.level, 1)), 0, 255).astype(np.uint8)
+    strength = widen_thin(strength, word.stroke, scale)
     size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(strength, size, interpolation=method)

@@ -2,10 +2,11 @@
 
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
@@ -73,20 +74,55 @@ class Picture:
     glyph: UInt8[np.ndarray, "28 28"] | None
     """The original, if it may be a glyph already: 28×28, and not mostly bright."""
 
+    turns: int = 0
+    """Quarter turns anticlockwise by which it was turned to be read: 0, 1 or 3."""
+
+    def turned(self, turns: int) -> "Picture":
+        """Turn an unturned picture anticlockwise by 1 or 3 quarter turns."""
+        colour, grey = np.rot90(self.colour, turns), np.rot90(self.grey, turns)
+        return replace(
+            self,
+            colour=np.ascontiguousarray(colour),
+            grey=np.ascontiguousarray(grey),
+            turns=turns,
+        )
+
+    def shrunk(self, factor: int) -> "Picture":
+        """Shrink it by a factor, to see what is larger than its grain."""
+        height, width = self.grey.shape
+        size = max(1, width // factor), max(1, height // factor)
+        colour, grey = (
+            cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+            for pixels in (self.colour, self.grey)
+        )
+        return replace(self, colour=colour, grey=grey, scale=self.scale * width / size[0])
+
     def to_original(
         self, box: tuple[float, float, float, float]
     ) -> tuple[float, float, float, float]:
         """Map a box (left, top, width, height) from this picture to the original."""
         left, top, width, height = (value * self.scale for value in box)
+        if self.turns:
+            far = self.grey.shape[0] * self.scale, self.grey.shape[1] * self.scale
+            corner = (
+                (far[0] - top - height, left) if self.turns == 1 else (top, far[1] - left - width)
+            )
+            (left, top), width, height = corner, height, width
         return left + self.origin[0], top + self.origin[1], width, height
 
     def from_original(
         self, box: tuple[float, float, float, float]
     ) -> tuple[float, float, float, float]:
         """Map a box (left, top, width, height) from the original to this picture."""
-        left, top, width, height = box
-        x, y = left - self.origin[0], top - self.origin[1]
-        return x / self.scale, y / self.scale, width / self.scale, height / self.scale
+        left, top, width, height = (value / self.scale for value in box)
+        left, top = left - self.origin[0] / self.scale, top - self.origin[1] / self.scale
+        if self.turns:
+            far = self.grey.shape
+            corner = (
+                (top, far[0] - left - width) if self.turns == 1 else (far[1] - top - height, left)
+            )
+            (left, top), width, height = corner, height, width
+        return left, top, width, height
 
 
 def open_picture(source: Any, *, rotate: bool = True) -> Picture:
@@ -213,7 +249,7 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
     if not np.isfinite(low + high):
         raise InvalidInput("Expected finite numbers, found NaN or infinity.")
     if low < 0 or high > 255:  # another scale: 16 bits, or standardised
-        values = (values - low) * (255 / (high - low))
+        values = (values - low) * (255 / ((high - low) or 1))  # one level everywhere is blank
     elif high <= 1:
         values = values * 255
     return np.rint(values).astype(np.uint8)

@@ -1,12 +1,13 @@
 """Removal of ruled lines and form boxes: what was printed for people to write on."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Int
 
+from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import (
     connected_components,
     stroke_width,
@@ -20,6 +21,13 @@ NUM_MEASURED = 16
 """Limit on time: number of the largest boxes, or lines, whose median skew is taken for all."""
 
 
+MAX_POINTS = 20_000
+"""Limit on time: pixels of ink by which the angle of a paper's lines is found."""
+
+ANGLE_STEP = 0.25
+"""Step between the angles that are tried, in degrees."""
+
+
 @dataclass(frozen=True)
 class RuledLinesParameters(Tuned):
     """Tuned numbers of the removal of ruled lines and form boxes."""
@@ -30,6 +38,12 @@ class RuledLinesParameters(Tuned):
     """A straight run of a box that is longer than this is part of its side."""
     shortest: float = number(12, "pixels", low=4, high=50)
     """No run that is shorter than this is part of a line, nor any side of a box."""
+    long_rule: float = number(0.5, "shorter sides of the picture", low=0.2, high=1)
+    """A straight run that is longer than this may be a line of lined or squared paper."""
+    num_rules: int = number(3, "lines", low=2, high=8)
+    """Number of such lines, at least, for paper to be lined or squared."""
+    steepest: float = number(8.0, "degrees", low=1, high=20)
+    """Greatest angle of such lines."""
     whole_width: float = number(0.95, "part of the picture's side", low=0.5, high=1)
     """A straight run that is longer than this is part of a ruled line."""
     crossing: float = number(2.0, "line widths", low=0.5, high=8)
@@ -51,14 +65,66 @@ class RuledLinesParameters(Tuned):
 RULED_LINES = RuledLinesParameters()
 
 
+def erase_ruled_lines(ink: Ink) -> Ink:
+    """Erase boxes and ruled lines from the ink of a picture, with their soft edges."""
+    mask = without_ruled_lines(ink.mask)
+    ruled = cv2.dilate((ink.mask & ~mask).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    if not ruled.any():
+        return ink
+    return replace(ink, mask=mask, contrast=np.where(ruled & ~mask, 0, ink.contrast))
+
+
 def without_ruled_lines(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Remove boxes and ruled lines; strokes that cross them stay.
 
-    Boxes, and components that are much longer than digits are high, may be skewed.
+    Boxes, and components that are much longer than digits are high, may be skewed; so may the
+    paper.
     """
-    rest, height = without_boxes(mask)
+    unruled = _without_rules_of_paper(mask)
+    rest, height = without_boxes(unruled)
     rest = _without_lines(rest, RULED_LINES.line_length * height)
     return _without_teeth(rest, mask & ~rest, RULED_LINES.side_length * height)
+
+
+def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Remove the lines of lined or squared paper: some long ones, parallel, at any small angle."""
+    angle = _angle_of_rules(mask)
+    if angle is None:
+        return mask
+
+    def without(level: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+        for across in (False, True):
+            turned = level.T if across else level
+            length = round(RULED_LINES.long_rule * min(mask.shape))
+            lines = _level_lines(turned, length)
+            if lines is None or _num_lines(lines) < RULED_LINES.num_rules:
+                break  # where no lines are level, upright ones are digits
+            level = level & ~(lines.T if across else lines)
+        return level
+
+    return _in_level_frame(mask, angle, without)
+
+
+def _angle_of_rules(mask: Bool[np.ndarray, "h w"]) -> float | None:
+    """Find the angle in degrees at which most ink lies in few rows; none if there is no ink."""
+    y, x = np.nonzero(mask)
+    if not len(y):
+        return None
+    step = -(-len(y) // MAX_POINTS)
+    y, x = y[::step], x[::step]
+    angles = np.arange(-RULED_LINES.steepest, RULED_LINES.steepest + 0.01, ANGLE_STEP)
+    scores = []
+    for angle in angles:
+        rows = np.rint(y - x * np.tan(np.radians(angle))).astype(int)
+        counts = np.bincount(rows - rows.min())
+        scores.append(float((counts.astype(float) ** 2).sum()))
+    return float(angles[int(np.argmax(scores))])
+
+
+def _num_lines(lines: Bool[np.ndarray, "h w"]) -> int:
+    """Count level lines: runs of rows with ink."""
+    rows = lines.any(axis=1).astype(np.int8)
+    return int((np.diff(rows, prepend=0) == 1).sum())
 
 
 def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
@@ -71,10 +137,12 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
     if not len(stats):
         return mask, float(mask.shape[0])
     _, _, widths, heights, areas = stats.T
-    is_box = np.isin(np.arange(1, len(stats) + 1), _form_boxes(mask, labels))
+    empty, filled = _form_boxes(mask, labels)
+    numbers = np.arange(1, len(stats) + 1)
+    is_box = np.isin(numbers, [*empty, *filled])
     # Neither boxes nor lines are as high as digits; but where all ink but specks is one box, that
     # is digits on lines.
-    usual = widths < RULED_LINES.long * heights
+    usual = (widths < RULED_LINES.long * heights) & ~np.isin(numbers, list(filled))
     if areas[usual & ~is_box].sum() > RULED_LINES.speck * areas[usual].sum():
         usual &= ~is_box
     height = float(mask.shape[0])
@@ -118,8 +186,13 @@ def _skew(mask: Bool[np.ndarray, "h w"]) -> float:
     return float((cv2.minAreaRect(points)[2] + 45) % 90 - 45)
 
 
-def _form_boxes(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -> list[int]:
-    """Labels of components with a rectangular hole, or one in which stands more than a speck."""
+def _form_boxes(
+    mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]
+) -> tuple[set[int], set[int]]:
+    """Labels of components with a rectangular hole, and with one in which more than a speck stands.
+
+    A component that has both is among the second.
+    """
     contours, hierarchy = cv2.findContours(
         mask.astype(np.uint8), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -130,7 +203,7 @@ def _form_boxes(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -
         generations += ancestors >= 0
         ancestors = np.where(ancestors >= 0, parents[ancestors], -1)
     heights = [cv2.boundingRect(contour)[3] for contour in contours]
-    boxes = set()
+    empty, filled = set(), set()
     for index in np.flatnonzero(generations).tolist():
         contour, parent = contours[index], int(parents[index])
         if generations[index] % 2:  # a hole; around it is its component
@@ -140,8 +213,8 @@ def _form_boxes(mask: Bool[np.ndarray, "h w"], labels: Int[np.ndarray, "h w"]) -
             is_box = heights[index] >= RULED_LINES.speck * heights[parent]
         if is_box:
             x, y = contours[owner][0, 0]
-            boxes.add(int(labels[y, x]))
-    return sorted(boxes)
+            (empty if generations[index] % 2 else filled).add(int(labels[y, x]))
+    return empty - filled, filled
 
 
 def _is_rectangular(contour: Int[np.ndarray, "n 1 2"]) -> bool:
@@ -158,10 +231,17 @@ def _without_skewed_lines(
     mask: Bool[np.ndarray, "h w"], angle: float, at_least: float
 ) -> Bool[np.ndarray, "h w"]:
     """Remove straight lines that are skewed by an angle in degrees, and those across them."""
+    return _in_level_frame(mask, angle, lambda level: _without_lines(level, at_least))
+
+
+def _in_level_frame(
+    mask: Bool[np.ndarray, "h w"], angle: float, remove: Callable[[np.ndarray], np.ndarray]
+) -> Bool[np.ndarray, "h w"]:
+    """Turn a mask level by an angle in degrees, remove ink there, and turn what is left back."""
     height, width = mask.shape
     rise = abs(np.sin(np.radians(angle))) * max(height, width)
-    if rise < 1:  # pixel: they are as level as can be
-        return _without_lines(mask, at_least)
+    if rise < 1:  # pixel: it is as level as can be
+        return remove(mask)
     pad = round(rise) + 2
     padded = cv2.copyMakeBorder(
         mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0
@@ -169,7 +249,7 @@ def _without_skewed_lines(
     centre = (width / 2 + pad, height / 2 + pad)
     turn = cv2.getRotationMatrix2D(centre, angle, 1.0)
     level = cv2.warpAffine(padded, turn, padded.shape[::-1], flags=cv2.INTER_NEAREST) > 0
-    rest = _without_lines(level, at_least).astype(np.uint8)
+    rest = remove(level).astype(np.uint8)
     back = cv2.invertAffineTransform(turn)
     turned_back = cv2.warpAffine(rest, back, padded.shape[::-1], flags=cv2.INTER_NEAREST)
     whole = cv2.dilate(turned_back, np.ones((2, 2), np.uint8)) > 0  # turning leaves holes

@@ -140,12 +140,15 @@ export function written({ lines, digits }) {
   return lines.filter((line) => line.text).map((line) => line.written).join("\n");
 }
 
-// The marks that are no digits, such as "Left out: 2 separators, 1 sign."
+// The marks that are no digits, such as "Left out: 2 separators, 1 rule."
 export function leftOut({ left_out: marks }) {
   if (!marks.length) return "";
   const counts = new Map();
-  for (const { kind } of marks) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  const parts = [...counts].map(([kind, count]) => `${count} ${kind}${count > 1 ? "s" : ""}`);
+  for (const { kind } of marks) {
+    const noun = kind === "not a digit" ? "unknown mark" : kind;
+    counts.set(noun, (counts.get(noun) ?? 0) + 1);
+  }
+  const parts = [...counts].map(([noun, count]) => `${count} ${noun}${count > 1 ? "s" : ""}`);
   return `Left out: ${parts.join(", ")}.`;
 }
 

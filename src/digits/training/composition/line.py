@@ -98,9 +98,31 @@ def write_line(hands: Hands, random: np.random.Generator) -> LineInk:
         manner = Manner(random)
         shapes = hands.stretch(random)
         manner.pen = stroke_width(shapes[random.integers(len(shapes))].pixels)
+        if random.random() < NO_DIGITS:
+            return _lay_out(_no_digits(manner), manner)
         items = _items(shapes, manner)
         if any(item.symbol.isdigit() for item in items):
             return _lay_out(items, manner)
+
+
+NO_DIGITS = 0.08
+"""Part of the lines that hold no digit."""
+
+
+def _no_digits(manner: Manner) -> list[Item]:
+    """Choose what stands on a line without digits: a word, signs, a display, or nothing."""
+    random = manner.random
+    kind = random.random()
+    if kind < 0.25:
+        return []
+    count = int(random.integers(1, 8))
+    if kind < 0.65:
+        chosen: list[marks.Mark] = [marks.letter] * count
+    elif kind < 0.85:
+        chosen = [marks.display] * count
+    else:
+        chosen = [marks.SIGNS[random.integers(len(marks.SIGNS))] for _ in range(min(count, 3))]
+    return [_mark(mark, "?", manner) for mark in chosen]
 
 
 def stroke_width(pixels: UInt8[np.ndarray, "h w"]) -> float:
@@ -114,7 +136,7 @@ def _items(shapes: list[Shape], manner: Manner) -> list[Item]:
     """Choose what stands on the line, from left to right."""
     random = manner.random
     count = int(
-        random.choice(np.arange(1, 13), p=np.array([2, 3, 4, 5, 6, 6, 5, 4, 3, 2, 1, 1]) / 42)
+        random.choice(np.arange(1, 13), p=np.array([6, 4, 4, 5, 6, 6, 5, 4, 3, 2, 1, 1]) / 47)
     )
     wanted = _digits(count, random)
     plan = _separators(count, random)
@@ -383,11 +405,24 @@ def _lay_out(items: list[Item], manner: Manner) -> LineInk:
             _join(canvas, boxes[-1], (left, y, left + wide, y + height), manner)
         symbols.append(item.symbol)
         boxes.append((float(left), float(y), float(left + wide), float(y + height)))
-    heights = [b[3] - b[1] for s, b in zip(symbols, boxes, strict=True) if s.isdigit()]
+    digits = [box for symbol, box in zip(symbols, boxes, strict=True) if symbol.isdigit()]
+    if len(digits) == 1 and random.random() < 0.06:
+        _ring_around(canvas, digits[0], manner)
+    heights = [box[3] - box[1] for box in digits or boxes] or [NOMINAL * manner.scale]
     height = float(np.median(np.sort(heights)[len(heights) // 2 :]))
     return LineInk(
         canvas[:, : int(right) + 3], "".join(symbols), boxes, height, manner.pen * manner.scale
     )
+
+
+def _ring_around(canvas: np.ndarray, box: tuple, manner: Manner) -> None:
+    """Draw a ring around a digit."""
+    height = box[3] - box[1]
+    ink, left, top = marks.draw(marks.ring(manner.random), height, manner.pen * manner.scale)
+    x, y = int((box[0] + box[2]) / 2 + left), int(box[1] + top)
+    ink = ink[max(0, -y) :, max(0, -x) :]
+    view = canvas[max(0, y) : max(0, y) + len(ink), max(0, x) : max(0, x) + ink.shape[1]]
+    np.maximum(view, ink[: len(view), : view.shape[1]], out=view)
 
 
 def _join(canvas: np.ndarray, first: tuple, second: tuple, manner: Manner) -> None:

@@ -253,6 +253,41 @@ def _scribble(random: np.random.Generator) -> list[Stroke]:
     return strokes
 
 
+SEGMENTS: dict[str, Stroke] = {
+    "a": [(0, 0), (1, 0)],
+    "b": [(1, 0), (1, 1)],
+    "c": [(1, 1), (1, 2)],
+    "d": [(0, 2), (1, 2)],
+    "e": [(0, 1), (0, 2)],
+    "f": [(0, 0), (0, 1)],
+    "g": [(0, 1), (1, 1)],
+}
+"""The segments of a display, in units of their length."""
+
+DISPLAYED = ("abcdef", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abcdefg", "abcdfg")
+"""Segments that a display lights for its digits, but for 1 and 7, which look like written ones."""
+
+
+def display(random: np.random.Generator) -> list[Stroke]:
+    """Draw a digit of a seven-segment display, whose segments do not touch."""
+    lit = DISPLAYED[random.integers(len(DISPLAYED))]
+    gap, wide = random.uniform(0.06, 0.16), random.uniform(0.8, 1.1)
+    strokes = []
+    for name in lit:
+        (x0, y0), (x1, y1) = (np.array(point, float) for point in SEGMENTS[name])
+        inner = [(1 - gap) * x0 + gap * x1, (1 - gap) * y0 + gap * y1]
+        outer = [gap * x0 + (1 - gap) * x1, gap * y0 + (1 - gap) * y1]
+        strokes.append([(wide * x / 2, y / 2) for x, y in (inner, outer)])
+    return strokes
+
+
+def ring(random: np.random.Generator) -> list[Stroke]:
+    """Draw a ring that goes around a digit."""
+    rx, ry = random.uniform(0.75, 1.0), random.uniform(0.75, 0.98)
+    start = random.uniform(0, 360)
+    return [_arc(0.0, 0.5, rx, ry, start, start + random.uniform(330, 380))]
+
+
 Mark = Callable[[np.random.Generator], list[Stroke]]
 
 SIGNS: tuple[Mark, ...] = (

@@ -54,6 +54,8 @@ def to_image(
     """
     redraw(line, random)
     boxes = np.array(line.boxes)
+    if not len(boxes):
+        return _without_ink(random), []
     low = boxes[:, 1].min(), boxes[:, 3].max()
     centre = random.choice(
         [0.5 * (low[0] + low[1]), float(np.median(boxes[:, [1, 3]].mean(axis=1)))]
@@ -75,8 +77,45 @@ def to_image(
         _add_neighbours(image, hands, boxes, random)
     if random.random() < 0.38:
         _add_rules(image, boxes, pen, random)
+    if random.random() < 0.06:
+        _erase_lines(image, boxes, random)
     _add_ground(image, random)
     return np.clip(image, 0, 1), [tuple(box) for box in boxes.tolist()]
+
+
+def _without_ink(random: np.random.Generator) -> Float32[np.ndarray, "h w"]:
+    """Paper without ink: an empty cell of a form, with parts of its lines."""
+    width = int(random.integers(24, 160))
+    image = np.zeros((LINE_HEIGHT, width), np.float32)
+    grey, pen = random.uniform(0.3, 1), int(random.integers(1, 4))
+    for _ in range(random.integers(0, 4)):
+        if random.random() < 0.5:
+            x = random.choice(
+                [random.uniform(0, 8), random.uniform(width - 8, width), random.uniform(0, width)]
+            )
+            lean = random.normal(0, 1)
+            _line(image, (x - lean, -2), (x + lean, LINE_HEIGHT + 2), grey, pen)
+        else:
+            y = random.choice([random.uniform(0, 8), random.uniform(32, 40), random.uniform(0, 40)])
+            _line(image, (-2, y), (width + 2, y + random.normal(0, 1.5)), grey, pen)
+    _add_ground(image, random)
+    return np.clip(image, 0, 1)
+
+
+def _erase_lines(image: np.ndarray, boxes: np.ndarray, random: np.random.Generator) -> None:
+    """Erase where a ruled line was: a gap in what it crossed."""
+    tilt = np.tan(np.radians(random.normal(0, 1.5)))
+    if random.random() < 0.7:
+        y = random.choice(
+            [float(np.median(boxes[:, 3])) + random.normal(0, 2), random.uniform(5, 35)]
+        )
+        start, end = (-2, y), (image.shape[1] + 2, y + tilt * image.shape[1])
+    else:
+        x = random.uniform(0, image.shape[1])
+        start, end = (x, -2), (x + 40 * tilt, LINE_HEIGHT + 2)
+    gap = np.zeros_like(image)
+    _line(gap, start, end, 1.0, int(random.integers(1, 3)))
+    image *= 1 - gap
 
 
 def _add_neighbours(

@@ -1,0 +1,220 @@
+"""Reading of lines: the hypotheses of a picture's ink, each read by the line network."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from digits.reading.confidence import judge
+from digits.reading.decode import Symbol, decode
+from digits.reading.ink import (
+    HYPOTHESES,
+    Hypothesis,
+    Ink,
+    LineImage,
+    LineView,
+    Picture,
+    Word,
+    erase_ruled_lines,
+    find_lines,
+    frame_part,
+    hypotheses,
+    left_over,
+    line_images,
+    other_polarity,
+    whole_lines,
+)
+from digits.reading.line_network import LineNetwork
+from digits.reading.network import Network
+from digits.reading.results import NOT_A_DIGIT, REFUSED, Box, Digit, Line, Mark, Reading
+
+VIEWS = [
+    LineView(),
+    LineView(size=0.88),
+    LineView(size=1.13),
+    LineView(stretch=0.88),
+    LineView(stretch=1.14),
+    LineView(shear=-0.18),
+    LineView(shear=0.18),
+]
+"""Views of each word, over which the probabilities of what it says are averaged."""
+
+MAX_WORDS = 1500
+"""Limit on time: most words of a picture; one with more is texture, and not read."""
+
+MAX_IN_LINE = 24
+"""Limit on time: most digits of a picture that is read once more, as one line."""
+
+LARGE = 1000
+"""Longer side of a picture, in pixels, from which on it may be too large to tell ink from grain."""
+
+COARSER = 3
+"""Factor by which such a picture is shrunk."""
+
+SEPARATORS = ".,-/"
+"""Symbols that part numbers."""
+
+
+class LineReader:
+    """Reads the lines of pictures.
+
+    Args:
+        network: The line network, which finds the digits and reads them.
+        classifier: A network that is to read the digits that the line network finds, if any.
+        threshold: Confidence below which a digit is refused.
+    """
+
+    def __init__(
+        self, network: LineNetwork, classifier: Network | None, *, threshold: float
+    ) -> None:
+        self.network, self.classifier, self.threshold = network, classifier, threshold
+
+    def read(self, picture: Picture) -> Reading:
+        """Read a picture, also one that lies on its side, and list what was left out."""
+        reading = self._read_upright(picture)
+        if _marks(reading) and _share_read(reading) < HYPOTHESES.sure:
+            # It may lie on its side, or be so large that its grain is seen for ink.
+            others = [picture.turned(1), picture.turned(3)]
+            if max(picture.grey.shape) > LARGE:
+                others.append(picture.shrunk(COARSER))
+            readings = [self._read_upright(other) for other in others]
+            reading = max([reading, *readings], key=lambda one: (_share_read(one), _evidence(one)))
+        return _with_left_over(reading)
+
+    def _read_upright(self, picture: Picture) -> Reading:
+        """Read a picture by the hypothesis of which the reading has the most evidence."""
+        readings = [
+            reading
+            for seen in hypotheses(picture.grey)
+            if _counts(reading := self._read_ink(seen.ink, picture), seen)
+        ]
+        best = max(readings, key=_evidence)
+        if _is_sure(best) or len(best.digits) > MAX_IN_LINE:
+            return best
+        # What follows takes time, and is tried where nothing was read surely.
+        sides = {reading.ink.is_dark: reading.ink for reading in readings}
+        if len(sides) == 1:
+            other = other_polarity(picture.grey, best.ink)
+            sides[other.is_dark] = other
+            readings.append(self._read_ink(other, picture))
+        readings += [self._read_as_line(ink, picture) for ink in sides.values()]
+        return max(readings, key=_evidence)
+
+    def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
+        """Read the lines that the components of some ink make."""
+        erased = erase_ruled_lines(ink)
+        found = find_lines(erased)
+        if sum(map(len, found)) > MAX_WORDS:
+            return Reading((), (), picture, ink)
+        lines = [[_Seen(word, line_images(word, erased, VIEWS)) for word in line] for line in found]
+        return self._read_seen(lines, ink, picture)
+
+    def _read_as_line(self, ink: Ink, picture: Picture) -> Reading:
+        """Read some ink as one line: as a whole, and as what its components say."""
+        wholes = whole_lines(ink)
+        if not wholes:
+            return Reading((), (), picture, ink)
+        erased = erase_ruled_lines(ink)
+        found = [word for line in find_lines(erased) for word in line]
+        views = [image for word in wholes for image in line_images(word, ink, VIEWS)]
+        if len(found) == 1:
+            views += line_images(found[0], erased, VIEWS)
+        return self._read_seen([[_Seen(wholes[0], views)]], ink, picture)
+
+    def _read_seen(self, lines: list[list["_Seen"]], ink: Ink, picture: Picture) -> Reading:
+        """Read words, each seen in several views."""
+        images = [image.pixels for line in lines for word in line for image in word.views]
+        columns = iter(self.network.columns(images))
+        read: list[Line] = []
+        for line in lines:
+            texts, confidence = [], 1.0
+            parts: list[Digit | Mark] = []
+            for word in line:
+                decoded = decode([next(columns) for _ in word.views])
+                view, text = word.views[decoded.view], ""
+                for symbol in decoded.symbols:
+                    if symbol.text.isdigit():
+                        digit = self._digit(symbol, view, ink, picture)
+                        parts.append(digit)
+                        text += digit.text
+                        continue
+                    box = picture.to_original(view.box_in_picture(symbol.box))
+                    parts.append(_mark(symbol.text, box))
+                    text += REFUSED if symbol.text in "/?" else ""
+                texts.append(text)
+                confidence *= decoded.confidence
+            box = picture.to_original(_around([word.word for word in line]))
+            text = " ".join(text for text in texts if text)
+            read.append(Line(text, confidence, tuple(parts), box))
+        left_out = tuple(mark for line in read for mark in line.marks)
+        return Reading(tuple(read), left_out, picture, ink)
+
+    def _digit(self, symbol: Symbol, view: LineImage, ink: Ink, picture: Picture) -> Digit:
+        glyph, box = frame_part(view, symbol.box, ink)
+        probabilities = symbol.probabilities
+        if self.classifier is not None:
+            probabilities = self.classifier.probabilities(glyph[None])[0]
+        return judge(probabilities, glyph, picture.to_original(box), threshold=self.threshold)
+
+
+class _Seen(NamedTuple):
+    """A word, and its images in several views."""
+
+    word: Word
+    views: list[LineImage]
+
+
+def _mark(symbol: str, box: Box) -> Mark:
+    is_separator = symbol in SEPARATORS
+    return Mark("separator", box, symbol) if is_separator else Mark(NOT_A_DIGIT, box)
+
+
+def _around(line: list[Word]) -> tuple[float, float, float, float]:
+    """The upright box around the words of a line, in pixels of the picture."""
+    corners: Float[np.ndarray, "n 2"] = np.concatenate([word.corners for word in line])
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    return float(left), float(top), float(right - left), float(bottom - top)
+
+
+def _with_left_over(reading: Reading) -> Reading:
+    """Add the ink that was not read to what was left out."""
+    picture, ink = reading.picture, reading.ink
+    read = [digit.box for digit in reading.digits] + [mark.box for mark in reading.left_out]
+    boxes = [picture.from_original(box) for box in read]
+    more = left_over(ink.mask, erase_ruled_lines(ink).mask, boxes)
+    marks = tuple(Mark(kind, picture.to_original(box)) for kind, box in more)
+    return replace(reading, left_out=reading.left_out + marks)
+
+
+def _counts(reading: Reading, hypothesis: Hypothesis) -> bool:
+    """Tell whether a reading may be given, as sure as its hypothesis needs it to be."""
+    return not hypothesis.needs_sure_digits or all(
+        digit.confidence > HYPOTHESES.sure for digit in reading.digits
+    )
+
+
+def _marks(reading: Reading) -> int:
+    """Count what is on a picture beside separators: digits, and what is as high as they."""
+    return len(reading.digits) + sum(mark.kind == NOT_A_DIGIT for mark in reading.left_out)
+
+
+def _share_read(reading: Reading) -> float:
+    """Compute the share of the marks that were read as digits, in halves of tenths."""
+    accepted = sum(digit.reason is None for digit in reading.digits)
+    return round(20 * accepted / max(1, _marks(reading))) / 20
+
+
+def _is_sure(reading: Reading) -> bool:
+    """Tell whether all lines of a reading are sure."""
+    confidences = [line.confidence for line in reading.lines if line.digits]
+    return bool(confidences) and min(confidences) > HYPOTHESES.sure
+
+
+def _evidence(reading: Reading) -> tuple[bool, float]:
+    """Weigh a reading beside others of the same picture.
+
+    Any counts more than an empty one: what can't be read is shown.
+    """
+    evidence = sum(digit.confidence - HYPOTHESES.evidence for digit in reading.digits)
+    return bool(reading.digits), evidence

@@ -1,0 +1,122 @@
+"""Reading of single digits: pictures of one digit each, framed and classified."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from digits.reading.confidence import judge
+from digits.reading.ink import (
+    DIGIT_SIZE,
+    SIZE,
+    Glyph,
+    Ink,
+    Picture,
+    frame_single,
+    hypotheses_of_single,
+)
+from digits.reading.network import Network
+from digits.reading.results import Digit
+
+BLANK = Glyph(np.zeros((SIZE, SIZE), np.uint8), (0.0, 0.0, 0.0, 0.0))
+"""Glyph of a picture without ink."""
+
+
+class SingleReader:
+    """Reads pictures of one digit each.
+
+    Args:
+        network: The network that classifies glyphs.
+        threshold: Confidence below which a digit is refused.
+    """
+
+    def __init__(self, network: Network, *, threshold: float) -> None:
+        self.network, self.threshold = network, threshold
+
+    def read(self, pictures: Iterable[Picture]) -> list[tuple[Digit, Ink]]:
+        """Read the one digit of each picture, by the hypothesis of which it is read surest."""
+        singles_of = [_frame_hypotheses(picture) for picture in pictures]
+        singles = [single for group in singles_of for single in group]
+        framed = self.network.probabilities(_stacked([single.glyph.pixels for single in singles]))
+        wholes = [image for single in singles for image in single.wholes]
+        opinions = iter(self.network.probabilities(_stacked(wholes)))
+        rows = iter(
+            _agreed(row, [next(opinions) for _ in single.wholes])
+            for row, single in zip(framed, singles, strict=True)
+        )
+        read = []
+        for group in singles_of:
+            probabilities = [next(rows) for _ in group]
+            sides = [single.ink.is_dark for single in group]
+            # What is read as well the other way round, dark for light, is not to be believed.
+            options = [
+                (
+                    self._digit(row * _doubt_of_side(side, sides, probabilities), single.glyph),
+                    single.ink,
+                )
+                for row, side, single in zip(probabilities, sides, group, strict=True)
+            ]
+            read.append(max(options, key=lambda option: option[0].confidence))
+        return read
+
+    def _digit(self, probabilities: Float[np.ndarray, " 10"], glyph: Glyph) -> Digit:
+        return judge(probabilities, glyph.pixels, glyph.box, threshold=self.threshold)
+
+
+class _Single(NamedTuple):
+    """The one digit of a picture, by one hypothesis about its ink."""
+
+    glyph: Glyph
+    ink: Ink
+    wholes: list[UInt8[np.ndarray, "28 28"]]
+    """A picture in the form of a glyph as a whole, as it is and shrunk; none of any other.
+
+    Of pictures of that size, framing may have kept a part only.
+    """
+
+
+def _frame_hypotheses(picture: Picture) -> list[_Single]:
+    """Frame the one digit of a picture by each hypothesis; a blank glyph if there is no ink."""
+    seen = [hypothesis.ink for hypothesis in hypotheses_of_single(picture.grey)]
+    singles = []
+    for ink in seen:
+        glyph = frame_single(ink)
+        if glyph is not None and glyph.pixels.any():
+            glyph = Glyph(glyph.pixels, picture.to_original(glyph.box))
+            singles.append(_Single(glyph, ink, _wholes(picture, ink)))
+    return singles or [_Single(BLANK, seen[0], [])]
+
+
+def _wholes(picture: Picture, ink: Ink) -> list[UInt8[np.ndarray, "28 28"]]:
+    if picture.glyph is None:
+        return []
+    whole = 255 - picture.glyph if ink.is_dark else picture.glyph
+    small = cv2.resize(whole, (DIGIT_SIZE, DIGIT_SIZE), interpolation=cv2.INTER_AREA)
+    return [whole, np.pad(small, (SIZE - DIGIT_SIZE) // 2)]
+
+
+def _agreed(
+    framed: Float[np.ndarray, " 10"], wholes: list[Float[np.ndarray, " 10"]]
+) -> Float[np.ndarray, " 10"]:
+    """Average the probabilities of a picture's framed digit and of the whole picture.
+
+    The mean is believed as far as both agree: the best guess has the smaller of its two. Of the
+    whole as it is and shrunk, the one counts that agrees better.
+    """
+    if not wholes:
+        return framed
+    whole = max(wholes, key=lambda row: float(row[framed.argmax()]))
+    mean = (framed + whole) / 2
+    best = mean.argmax()
+    return np.asarray(mean * (min(framed[best], whole[best]) / mean[best]))
+
+
+def _doubt_of_side(side: bool, sides: list[bool], rows: list[np.ndarray]) -> float:
+    others = [float(row.max()) for other, row in zip(sides, rows, strict=True) if other != side]
+    return 1 - max(others, default=0.0)
+
+
+def _stacked(glyphs: list[UInt8[np.ndarray, "28 28"]]) -> UInt8[np.ndarray, "n 28 28"]:
+    return np.array(glyphs, np.uint8).reshape(-1, 28, 28)

@@ -1,0 +1,16 @@
+"""Purposes of the seeds that are derived from a recipe's, so that no two draw the same numbers.
+
+Weights and dropout draw from torch's global generator.
+"""
+
+ORDER = 1
+"""Order of the images in an epoch."""
+
+AUGMENT = 2
+"""Changes of the images."""
+
+STYLES = 3
+"""Styles of the digits that lines are composed of."""
+
+COMPOSE = 4
+"""Composition of lines."""

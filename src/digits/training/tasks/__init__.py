@@ -1,0 +1,115 @@
+"""Tasks: what networks are trained for. A recipe's network decides which one a run has.
+
+A task makes batches of images with their targets, computes the loss of each image, and says which
+were read right. All that decides its batches is the recipe, the epoch and the step, or in its
+`state_dict`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int, Num
+from torch import Tensor, nn
+
+from digits.data import Split
+from digits.evaluation import evaluate
+from digits.evaluation.lines import LineMetrics, Lines
+from digits.evaluation.metrics import Metrics
+from digits.evaluation.runs import evaluate_lines
+from digits.models import reads_lines
+from digits.recipe import Recipe
+from digits.run import Run
+from digits.training.augmentation import digest_amounts
+from digits.training.composition.batches import compose_from_split, digest_composition
+from digits.training.tasks.glyphs import GlyphTask
+from digits.training.tasks.lines import LineTask
+
+
+@runtime_checkable  # for the checks of signatures while the tests run
+class Task(Protocol):
+    """What a network is trained for."""
+
+    num_images: int
+    """Number of images in an epoch."""
+
+    def batch(
+        self, indices: Int[Tensor, " n"], *, epoch: int, step: int
+    ) -> tuple[Num[Tensor, "n 1 h w"], Any]:
+        """Make the images of these indices, 0 to `num_images` - 1, and their targets.
+
+        Args:
+            indices: Indices of the images, on the device.
+            epoch: Number of the epoch, from 1.
+            step: Number of the batch in it, from 0.
+
+        Returns:
+            Raw pixels, 0 to 255, on the device, and the targets that `judge` takes.
+        """
+
+    def judge(
+        self, outputs: Float[Tensor, "n ..."], targets: Any
+    ) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]:
+        """Compute the loss of each image, in nats, and whether it was read right."""
+
+    def validate(self, model: nn.Module) -> tuple[float, float] | None:
+        """Compute mean loss and accuracy on the held-out images; None if there are none.
+
+        The loss is not finite if an output is not.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """State as tensors and plain data, from which the same batches follow."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the state that `state_dict` gave."""
+
+
+def build_task(
+    recipe: Recipe, split: Split, validation: Split | None, device: torch.device
+) -> Task:
+    """Build the task of a recipe's network.
+
+    Args:
+        recipe: A complete recipe.
+        split: The training images.
+        validation: The held-out images.
+        device: The device to train on.
+
+    Raises:
+        InvalidInput: If the recipe has fields that its task has no use for.
+    """
+    kind = LineTask if reads_lines(recipe.network) else GlyphTask
+    return kind(recipe, split, validation, device)
+
+
+def digest_code(recipe: Recipe) -> str | None:
+    """Digest what decides a run's images but is not in its recipe; None if nothing does."""
+    if reads_lines(recipe.network):
+        return digest_composition()
+    return digest_amounts(recipe.augmentation)
+
+
+def compose_lines(split: Split) -> Lines:
+    """Compose lines of a split's digits, always the same ones, to evaluate a network on."""
+    batches = compose_from_split(split)
+    symbols = [line for batch in batches for line in batch.symbols]
+    return Lines([batch.images for batch in batches], symbols)
+
+
+def evaluate_task(
+    runs: Sequence[Run], split: Split, *, device: str = "auto"
+) -> Metrics | LineMetrics:
+    """Compute the metrics of runs at what they were trained for.
+
+    Args:
+        runs: A run, or several as a committee.
+        split: Digits; a network that reads lines is evaluated on lines composed of them.
+        device: Device to compute on: auto, cpu, cuda or mps.
+
+    Raises:
+        InvalidInput: If a network of a committee reads lines.
+    """
+    if len(runs) == 1 and reads_lines(runs[0].recipe.network):
+        return evaluate_lines(runs[0], compose_lines(split), device=device)
+    return evaluate(runs, split, device=device)

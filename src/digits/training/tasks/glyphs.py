@@ -1,0 +1,77 @@
+"""Glyphs: a training set's images, changed by augmentation, each to be read as one digit."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int, Num
+from torch import Tensor, nn
+
+from digits.data import Split
+from digits.evaluation.metrics import compute_metrics
+from digits.evaluation.prediction import predict
+from digits.hardware import derive_seed
+from digits.recipe import Recipe
+from digits.training.augmentation import augment
+from digits.training.seeds import AUGMENT
+from digits.training.targets import cross_entropy, is_right, smooth_labels
+
+
+class GlyphTask:
+    """Batches of glyphs, taken by index from a set that lies on the device.
+
+    Args:
+        recipe: A complete recipe.
+        split: The training images; they are moved to the device.
+        validation: The held-out images.
+        device: The device to train on.
+    """
+
+    def __init__(
+        self, recipe: Recipe, split: Split, validation: Split | None, device: torch.device
+    ) -> None:
+        self._recipe, self._device = recipe, device
+        self._split, self._validation = split.to(device), validation
+        self._generator = torch.Generator().manual_seed(derive_seed(recipe.seed, AUGMENT))
+        self.num_images = len(split)
+
+    def batch(
+        self, indices: Int[Tensor, " n"], *, epoch: int, step: int
+    ) -> tuple[Num[Tensor, "n 1 28 28"], Float[Tensor, "n classes"]]:
+        """Take images by index, change them, and make their targets; see `Task.batch`."""
+        images, labels = self._split.images[indices][:, None], self._split.labels[indices]
+        images, targets = augment(images, labels, self._recipe.augmentation, self._generator)
+        return images, smooth_labels(targets, self._recipe.label_smoothing)
+
+    def judge(
+        self, outputs: Float[Tensor, "n classes"], targets: Float[Tensor, "n classes"]
+    ) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]:
+        """Compute the cross-entropy of each image, and whether it was read right."""
+        return judge_glyphs(outputs, targets)
+
+    def validate(self, model: nn.Module) -> tuple[float, float] | None:
+        """Compute mean loss and accuracy on the held-out images; see `Task.validate`."""
+        if self._validation is None:
+            return None
+        logits = predict(
+            model,
+            self._validation.images,
+            device=self._device.type,
+            precision=self._recipe.precision,
+        )
+        metrics = compute_metrics(logits, self._validation.labels)
+        return metrics.negative_log_likelihood, metrics.accuracy
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the generator that augmentation draws from."""
+        return {"generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the state that `state_dict` gave."""
+        self._generator.set_state(state["generator"])
+
+
+def judge_glyphs(
+    logits: Float[Tensor, "n classes"], targets: Float[Tensor, "n classes"]
+) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]:
+    """Compute the cross-entropy of each image in nats, and whether it was read right."""
+    return cross_entropy(logits, targets), is_right(logits.detach(), targets)
