@@ -1,5 +1,7 @@
 """Lines as people write them: sideways, on squared paper, with separators, with other networks."""
 
+from importlib.resources import files
+
 import cv2
 import numpy as np
 import pytest
@@ -87,6 +89,11 @@ class Sevens(Network):
 
 def test_a_network_of_one_s_own_names_the_digits_that_are_found() -> None:
     assert Reader(Sevens()).read(draw("1995")).text == "7777"
+
+
+def test_a_file_of_a_line_network_reads_lines() -> None:
+    weights = files("digits.reading") / "weights" / "lines.onnx"
+    assert Reader(str(weights)).read(draw("1995")).text == "1995"
 
 
 def test_no_digit_is_read_in_an_empty_cell(reader: Reader) -> None:

@@ -1,6 +1,6 @@
 """Confidence: calibrated probabilities, lowered by doubts, and refusal below a threshold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -22,6 +22,10 @@ class ConfidenceParameters(Tuned):
     """Doubt for each height by which a glyph is wider than digits are."""
     widest: float = number(1.9, "heights of a digit", low=1, high=4)
     """Greatest width of a digit."""
+
+    line: float = number(0.2, "exponent", low=0.02, high=1)
+    """Power of the threshold below which a digit's mean confidence in its line makes all of the
+    line doubtful; as lines are wrong in more ways than their digits show."""
 
 
 CONFIDENCE = ConfidenceParameters()
@@ -62,3 +66,20 @@ def judge(
         glyph=glyph,
         reason=reason,
     )
+
+
+def doubt_line(digits: list[Digit], confidence: float, *, threshold: float) -> list[Digit]:
+    """Refuse the least sure digit of a line that is doubtful as a whole, if none is refused yet.
+
+    Args:
+        digits: The digits of a line.
+        confidence: Probability that all of them are right, and that there are no others.
+        threshold: Confidence below which a digit is refused, 0 to 1.
+    """
+    if not digits or any(digit.reason is not None for digit in digits):
+        return digits
+    if confidence ** (1 / len(digits)) >= threshold**CONFIDENCE.line:
+        return digits
+    least = min(digits, key=lambda digit: digit.confidence)
+    doubtful = replace(least, reason="the line is not sure as a whole")
+    return [doubtful if digit is least else digit for digit in digits]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from digits.reading.confidence import judge
+from digits.reading.confidence import doubt_line, judge
 from digits.reading.decode import Symbol, decode
 from digits.reading.ink import (
     HYPOTHESES,
@@ -27,7 +27,7 @@ from digits.reading.ink import (
 )
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
-from digits.reading.results import NOT_A_DIGIT, REFUSED, Box, Digit, Line, Mark, Reading
+from digits.reading.results import NOT_A_DIGIT, REFUSED, Digit, Line, Mark, Reading
 
 VIEWS = [
     LineView(),
@@ -55,6 +55,9 @@ COARSER = 3
 SEPARATORS = ".,-/"
 """Symbols that part numbers."""
 
+AS_HIGH_AS_DIGITS = "/?"
+"""Symbols that stand in a digit's place: question marks in a line's text."""
+
 
 class LineReader:
     """Reads the lines of pictures.
@@ -79,7 +82,8 @@ class LineReader:
             if max(picture.grey.shape) > LARGE:
                 others.append(picture.shrunk(COARSER))
             readings = [self._read_upright(other) for other in others]
-            reading = max([reading, *readings], key=lambda one: (_share_read(one), _evidence(one)))
+            sure = [other for other in readings if _share_read(other) >= HYPOTHESES.sure]
+            reading = max([reading, *sure], key=_evidence)
         return _with_left_over(reading)
 
     def _read_upright(self, picture: Picture) -> Reading:
@@ -132,16 +136,27 @@ class LineReader:
             parts: list[Digit | Mark] = []
             for word in line:
                 decoded = decode([next(columns) for _ in word.views])
-                view, text = word.views[decoded.view], ""
+                view = word.views[decoded.view]
+                found = iter(
+                    doubt_line(
+                        [
+                            self._digit(symbol, view, ink, picture)
+                            for symbol in decoded.symbols
+                            if symbol.text.isdigit()
+                        ],
+                        decoded.confidence,
+                        threshold=self.threshold,
+                    )
+                )
+                text = ""
                 for symbol in decoded.symbols:
                     if symbol.text.isdigit():
-                        digit = self._digit(symbol, view, ink, picture)
+                        digit = next(found)
                         parts.append(digit)
                         text += digit.text
                         continue
-                    box = picture.to_original(view.box_in_picture(symbol.box))
-                    parts.append(_mark(symbol.text, box))
-                    text += REFUSED if symbol.text in "/?" else ""
+                    parts.append(_mark(symbol, view, picture))
+                    text += REFUSED if symbol.text in AS_HIGH_AS_DIGITS else ""
                 texts.append(text)
                 confidence *= decoded.confidence
             box = picture.to_original(_around([word.word for word in line]))
@@ -165,9 +180,10 @@ class _Seen(NamedTuple):
     views: list[LineImage]
 
 
-def _mark(symbol: str, box: Box) -> Mark:
-    is_separator = symbol in SEPARATORS
-    return Mark("separator", box, symbol) if is_separator else Mark(NOT_A_DIGIT, box)
+def _mark(symbol: Symbol, view: LineImage, picture: Picture) -> Mark:
+    box = picture.to_original(view.box_in_picture(symbol.box))
+    is_separator = symbol.text in SEPARATORS
+    return Mark("separator", box, symbol.text) if is_separator else Mark(NOT_A_DIGIT, box)
 
 
 def _around(line: list[Word]) -> tuple[float, float, float, float]:
@@ -189,9 +205,7 @@ def _with_left_over(reading: Reading) -> Reading:
 
 def _counts(reading: Reading, hypothesis: Hypothesis) -> bool:
     """Tell whether a reading may be given, as sure as its hypothesis needs it to be."""
-    return not hypothesis.needs_sure_digits or all(
-        digit.confidence > HYPOTHESES.sure for digit in reading.digits
-    )
+    return not hypothesis.needs_sure_digits or _share_read(reading) > HYPOTHESES.sure
 
 
 def _marks(reading: Reading) -> int:
@@ -200,9 +214,9 @@ def _marks(reading: Reading) -> int:
 
 
 def _share_read(reading: Reading) -> float:
-    """Compute the share of the marks that were read as digits, in halves of tenths."""
+    """Compute the share of the marks that were read as digits."""
     accepted = sum(digit.reason is None for digit in reading.digits)
-    return round(20 * accepted / max(1, _marks(reading))) / 20
+    return accepted / max(1, _marks(reading))
 
 
 def _is_sure(reading: Reading) -> bool:

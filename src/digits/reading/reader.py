@@ -21,8 +21,9 @@ class Reader:
     """Reads the digits of pictures.
 
     Args:
-        model: An ONNX file made by `digits export`, or a `Network`; the one that comes with the
-            package if not given.
+        model: An ONNX file made by `digits export`, a `Network` or a `LineNetwork`; those that come
+            with the package if not given. A network of glyphs names the digits that the package's
+            line network finds; one of lines takes the place of that.
         threshold: Confidence below which a digit is refused: 0 refuses none, 1 all; 0.78 if not
             given.
 
@@ -37,16 +38,22 @@ class Reader:
     """
 
     def __init__(
-        self, model: str | Path | Network | None = None, *, threshold: float | None = None
+        self,
+        model: str | Path | Network | LineNetwork | None = None,
+        *,
+        threshold: float | None = None,
     ) -> None:
         threshold = CONFIDENCE.threshold if threshold is None else threshold
         if not 0 <= threshold <= 1:
             raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
         self.threshold = threshold
-        self.network = model if isinstance(model, Network) else Network(model)
+        if model is not None and not isinstance(model, Network | LineNetwork):
+            model = _open(model)
+        classifier = model if isinstance(model, Network) else None
+        self.network = classifier or Network()
+        lines = model if isinstance(model, LineNetwork) else LineNetwork()
         self._singles = SingleReader(self.network, threshold=threshold)
-        classifier = None if model is None else self.network
-        self._lines = LineReader(LineNetwork(), classifier, threshold=threshold)
+        self._lines = LineReader(lines, classifier, threshold=threshold)
 
     def read(self, source: Any, *, rotate: bool = True) -> Reading:
         """Read all digits of a picture, from top to bottom and left to right.
@@ -96,3 +103,14 @@ class Reader:
             judge(probabilities, glyph, (0.0, 0.0, 28.0, 28.0), threshold=self.threshold)
             for glyph, probabilities in zip(glyphs, self.network.probabilities(glyphs), strict=True)
         ]
+
+
+def _open(model: str | Path) -> Network | LineNetwork:
+    """Open a network of glyphs or of lines, whichever the file holds."""
+    try:
+        return Network(model)
+    except InvalidInput as error:
+        try:
+            return LineNetwork(model)
+        except InvalidInput:
+            raise error from None

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from digits.reading.confidence import judge
+from digits.reading.confidence import CONFIDENCE, judge
 from digits.reading.ink import (
     DIGIT_SIZE,
     SIZE,
@@ -92,9 +92,9 @@ def _frame_hypotheses(picture: Picture) -> list[_Single]:
 def _wholes(picture: Picture, ink: Ink) -> list[UInt8[np.ndarray, "28 28"]]:
     if picture.glyph is None:
         return []
-    whole = 255 - picture.glyph if ink.is_dark else picture.glyph
-    small = cv2.resize(whole, (DIGIT_SIZE, DIGIT_SIZE), interpolation=cv2.INTER_AREA)
-    return [whole, np.pad(small, (SIZE - DIGIT_SIZE) // 2)]
+    white_on_black = 255 - picture.glyph if ink.is_dark else picture.glyph
+    small = cv2.resize(white_on_black, (DIGIT_SIZE, DIGIT_SIZE), interpolation=cv2.INTER_AREA)
+    return [picture.glyph, np.pad(small, (SIZE - DIGIT_SIZE) // 2)]
 
 
 def _agreed(
@@ -102,12 +102,14 @@ def _agreed(
 ) -> Float[np.ndarray, " 10"]:
     """Average the probabilities of a picture's framed digit and of the whole picture.
 
-    The mean is believed as far as both agree: the best guess has the smaller of its two. Of the
-    whole as it is and shrunk, the one counts that agrees better.
+    The mean is believed as far as both agree: the best guess has the smaller of its two. Where the
+    whole, shrunk to the size that digits have in a glyph, is surely the same digit, that counts.
     """
     if not wholes:
         return framed
-    whole = max(wholes, key=lambda row: float(row[framed.argmax()]))
+    whole, shrunk = wholes
+    if shrunk.argmax() == framed.argmax() and shrunk.max() > CONFIDENCE.threshold:
+        whole = shrunk
     mean = (framed + whole) / 2
     best = mean.argmax()
     return np.asarray(mean * (min(framed[best], whole[best]) / mean[best]))

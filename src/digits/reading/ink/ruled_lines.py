@@ -40,6 +40,8 @@ class RuledLinesParameters(Tuned):
     """No run that is shorter than this is part of a line, nor any side of a box."""
     long_rule: float = number(0.5, "shorter sides of the picture", low=0.2, high=1)
     """A straight run that is longer than this may be a line of lined or squared paper."""
+    thick_rule: float = number(0.025, "shorter sides of the picture", low=0.005, high=0.1)
+    """Greatest thickness of such a line."""
     num_rules: int = number(3, "lines", low=2, high=8)
     """Number of such lines, at least, for paper to be lined or squared."""
     steepest: float = number(8.0, "degrees", low=1, high=20)
@@ -92,17 +94,27 @@ def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "
     if angle is None:
         return mask
 
+    shorter = min(mask.shape)
+    length = round(RULED_LINES.long_rule * shorter)
+    thickest = round(RULED_LINES.thick_rule * shorter)
+    is_ruled = False
+
     def without(level: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+        nonlocal is_ruled
         for across in (False, True):
             turned = level.T if across else level
-            length = round(RULED_LINES.long_rule * min(mask.shape))
-            lines = _level_lines(turned, length)
-            if lines is None or _num_lines(lines) < RULED_LINES.num_rules:
+            lines = _level_lines(turned, length, thickest)
+            if lines is None or _num_lines(lines, length) < RULED_LINES.num_rules:
                 break  # where no lines are level, upright ones are digits
-            level = level & ~(lines.T if across else lines)
+            level, is_ruled = level & ~(lines.T if across else lines), True
         return level
 
-    return _in_level_frame(mask, angle, without)
+    rest = _in_level_frame(mask, angle, without)
+    if not is_ruled:
+        return mask
+    labels, stats = connected_components(rest)  # thick lines are left, around it all
+    is_long = stats[:, 2:4].max(axis=1, initial=0) > length
+    return np.asarray(rest & ~np.concatenate([[False], is_long])[labels])
 
 
 def _angle_of_rules(mask: Bool[np.ndarray, "h w"]) -> float | None:
@@ -121,10 +133,13 @@ def _angle_of_rules(mask: Bool[np.ndarray, "h w"]) -> float | None:
     return float(angles[int(np.argmax(scores))])
 
 
-def _num_lines(lines: Bool[np.ndarray, "h w"]) -> int:
-    """Count level lines: runs of rows with ink."""
-    rows = lines.any(axis=1).astype(np.int8)
-    return int((np.diff(rows, prepend=0) == 1).sum())
+def _num_lines(lines: Bool[np.ndarray, "h w"], length: int) -> int:
+    """Count level lines: runs of rows that have ink in so many columns."""
+    edges = np.flatnonzero(np.diff(lines.any(axis=1).astype(np.int8), prepend=0, append=0))
+    return sum(
+        int(lines[first:end].any(axis=0).sum()) >= length
+        for first, end in zip(edges[::2], edges[1::2], strict=True)
+    )
 
 
 def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"], float]:
@@ -203,7 +218,8 @@ def _form_boxes(
         generations += ancestors >= 0
         ancestors = np.where(ancestors >= 0, parents[ancestors], -1)
     heights = [cv2.boundingRect(contour)[3] for contour in contours]
-    empty, filled = set(), set()
+    empty: set[int] = set()
+    filled: set[int] = set()
     for index in np.flatnonzero(generations).tolist():
         contour, parent = contours[index], int(parents[index])
         if generations[index] % 2:  # a hole; around it is its component
@@ -301,8 +317,16 @@ def _without_lines(mask: Bool[np.ndarray, "h w"], at_least: float) -> Bool[np.nd
     return mask
 
 
-def _level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.ndarray, "h w"] | None:
-    """Find level lines, less the strokes that cross them; none if there are no such lines."""
+def _level_lines(
+    mask: Bool[np.ndarray, "h w"], length: int, thickest: int | None = None
+) -> Bool[np.ndarray, "h w"] | None:
+    """Find level lines, less the strokes that cross them; none if there are no such lines.
+
+    Args:
+        mask: Where there is ink.
+        length: Length of a line, at least, in pixels.
+        thickest: Thickness of a line, at most, in pixels; any if not given.
+    """
     pixels = np.ascontiguousarray(mask, np.uint8)
     # A line may rise a little: let runs go on from one row of pixels to the next.
     thick = cv2.dilate(pixels, np.ones((3, 1), np.uint8))
@@ -321,5 +345,7 @@ def _level_lines(mask: Bool[np.ndarray, "h w"], length: int) -> Bool[np.ndarray,
     width = stroke_width(runs) + 2
     # What is taller than the line, where it runs, is a stroke that crosses it.
     least = round(RULED_LINES.crossing * width) + 1
+    if thickest is not None:
+        least = min(least, thickest + 1)
     crossing = cv2.morphologyEx(pixels, cv2.MORPH_OPEN, np.ones((least, 1), np.uint8))
     return np.asarray(runs & (crossing == 0))
