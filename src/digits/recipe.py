@@ -139,8 +139,8 @@ class Augmentation:
         high=1,
     )
     amounts: str | None = setting(
-        "Digest of the amounts that the code has for the fields above, or of the code that "
-        "composes lines; a run fills it in.",
+        "Digest of the amounts that the code has for the fields above, or for composing lines; "
+        "a run fills it in.",
         default=None,
         type=str,
     )

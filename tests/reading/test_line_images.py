@@ -16,6 +16,12 @@ def only_word(page: np.ndarray) -> tuple[Word, Ink]:
     return word, ink
 
 
+def boxes_of_ink(pixels: np.ndarray) -> list[tuple[float, float, float, float]]:
+    """Boxes of the components, from the left: left, top, width and height."""
+    stats = cv2.connectedComponentsWithStats((pixels > 128).astype(np.uint8))[2][1:, :4]
+    return sorted((float(x), float(y), float(w), float(h)) for x, y, w, h in stats.tolist())
+
+
 def rows_of_ink(pixels: np.ndarray) -> np.ndarray:
     return np.flatnonzero((pixels > 128).any(axis=1))
 
@@ -55,30 +61,23 @@ def test_thin_strokes_are_widened_before_they_vanish() -> None:
 @pytest.mark.parametrize("degrees", [0, 20])
 def test_boxes_lead_back_to_the_digits_in_the_picture(degrees: float) -> None:
     page = turned(draw("58", height=100, spacing=1.2), degrees)
-    dark = cv2.connectedComponentsWithStats((page < 128).astype(np.uint8))[2][1:]
+    dark = boxes_of_ink(255 - page)
     word, ink = only_word(page)
     for view in (LineView(), LineView(stretch=1.2), LineView(shear=-0.2)):
         (image,) = line_images(word, ink, [view])
-        pixels = cv2.connectedComponentsWithStats((image.pixels > 128).astype(np.uint8))[2][1:]
-        assert len(pixels) == 2
-        found = sorted(
-            frame_part(image, tuple(float(v) for v in box[:4]), ink)[1] for box in pixels
-        )
-        for (x, y, width, height), true in zip(found, sorted(dark.tolist()), strict=True):
+        boxes = boxes_of_ink(image.pixels)
+        assert len(boxes) == 2
+        found = sorted(frame_part(image, box, ink)[1] for box in boxes)
+        for (x, y, width, height), true in zip(found, dark, strict=True):
             assert (x, y, x + width, y + height) == pytest.approx(
                 (true[0], true[1], true[0] + true[2], true[1] + true[3]), abs=6
             )
 
 
 def test_a_glyph_holds_the_digit_of_its_box_and_no_part_of_the_next() -> None:
-    word, ink = only_word(draw("18", height=100, spacing=0.9))
-    (image,) = line_images(word, ink, [LineView()])
-    boxes = cv2.connectedComponentsWithStats((image.pixels > 128).astype(np.uint8))[2][1:, :4]
-    one = min(boxes.tolist(), key=lambda box: box[0])
-    glyph, _ = frame_part(image, tuple(float(value) for value in one), ink)
-    alone = binarize(draw("1", height=100))
-    ((word,),) = find_lines(alone)
-    (image,) = line_images(word, alone, [LineView()])
-    box = cv2.connectedComponentsWithStats((image.pixels > 128).astype(np.uint8))[2][1, :4]
-    expected, _ = frame_part(image, tuple(float(value) for value in box), alone)
-    assert np.abs(glyph.astype(int) - expected).mean() < 6
+    glyphs = []
+    for text in ("18", "1"):
+        word, ink = only_word(draw(text, height=100, spacing=0.9))
+        (image,) = line_images(word, ink, [LineView()])
+        glyphs.append(frame_part(image, boxes_of_ink(image.pixels)[0], ink)[0].astype(int))
+    assert np.abs(glyphs[0] - glyphs[1]).mean() < 6

@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -29,30 +28,25 @@ from digits.recipe import load_recipe
 from digits.report import write_report
 from digits.run import Run
 from digits.training import Interrupted, resume, train
-from digits.training.composition import Hands, LineBatch
-from digits.training.composition.batches import compose_batches, compose_from_split
+from digits.training.composition import (
+    LineBatch,
+    Writers,
+    compose_batches,
+    compose_from_split,
+)
 from digits.training.line_targets import box_losses, ctc_losses, judge_lines, make_targets
 from digits.training.optimization import STARTED_RATE, WeightAverage, build_optimizer
 from digits.training.start import STARTED_LAYERS, start
 from digits.training.tasks import compose_lines, digest_code
 from digits.training.tasks.lines import GROUP
 from digits.training.trainer import Trainer, train_step
+from tests.training.drawn_digits import draw_digits
 from tests.training.test_training import Silent, weights
 
 RECIPE = load_recipe("lines").override(
     epochs=2, batch_size=8, validation_size=40, precision="float32"
 )
 """Twice 60 lines: in each epoch a group of four batches, and one whose last batch is smaller."""
-
-
-def draw_digits(num: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Digits in MNIST's form, of several sizes and strokes."""
-    labels = np.arange(num) % 10
-    images = np.zeros((num, 28, 28), np.uint8)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        place, size = (6 + index % 3, 23), 0.7 + 0.03 * (index % 4)
-        cv2.putText(image, str(label), place, cv2.FONT_HERSHEY_SIMPLEX, size, 255, 1 + index % 2)
-    return torch.from_numpy(images), torch.from_numpy(labels)
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +63,22 @@ def with_drawn(monkeypatch: pytest.MonkeyPatch, drawn: DigitSet) -> None:
 
 
 @pytest.fixture(scope="module")
-def hands(drawn: DigitSet) -> Hands:
-    return Hands(drawn.train.images, drawn.train.labels, seed=0)
+def writers(drawn: DigitSet) -> Writers:
+    return Writers(drawn.train.images, drawn.train.labels, seed=0)
 
 
 @pytest.fixture(scope="module")
-def batches(hands: Hands) -> list[LineBatch]:
-    return compose_batches(hands, [16, 16, 16, 5], (1,))
+def batches(writers: Writers) -> list[LineBatch]:
+    return compose_batches(writers, [16, 16, 16, 5], (1,))
 
 
-def test_the_same_seed_composes_the_same_batches(hands: Hands, batches: list[LineBatch]) -> None:
-    for one, other in zip(batches, compose_batches(hands, [16, 16, 16, 5], (1,)), strict=True):
+def test_the_same_seed_composes_the_same_batches(
+    writers: Writers, batches: list[LineBatch]
+) -> None:
+    for one, other in zip(batches, compose_batches(writers, [16, 16, 16, 5], (1,)), strict=True):
         assert np.array_equal(one.images, other.images)
         assert (one.symbols, one.boxes) == (other.symbols, other.boxes)
-    (another,) = compose_batches(hands, [53], (2,))
+    (another,) = compose_batches(writers, [53], (2,))
     assert another.symbols != [line for batch in batches for line in batch.symbols]
 
 
@@ -93,7 +89,7 @@ def test_batches_have_their_sizes_and_lines_of_about_one_width(batches: list[Lin
     by_width = sorted(batches, key=lambda batch: batch.images.shape[2])
     for narrower, wider in pairwise(by_width):
         widest = max(box[2] for line in narrower.boxes for box in line)
-        assert max(max(box[2] for box in line) for line in wider.boxes) >= widest
+        assert max(box[2] for line in wider.boxes for box in line) >= widest
     assert all(batch.images.shape[1] == LINE_HEIGHT for batch in batches)
     assert all(batch.images.shape[2] % 2 == 0 for batch in batches)
 
@@ -103,7 +99,6 @@ def test_every_symbol_has_a_box_with_ink_and_columns_enough(batches: list[LineBa
         width = batch.images.shape[2]
         for image, line, boxes in zip(batch.images, batch.symbols, batch.boxes, strict=True):
             assert set(line) <= set(SYMBOLS)
-            assert any(symbol.isdigit() for symbol in line)
             assert len(boxes) == len(line)
             repeats = sum(one == other for one, other in pairwise(line))
             assert len(line) + repeats <= width // 2, "CTC needs a column for each, and for gaps"
@@ -151,6 +146,20 @@ def test_the_loss_of_symbols_is_their_likelihood_over_all_ways_to_place_them() -
     assert ctc_losses(logits, ["11,5"])[0] == 0, "what can't fit has no loss"
 
 
+def test_a_line_without_symbols_has_no_box_and_a_loss_where_anything_is_read() -> None:
+    targets = make_targets(LineBatch(np.zeros((1, 40, 40), np.uint8), [""], [[]]))
+    assert not bool(targets.is_inside.any())
+    outputs = torch.zeros(1, NUM_CLASSES + 4, 20)
+    outputs[:, 0] = 20
+    losses, right = judge_lines(outputs, targets)
+    assert float(losses[0]) < 1e-3
+    assert bool(right[0])
+    outputs[0, SYMBOLS.index("1") + 1, 7] = 40
+    losses, right = judge_lines(outputs, targets)
+    assert float(losses[0]) > 10
+    assert not bool(right[0])
+
+
 def test_a_perfect_output_has_little_loss_and_is_right(batches: list[LineBatch]) -> None:
     targets = make_targets(batches[0])
     num, _, num_columns = targets.distances.shape
@@ -166,9 +175,10 @@ def test_a_perfect_output_has_little_loss_and_is_right(batches: list[LineBatch])
     assert bool(right.all())
     assert float(losses.max()) < 1e-3
     outputs[:, NUM_CLASSES] += 0.5
-    assert bool((box_losses(outputs[:, NUM_CLASSES:], targets) > 0.4).all())
+    has_boxes = torch.tensor([bool(symbols) for symbols in targets.symbols])
+    assert torch.equal(box_losses(outputs[:, NUM_CLASSES:], targets) > 0.4, has_boxes)
     outputs[:, 0] += 100
-    assert not bool(judge_lines(outputs, targets)[1].any())
+    assert torch.equal(judge_lines(outputs, targets)[1], ~has_boxes)
 
 
 def test_the_first_layers_begin_as_the_reader_s_and_learn_more_slowly() -> None:

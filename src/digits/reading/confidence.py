@@ -23,7 +23,7 @@ class ConfidenceParameters(Tuned):
     widest: float = number(1.9, "heights of a digit", low=1, high=4)
     """Greatest width of a digit."""
 
-    line: float = number(0.2, "exponent", low=0.02, high=1)
+    line: float = number(0.25, "exponent", low=0.02, high=1)
     """Power of the threshold below which a digit's mean confidence in its line makes all of the
     line doubtful; as lines are wrong in more ways than their digits show."""
 

@@ -111,7 +111,7 @@ class LineReader:
         found = find_lines(erased)
         if sum(map(len, found)) > MAX_WORDS:
             return Reading((), (), picture, ink)
-        lines = [[_Seen(word, line_images(word, erased, VIEWS)) for word in line] for line in found]
+        lines = [[_Seen(word, _views(word, ink, erased)) for word in line] for line in found]
         return self._read_seen(lines, ink, picture)
 
     def _read_as_line(self, ink: Ink, picture: Picture) -> Reading:
@@ -123,7 +123,7 @@ class LineReader:
         found = [word for line in find_lines(erased) for word in line]
         views = [image for word in wholes for image in line_images(word, ink, VIEWS)]
         if len(found) == 1:
-            views += line_images(found[0], erased, VIEWS)
+            views += _views(found[0], ink, erased)
         return self._read_seen([[_Seen(wholes[0], views)]], ink, picture)
 
     def _read_seen(self, lines: list[list["_Seen"]], ink: Ink, picture: Picture) -> Reading:
@@ -178,6 +178,14 @@ class _Seen(NamedTuple):
 
     word: Word
     views: list[LineImage]
+
+
+def _views(word: Word, ink: Ink, erased: Ink) -> list[LineImage]:
+    """See a word in all views: some without ruled lines, some with them.
+
+    Lines hide digits, and take parts of them along when they are erased.
+    """
+    return line_images(word, erased, VIEWS[::2]) + line_images(word, ink, VIEWS[1::2])
 
 
 def _mark(symbol: Symbol, view: LineImage, picture: Picture) -> Mark:

@@ -60,6 +60,8 @@ def _box_targets(
     boxes: list[tuple[float, float, float, float]], middles: Float[np.ndarray, " columns"]
 ) -> tuple[Float[np.ndarray, "4 columns"], Bool[np.ndarray, " columns"]]:
     """Compute the distances of the nearest box's edges, and which columns lie within it."""
+    if not boxes:
+        return np.zeros((4, len(middles))), np.zeros(len(middles), bool)
     left, top, right, bottom = np.array(boxes).T
     nearest = np.abs(middles[:, None] - (left + right) / 2).argmin(axis=1)
     left, top, right, bottom = (edge[nearest] for edge in (left, top, right, bottom))
@@ -93,9 +95,10 @@ def ctc_losses(
 
     Source: Graves et al. 2006, Connectionist temporal classification.
     """
+    classes = [SYMBOLS.index(symbol) + 1 for line in symbols for symbol in line]
     return F.ctc_loss(
         logits.permute(2, 0, 1).log_softmax(dim=2),
-        torch.tensor([SYMBOLS.index(symbol) + 1 for line in symbols for symbol in line]),
+        torch.tensor(classes, dtype=torch.long),
         torch.full((len(logits),), logits.shape[2]),
         torch.tensor([len(line) for line in symbols]),
         blank=BLANK,

@@ -319,7 +319,8 @@ def _in_reading_order(
         for line in lines:
             top, bottom = line[-1][0][1], line[-1][0][3]
             shared = min(bottom, box[3]) - max(top, box[1])
-            if shared > LAYOUT.same_line * min(bottom - top, box[3] - box[1]):
+            is_beside = all(box[0] >= other[2] or box[2] <= other[0] for other, _ in line)
+            if is_beside and shared > LAYOUT.same_line * min(bottom - top, box[3] - box[1]):
                 line.append((box, word))
                 break
         else:

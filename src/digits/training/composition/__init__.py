@@ -1,11 +1,75 @@
 """Composition: lines of handwriting made of single digits, a line at a time, from given numbers.
 
 ```
-digits ─hands─▶ digits of one hand ─lines, marks─▶ ink of a line ─paper─▶ image, symbols, boxes
+digits ─writers─▶ one writer's digits ─digit─┐
+text ─separators, signs, letters, displays───┴─layout─▶ ink ─pen, paper─▶ image, symbols, boxes
 ```
 """
 
-from digits.training.composition.batch import LineBatch, compose_batch
-from digits.training.composition.hands import Hands
+import hashlib
+import json
+from dataclasses import asdict
 
-__all__ = ["Hands", "LineBatch", "compose_batch"]
+import numpy as np
+
+from digits.training import augmentation
+from digits.training.composition import (
+    batches,
+    cells,
+    digit,
+    displays,
+    ground,
+    layout,
+    letters,
+    line,
+    manner,
+    neighbours,
+    paper,
+    pen,
+    rules,
+    separators,
+    signs,
+    texts,
+    writers,
+)
+from digits.training.composition.batches import (
+    LineBatch,
+    compose_batch,
+    compose_batches,
+    compose_from_split,
+)
+from digits.training.composition.writers import Writers
+
+__all__ = [
+    "LineBatch",
+    "Writers",
+    "compose_batch",
+    "compose_batches",
+    "compose_from_split",
+    "digest_composition",
+]
+
+MODULES = (
+    *augmentation.MODULES,
+    *(writers, manner, texts, separators, signs, letters, displays),
+    *(digit, line, layout, pen, paper, neighbours, rules, cells, ground, batches),
+)
+"""Modules whose amounts decide how lines are made."""
+
+
+def digest_composition() -> str:
+    """Digest the amounts and the tables of shapes with which lines are composed.
+
+    Returns:
+        The first 12 hexadecimal digits of a SHA-256.
+    """
+    decided = {
+        **{module.__name__: asdict(module.AMOUNTS) for module in MODULES},
+        "letters": {
+            # Machines may differ in the last bits of sines.
+            name: [np.round(stroke, 6).tolist() for stroke in strokes]
+            for name, strokes in letters.LETTERS.items()
+        },
+        "displays": [displays.SEGMENTS, displays.LIT],
+    }
+    return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]

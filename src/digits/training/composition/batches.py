@@ -1,40 +1,95 @@
-"""Composition of several batches at once, and what a run remembers of how lines are composed."""
+"""Batches of composed lines: images of about the same width, with their symbols and boxes."""
 
-import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 
 from digits.data import Split
-from digits.reading.symbols import COLUMN_STEP
-from digits.training.composition.batch import LineBatch, compose_batch
-from digits.training.composition.hands import Hands
-
-SOURCES = (Path(__file__).parent, Path(__file__).parents[1] / "augmentation")
-"""Folders of the code that decides how lines are made."""
-
-MAX_LINES = 2000
-"""Most lines composed of a split to evaluate on."""
-
-EVALUATED = 256
-"""Lines in a batch of these."""
+from digits.reading.symbols import COLUMN_STEP, LINE_HEIGHT
+from digits.training.composition.layout import Edges
+from digits.training.composition.line import write_line
+from digits.training.composition.paper import to_image
+from digits.training.composition.writers import Writers
 
 
-def compose_batches(hands: Hands, sizes: Sequence[int], seed: tuple[int, ...]) -> list[LineBatch]:
+@dataclass(frozen=True)
+class BatchAmounts:
+    """Amounts of batches.
+
+    Source: chosen to keep memory and time small.
+    """
+
+    max_width: int = 400
+    """Greatest width of an image, in pixels; what is wider is composed anew."""
+    width_step: int = 8
+    """Steps in which the width of an image grows, in pixels; even."""
+    max_evaluated: int = 2000
+    """Greatest number of lines composed of a split to evaluate on."""
+    evaluated_batch: int = 256
+    """Number of lines in a batch of these."""
+
+
+AMOUNTS = BatchAmounts()
+
+
+@dataclass(frozen=True)
+class LineBatch:
+    """Images of lines."""
+
+    images: UInt8[np.ndarray, "n 40 w"]
+    """White on black."""
+    symbols: list[str]
+    """Symbols of each line."""
+    boxes: list[list[Edges]]
+    """Box of each symbol, in pixels; a little of one may be outside of the image."""
+
+
+def compose_line(
+    writers: Writers, random: np.random.Generator
+) -> tuple[UInt8[np.ndarray, "40 w"], str, list[Edges]]:
+    """Compose a line: its image, its symbols, and their boxes."""
+    while True:
+        line = write_line(writers, random)
+        image, boxes = to_image(line, writers, random)
+        if image.shape[1] <= AMOUNTS.max_width:
+            return (255 * image).astype(np.uint8), line.symbols, boxes
+
+
+def compose_batch(writers: Writers, num: int, seed: tuple[int, ...]) -> LineBatch:
+    """Compose lines; the same seed gives the same ones.
+
+    Args:
+        writers: Digits to compose the lines of.
+        num: Number of lines.
+        seed: Numbers that decide everything.
+    """
+    random = np.random.default_rng(seed)
+    lines = [compose_line(writers, random) for _ in range(num)]
+    width = max(image.shape[1] for image, _, _ in lines)
+    step = AMOUNTS.width_step
+    images = np.zeros((num, LINE_HEIGHT, ceil(width / step) * step), np.uint8)
+    for place, (image, _, _) in zip(images, lines, strict=True):
+        place[:, : image.shape[1]] = image
+    return LineBatch(images, [symbols for _, symbols, _ in lines], [boxes for _, _, boxes in lines])
+
+
+def compose_batches(
+    writers: Writers, sizes: Sequence[int], seed: tuple[int, ...]
+) -> list[LineBatch]:
     """Compose batches of lines alike in width, so that little of them is padding.
 
     Args:
-        hands: Digits to compose the lines of.
+        writers: Digits to compose the lines of.
         sizes: Number of lines in each batch.
         seed: Numbers that decide everything.
 
     Returns:
         The batches, wide ones and narrow ones in random order.
     """
-    lines = compose_batch(hands, sum(sizes), seed)
+    lines = compose_batch(writers, sum(sizes), seed)
     widths = _widths(lines)
     by_width = np.argsort(widths, kind="stable")
     places = np.random.default_rng((*seed, 1)).permutation(len(sizes))
@@ -58,27 +113,17 @@ def compose_from_split(split: Split) -> list[LineBatch]:
     Returns:
         Batches with 2,000 lines in all; with fewer digits, as many as there are digits.
     """
-    hands = Hands(split.images.cpu(), split.labels.cpu(), seed=0)
-    num = min(MAX_LINES, len(split))
-    sizes = [min(EVALUATED, num - begin) for begin in range(0, num, EVALUATED)]
-    return compose_batches(hands, sizes, (0,))
-
-
-def digest_composition() -> str:
-    """Digest the code that composes lines: what it draws with is not in a run's recipe.
-
-    Returns:
-        The first 12 hexadecimal digits of a SHA-256.
-    """
-    paths = [path for folder in SOURCES for path in sorted(folder.glob("*.py"))]
-    texts = [path.read_text(encoding="utf-8") for path in paths]
-    return hashlib.sha256("".join(texts).encode()).hexdigest()[:12]
+    writers = Writers(split.images.cpu(), split.labels.cpu(), seed=0)
+    num, size = min(AMOUNTS.max_evaluated, len(split)), AMOUNTS.evaluated_batch
+    sizes = [min(size, num - begin) for begin in range(0, num, size)]
+    return compose_batches(writers, sizes, (0,))
 
 
 def _widths(lines: LineBatch) -> Int[np.ndarray, " n"]:
     """Find the width of each line without its padding, in whole steps of a column."""
-    num_empty = np.argmax(lines.images.max(axis=1)[:, ::-1] > 0, axis=1)
-    inked = lines.images.shape[2] - num_empty
-    boxed = [ceil(max(right for _, _, right, _ in boxes)) for boxes in lines.boxes]
+    has_ink = lines.images.max(axis=1) > 0
+    num_empty = np.argmax(has_ink[:, ::-1], axis=1)
+    inked = np.where(has_ink.any(axis=1), lines.images.shape[2] - num_empty, LINE_HEIGHT)
+    boxed = [ceil(max((right for _, _, right, _ in boxes), default=0)) for boxes in lines.boxes]
     ends = np.maximum(inked, boxed)
     return np.asarray(ends + ends % COLUMN_STEP)

@@ -21,7 +21,7 @@ from digits.models import reads_lines
 from digits.recipe import Recipe
 from digits.run import Run
 from digits.training.augmentation import digest_amounts
-from digits.training.composition.batches import compose_from_split, digest_composition
+from digits.training.composition import compose_from_split, digest_composition
 from digits.training.tasks.glyphs import GlyphTask
 from digits.training.tasks.lines import LineTask
 

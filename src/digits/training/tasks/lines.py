@@ -11,8 +11,12 @@ from digits.errors import InvalidInput
 from digits.evaluation.prediction import predict_batches
 from digits.hardware import derive_seed
 from digits.recipe import Recipe
-from digits.training.composition import Hands, LineBatch
-from digits.training.composition.batches import compose_batches, compose_from_split
+from digits.training.composition import (
+    LineBatch,
+    Writers,
+    compose_batches,
+    compose_from_split,
+)
 from digits.training.line_targets import LineTargets, judge_lines, make_targets
 from digits.training.seeds import COMPOSE, STYLES
 
@@ -41,7 +45,7 @@ class LineTask:
     ) -> None:
         _expect_no_unused_fields(recipe)
         self._recipe, self._device = recipe, device
-        self._hands = Hands(split.images, split.labels, seed=derive_seed(recipe.seed, STYLES))
+        self._writers = Writers(split.images, split.labels, seed=derive_seed(recipe.seed, STYLES))
         self._validation = None if validation is None else compose_from_split(validation)
         self._composed: tuple[tuple[int, int], list[LineBatch]] | None = None
         self.num_images = len(split)
@@ -63,7 +67,7 @@ class LineTask:
         end = min(begin + GROUP * size, self.num_images)
         sizes = [min(size, end - at) for at in range(begin, end, size)]
         seed = derive_seed(self._recipe.seed, COMPOSE, epoch, group)
-        return compose_batches(self._hands, sizes, (seed,))
+        return compose_batches(self._writers, sizes, (seed,))
 
     def judge(
         self, outputs: Float[Tensor, "n channels columns"], targets: LineTargets
