@@ -16,7 +16,10 @@ from digits.evaluation.inspection import FeatureMaps
 from digits.evaluation.intervals import estimate_mean
 from digits.evaluation.metrics import reliability, risk_coverage
 from digits.plots.canvas import DOTS_PER_INCH, SCREEN_DOTS_PER_INCH, WIDTH_INCHES
+from digits.plots.readings import explanation
+from digits.reading.reader import Reader
 from digits.run import EpochRecord
+from tests.reading.drawings import draw
 
 N = 5
 GENERATOR = torch.Generator().manual_seed(0)
@@ -220,6 +223,20 @@ def test_feature_maps_state_layers_and_sizes() -> None:
     assert "input:  28×28 pixels" in shown
     assert "conv1 → relu1:  32 maps of 26×26, 20 shown" in shown
     assert "conv2:  3 maps of 1×1" in shown
+
+
+def test_an_explanation_frames_digits_and_dots_what_was_left_out() -> None:
+    reading = Reader().read(draw("12,50", spacing=0.8))
+    figure = explanation(reading)
+    frames = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+    dotted = [frame for frame in frames if frame.get_linestyle() == ":"]
+    assert len(frames) - len(dotted) == len(reading.digits) == 4
+    (mark,) = reading.left_out
+    assert [frame.get_bbox().bounds for frame in dotted] == [
+        pytest.approx(reading.picture.from_original(mark.box))
+    ]
+    assert {"1250", "separator"} <= set(texts(figure))
+    assert plots.to_png(figure)
 
 
 @pytest.mark.parametrize("confidence", [0.1, 0.5, 1.0])

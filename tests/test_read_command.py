@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from digits.reading.confidence import CONFIDENCE
-from tests.reading.drawings import draw
+from tests.reading.drawings import draw, enlarged
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -48,6 +49,52 @@ def test_json_has_a_line_for_each_file(call: Call) -> None:
     assert good["file"] == str(Path("scans/b.png"))
     assert good["text"] == "42"
     assert [digit["label"] for digit in good["digits"]] == [4, 2]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_json_has_lines_with_confidence_and_what_was_left_out(call: Call) -> None:
+    Image.fromarray(draw("12,50", spacing=0.8)).save("price.png")
+    status, output, errors = call("read", "price.png", "--json")
+    assert (status, errors) == (0, "")
+    document = json.loads(output)
+    (line,) = document["lines"]
+    assert (line["text"], line["written"]) == ("1250", "12,50")
+    assert 0.8 < line["confidence"] <= 1
+    assert len(line["box"]) == 4
+    (mark,) = document["left_out"]
+    assert (mark["kind"], mark["text"]) == ("separator", ",")
+    first, second, third, _ = document["digits"]
+    assert second["box"][0] < mark["box"][0] < third["box"][0]
+    assert line["box"][0] <= first["box"][0] + 5
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
+@pytest.mark.usefixtures("workspace")
+def test_ink_without_a_digit_is_said(call: Call, flags: list[str]) -> None:
+    page = draw("")
+    page[page.shape[0] // 2, 5:-5] = 30
+    Image.fromarray(enlarged(page, 3)).save("rule.png")
+    status, output, errors = call("read", "rule.png", *flags)
+    assert status == 0
+    assert errors == "digits: rule.png: there is ink, but no digit was read in it.\n"
+    if flags:
+        assert json.loads(output)["digits"] == []
+    else:
+        assert output.strip("?\n") == ""
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_blank_picture_is_read_in_silence(call: Call) -> None:
+    Image.fromarray(draw("")).save("blank.png")
+    assert call("read", "blank.png") == (0, "\n", "")
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_folder_s_picture_of_two_lines_is_one_line(call: Call) -> None:
+    Image.fromarray(np.vstack([draw("83"), draw("56")])).save("scans/a.png")
+    status, output, _ = call("read", "scans")
+    assert status == 0
+    assert output == f"{Path('scans/a.png')}: 83 56\n{Path('scans/b.png')}: 42\n"
 
 
 @pytest.mark.usefixtures("workspace")

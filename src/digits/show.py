@@ -32,10 +32,12 @@ def show_reading(
 ) -> None:
     """Print the reading of one picture, as text or as a JSON document on one line.
 
+    The reason why a picture cannot be read goes to standard error, and a note if there is ink in
+    it but no digit.
+
     Args:
         path: The picture.
-        reading: What was read, or the reason why the picture cannot be read, which goes to
-            standard error.
+        reading: What was read, or the reason why the picture cannot be read.
         as_json: Whether to print JSON.
         is_single: Whether it is the only picture, whose path is left out of the text.
     """
@@ -43,10 +45,13 @@ def show_reading(
         print(f"digits: {path}: {reading}", file=sys.stderr)
         if as_json:
             print(json.dumps({"file": str(path), "error": str(reading)}))
-    elif as_json:
+        return
+    if not reading.digits and (reading.left_out or reading.ink.mask.any()):
+        print(f"digits: {path}: there is ink, but no digit was read in it.", file=sys.stderr)
+    if as_json:
         print(json.dumps({"file": str(path), **reading.to_dict()}))
     else:
-        print(reading.text if is_single else f"{path}: {' '.join(reading.lines)}")
+        print(reading.text if is_single else f"{path}: {' '.join(reading.text.splitlines())}")
 
 
 def show_data(facts: dict[str, Any]) -> None:

@@ -12,9 +12,9 @@ import requests
 import uvicorn
 from PIL import Image
 
-from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.server.app import create_app
+from digits.server.model import open_reader
 from digits.server.process import configure
 from tests.reading.drawings import draw
 
@@ -105,7 +105,7 @@ def exchange(port: int, sent: bytes) -> tuple[bytes, bytes]:
 
 @pytest.fixture(scope="session")
 def reader() -> Reader:
-    return Reader(Network(num_threads=1))
+    return open_reader()
 
 
 @contextmanager

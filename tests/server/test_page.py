@@ -349,6 +349,117 @@ def test_a_scribble_is_refused_with_the_reason(open_page: Open) -> None:
     expect(page.locator(".box.refused").first).to_have_text("?")
 
 
+def test_a_number_with_a_comma_is_shown_as_it_is_written(open_page: Open) -> None:
+    page = open_page()
+    page.locator("#width").fill("14")
+    draw_at_once(page, number("12", left=60, top=120, height=130, style=2))
+    draw_at_once(page, [[(268, 240), (269, 250), (259, 275)]])
+    draw_at_once(page, number("50", left=310, top=120, height=130, style=0))
+    assert settled(page) == "12,50"
+    expect(page.locator(".digit")).to_have_count(4)
+    expect(page.locator(".mark")).to_have_count(1)
+    expect(page.locator("#left-out")).to_have_text("Left out: 1 separator.")
+    expect(page.locator("#announcement")).to_have_text(
+        "Read as 1 2 comma 5 0. Left out: 1 separator."
+    )
+    page.locator("#copy").click()
+    expect(page.locator("#copy")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "12,50"
+
+
+def test_zeros_that_touch_are_read(open_page: Open) -> None:
+    page = open_page()
+    page.locator("#width").fill("14")
+    draw_at_once(page, number("1000", left=60, top=120, height=120, style=2, gap=0.05))
+    assert settled(page) == "1000"
+
+
+MARKED = {
+    "text": "1250\n?7",
+    "lines": [
+        {"text": "1250", "written": "12,50", "confidence": 0.97, "box": [20, 20, 260, 60]},
+        {"text": "?7", "written": "?7", "confidence": 0.9, "box": [20, 110, 120, 60]},
+        {"text": "", "written": "-", "confidence": 1, "box": [20, 200, 60, 8]},
+    ],
+    "digits": [
+        {
+            "label": label,
+            "confidence": 0.99,
+            "probabilities": [0.99 if other == label else 0.001 for other in range(10)],
+            "alternatives": [{"label": 3, "confidence": 0.001}, {"label": 4, "confidence": 0.001}],
+            "box": [left, top, 40, 60],
+            "reason": None,
+            "glyph": base64.b64encode(bytes(784)).decode(),
+        }
+        for label, left, top in (
+            (1, 20, 20),
+            (2, 80, 20),
+            (5, 180, 20),
+            (0, 240, 20),
+            (7, 100, 110),
+        )
+    ],
+    "left_out": [
+        {"kind": "separator", "text": ",", "box": [140, 70, 12, 20]},
+        {"kind": "not a digit", "text": "", "box": [20, 110, 50, 60]},
+        {"kind": "separator", "text": "-", "box": [20, 200, 60, 8]},
+        {"kind": "rule", "text": "", "box": [10, 280, 280, 3]},
+    ],
+}
+"""A reading with marks of several kinds, of a picture of 300 × 300 pixels."""
+
+LEFT_OUT = "Left out: 2 separators, 1 unknown mark, 1 rule."
+"""What the page says of its marks."""
+
+
+def show_marked(page: Page) -> None:
+    """Have a picture of 300 × 300 pixels read as `MARKED`."""
+    file = io.BytesIO()
+    Image.new("L", (300, 300), 235).save(file, "PNG")
+    page.route("**/v1/read", lambda route: route.fulfill(json=MARKED))
+    drop(page, "page.png", "image/png", file.getvalue())
+    expect(page.locator(".mark")).to_have_count(4)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, SMALL_PHONE], ids=["desktop", "small phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_marks_left_out_are_framed_and_named(
+    open_page: Open, scheme: str, size: tuple[int, int]
+) -> None:
+    page = open_page(size, scheme=scheme)
+    show_marked(page)
+    expect(page.locator("#text")).to_have_text("12,50\n?7", use_inner_text=True)
+    expect(page.locator("#left-out")).to_have_text(LEFT_OUT)
+    expect(page.locator("#announcement")).to_have_text(
+        f"Read as 1 2 comma 5 0, next line: unknown 7. {LEFT_OUT}"
+    )
+    paper = page.locator("#paper").bounding_box()
+    comma = page.locator(".mark").first.bounding_box()
+    assert paper is not None
+    assert comma is not None
+    side = min(paper["width"], paper["height"]) - 2  # the border
+    middle = paper["x"] + paper["width"] / 2 + (140 + 12 / 2 - 150) / 300 * side
+    assert comma["x"] + comma["width"] / 2 == pytest.approx(middle, abs=2)
+    for mark in page.locator(".mark").all():
+        expect(mark).to_have_css("border-top-style", "dotted")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(page) == []
+    page.locator("#clear").click()
+    expect(page.locator(".mark")).to_have_count(0)
+    expect(page.locator("#left-out")).to_have_text("")
+
+
+def test_marks_without_a_digit_are_no_reading(open_page: Open) -> None:
+    page = open_page()
+    only_marks = MARKED | {"text": "?", "lines": [], "digits": []}
+    page.route("**/v1/read", lambda route: route.fulfill(json=only_marks))
+    draw_at_once(page, [[(100, 100), (200, 100)]])
+    assert settled(page) == "No digit found"
+    expect(page.locator("#left-out")).to_have_text(LEFT_OUT)
+    expect(page.locator("#announcement")).to_have_text(f"No digit found. {LEFT_OUT}")
+    expect(page.locator("#copy")).to_be_disabled()
+
+
 def test_undo_reverts_strokes_and_clearing(open_page: Open) -> None:
     page = open_page()
     undo = page.locator("#undo")

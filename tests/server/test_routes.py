@@ -31,16 +31,28 @@ def test_a_picture_is_read_as_the_reader_reads_it(
     schemas.PictureReading.model_validate(document)
     reading = reader.read(PICTURE)
     assert document["text"] == reading.text == "1995"
-    assert document["lines"] == ["1995"]
+    assert document["lines"] == json.loads(json.dumps([line.to_dict() for line in reading.lines]))
+    assert [line["text"] for line in document["lines"]] == ["1995"]
+    assert document["left_out"] == []
     for found, digit in zip(document["digits"], reading.digits, strict=True):
         glyph = np.frombuffer(base64.b64decode(found.pop("glyph")), np.uint8)
         np.testing.assert_array_equal(glyph.reshape(28, 28), digit.glyph)
         assert found == json.loads(json.dumps(digit.to_dict()))
 
 
+def test_lines_have_their_separators_and_marks_are_left_out(client: Client) -> None:
+    document = client.post("/v1/read", data=png("12,5")).json()
+    reading = schemas.PictureReading.model_validate(document)
+    (line,) = reading.lines
+    assert (reading.text, line.text, line.written) == ("125", "125", "12,5")
+    (comma,) = reading.left_out
+    assert (comma.kind, comma.text) == ("separator", ",")
+    assert reading.digits[1].box[0] < comma.box[0] < reading.digits[2].box[0]
+
+
 def test_a_blank_picture_has_no_digits(client: Client) -> None:
     response = client.post("/v1/read", data=png(""))
-    assert response.json() == {"text": "", "lines": [], "digits": []}
+    assert response.json() == {"text": "", "lines": [], "digits": [], "left_out": []}
 
 
 @pytest.mark.parametrize(

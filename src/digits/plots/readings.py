@@ -49,8 +49,9 @@ def explanation(reading: Reading) -> Figure:
     """Draw how a picture was read.
 
     The upper part shows the picture with a box around each digit, blue if it was read and orange
-    if it was refused, and the ink mask. Below are the glyphs, the network's input, each with its
-    three most probable digits and, if it was refused, the reason.
+    if it was refused, a dotted one around each mark that was left out, and the ink mask. Below are
+    the glyphs, the network's input, each with its three most probable digits and, if it was
+    refused, the reason.
 
     Args:
         reading: The reading to explain.
@@ -87,7 +88,7 @@ def explanation(reading: Reading) -> Figure:
 def _title(reading: Reading) -> str:
     if not reading.digits:
         return "no digit found"
-    text = " / ".join(reading.lines)
+    text = " / ".join(line.text for line in reading.lines if line.text)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
@@ -101,6 +102,23 @@ def _draw_picture(axes: Axes, reading: Reading) -> None:
     axes.set_axis_off()
     axes.set_title("the picture", color=SOFT, fontsize=9)
     picture = reading.picture
+    for mark in reading.left_out:
+        left, top, width, height = picture.from_original(mark.box)
+        frame = Rectangle(
+            (left, top), width, height, fill=False, edgecolor=SOFT, lw=1, linestyle=":"
+        )
+        axes.add_patch(frame)
+        axes.annotate(
+            mark.kind,
+            (left + width / 2, top + height),
+            xytext=(0, -2),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=SOFT,
+            fontsize=6,
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "#ffffff99", "edgecolor": "none"},
+        )
     for digit in reading.digits:
         left, top, width, height = picture.from_original(digit.box)
         shade = BLUE if digit.reason is None else ORANGE

@@ -27,7 +27,7 @@ from digits.reading.ink import (
 )
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
-from digits.reading.results import REFUSED, Digit, Line, Mark, Reading
+from digits.reading.results import NOT_A_DIGIT, REFUSED, Digit, Line, Mark, Reading
 
 VIEWS = [
     LineView(),
@@ -51,9 +51,6 @@ LARGE = 1000
 
 COARSER = 3
 """Factor by which such a picture is shrunk."""
-
-NOT_A_DIGIT = "not a digit"
-"""Kind of a mark that is as high as a digit."""
 
 SEPARATORS = ".,-/"
 """Symbols that part numbers."""
@@ -133,14 +130,13 @@ class LineReader:
         """Read words, each seen in several views."""
         images = [image.pixels for line in lines for word in line for image in word.views]
         columns = iter(self.network.columns(images))
-        read, left_out = [], []
+        read: list[Line] = []
         for line in lines:
-            texts, digits, confidence = [], [], 1.0
+            texts, confidence = [], 1.0
+            parts: list[Digit | Mark] = []
             for word in line:
                 decoded = decode([next(columns) for _ in word.views])
                 view = word.views[decoded.view]
-                marks = [symbol for symbol in decoded.symbols if not symbol.text.isdigit()]
-                left_out += [_mark(mark, view, picture) for mark in marks]
                 found = iter(
                     doubt_line(
                         [
@@ -155,16 +151,19 @@ class LineReader:
                 text = ""
                 for symbol in decoded.symbols:
                     if symbol.text.isdigit():
-                        digits.append(next(found))
-                        text += digits[-1].text
-                    elif symbol.text in AS_HIGH_AS_DIGITS:
-                        text += REFUSED
+                        digit = next(found)
+                        parts.append(digit)
+                        text += digit.text
+                        continue
+                    parts.append(_mark(symbol, view, picture))
+                    text += REFUSED if symbol.text in AS_HIGH_AS_DIGITS else ""
                 texts.append(text)
                 confidence *= decoded.confidence
             box = picture.to_original(_around([word.word for word in line]))
             text = " ".join(text for text in texts if text)
-            read.append(Line(text, confidence, tuple(digits), box))
-        return Reading(tuple(read), tuple(left_out), picture, ink)
+            read.append(Line(text, confidence, tuple(parts), box))
+        left_out = tuple(mark for line in read for mark in line.marks)
+        return Reading(tuple(read), left_out, picture, ink)
 
     def _digit(self, symbol: Symbol, view: LineImage, ink: Ink, picture: Picture) -> Digit:
         glyph, box = frame_part(view, symbol.box, ink)
@@ -190,8 +189,9 @@ def _views(word: Word, ink: Ink, erased: Ink) -> list[LineImage]:
 
 
 def _mark(symbol: Symbol, view: LineImage, picture: Picture) -> Mark:
-    kind = "separator" if symbol.text in SEPARATORS else NOT_A_DIGIT
-    return Mark(kind, picture.to_original(view.box_in_picture(symbol.box)))
+    box = picture.to_original(view.box_in_picture(symbol.box))
+    is_separator = symbol.text in SEPARATORS
+    return Mark("separator", box, symbol.text) if is_separator else Mark(NOT_A_DIGIT, box)
 
 
 def _around(line: list[Word]) -> tuple[float, float, float, float]:

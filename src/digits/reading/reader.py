@@ -26,6 +26,7 @@ class Reader:
             line network finds; one of lines takes the place of that.
         threshold: Confidence below which a digit is refused: 0 refuses none, 1 all; 0.78 if not
             given.
+        num_threads: Number of threads to compute with; all cores if not given.
 
     Raises:
         InvalidInput: If the file is no such network, or the threshold is not from 0 to 1.
@@ -39,19 +40,20 @@ class Reader:
 
     def __init__(
         self,
-        model: str | Path | Network | LineNetwork | None = None,
+        model: str | Path | bytes | Network | LineNetwork | None = None,
         *,
         threshold: float | None = None,
+        num_threads: int | None = None,
     ) -> None:
         threshold = CONFIDENCE.threshold if threshold is None else threshold
         if not 0 <= threshold <= 1:
             raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
         self.threshold = threshold
         if model is not None and not isinstance(model, Network | LineNetwork):
-            model = _open(model)
+            model = _open(model, num_threads)
         classifier = model if isinstance(model, Network) else None
-        self.network = classifier or Network()
-        lines = model if isinstance(model, LineNetwork) else LineNetwork()
+        self.network = classifier or Network(num_threads=num_threads)
+        lines = model if isinstance(model, LineNetwork) else LineNetwork(num_threads=num_threads)
         self._singles = SingleReader(self.network, threshold=threshold)
         self._lines = LineReader(lines, classifier, threshold=threshold)
 
@@ -105,12 +107,12 @@ class Reader:
         ]
 
 
-def _open(model: str | Path) -> Network | LineNetwork:
+def _open(model: str | Path | bytes, num_threads: int | None) -> Network | LineNetwork:
     """Open a network of glyphs or of lines, whichever the file holds."""
     try:
-        return Network(model)
+        return Network(model, num_threads=num_threads)
     except InvalidInput as error:
         try:
-            return LineNetwork(model)
+            return LineNetwork(model, num_threads=num_threads)
         except InvalidInput:
             raise error from None

@@ -1,5 +1,6 @@
 """Results of reading: digits and marks with their confidence, lines, the reading of a picture."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,9 @@ from digits.reading.ink import Ink, Picture
 
 REFUSED = "?"
 """Text of a refused digit."""
+
+NOT_A_DIGIT = "not a digit"
+"""Kind of a mark that is as high as a digit."""
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height, in pixels of the picture."""
@@ -63,13 +67,24 @@ class Mark:
     """Ink that was seen and is no digit."""
 
     kind: str
-    """What it is: separator, sign, rule, speck."""
+    """What it is: separator, not a digit, rule, speck."""
     box: Box
     """Left, top, width and height, in pixels of the picture."""
+    text: str = ""
+    """The separator as it is written, such as "," or "/"; nothing for other kinds."""
+
+    @property
+    def is_high(self) -> bool:
+        """Whether it is as high as a digit; if so, a line's text has a question mark for it."""
+        return self.kind == NOT_A_DIGIT or self.text == "/"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"kind": self.kind, "box": [round(value, 1) for value in self.box]}
+        return {
+            "kind": self.kind,
+            "text": self.text,
+            "box": [round(value, 1) for value in self.box],
+        }
 
 
 @dataclass(frozen=True)
@@ -81,18 +96,41 @@ class Line:
     a question mark."""
     confidence: float
     """Probability that all of it is right: each digit, and that there are no others."""
-    digits: tuple[Digit, ...]
-    """Its digits from left to right, refused ones included."""
+    parts: tuple[Digit | Mark, ...]
+    """Its digits, refused ones included, and the marks among them, from left to right."""
     box: Box
     """Left, top, width and height, in pixels of the picture."""
 
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def digits(self) -> tuple[Digit, ...]:
+        """Its digits from left to right, refused ones included."""
+        return tuple(part for part in self.parts if isinstance(part, Digit))
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The marks among its digits, from left to right."""
+        return tuple(part for part in self.parts if isinstance(part, Mark))
+
+    @property
+    def written(self) -> str:
+        """The text with its separators, as they are written: "12,50", "24/12/2025"."""
+        in_text = iter(re.findall(r" ?\S", self.text))  # each symbol with the space before it
+        written = ""
+        for part in self.parts:
+            if isinstance(part, Digit) or part.is_high:
+                written += next(in_text, "")[:-1]
+            is_unknown = isinstance(part, Mark) and part.kind == NOT_A_DIGIT
+            written += REFUSED if is_unknown else part.text
+        return written
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "text": self.text,
+            "written": self.written,
             "confidence": round(self.confidence, 4),
             "box": [round(value, 1) for value in self.box],
         }

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from digits.reading.network import Network
 from digits.reading.reader import Reader
 
 
@@ -25,4 +24,4 @@ def open_reader(model: Path | None = None) -> Reader:
 
         content = convert(Run(model)).content
     # More threads for one request would wait for those of the others.
-    return Reader(Network(content, num_threads=1))
+    return Reader(content, num_threads=1)

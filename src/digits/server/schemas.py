@@ -2,7 +2,7 @@
 
 import base64
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,6 +19,12 @@ Row = Annotated[list[Pixel], Field(min_length=28, max_length=28, fail_fast=True)
 Glyph = Annotated[list[Row], Field(min_length=28, max_length=28, fail_fast=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Label = Annotated[int, Field(ge=0, le=9)]
+Box = Annotated[
+    tuple[float, float, float, float],
+    Field(
+        description="Left, top, width and height, in pixels of the picture in its EXIF orientation."
+    ),
+]
 NUM_PIXELS = 28 * 28
 
 
@@ -52,9 +58,7 @@ class GlyphReading(BaseModel):
 class DigitReading(GlyphReading):
     """A digit read in a picture."""
 
-    box: tuple[float, float, float, float] = Field(
-        description="Left, top, width and height, in pixels of the picture in its EXIF orientation."
-    )
+    box: Box
     glyph: str = Field(
         description="Input of the network: 28×28 bytes, row by row, 0 black, 255 white; base64.",
         json_schema_extra={"contentEncoding": "base64"},
@@ -67,12 +71,38 @@ class GlyphReadings(BaseModel):
     digits: list[GlyphReading]
 
 
+class LineReading(BaseModel):
+    """A line read in a picture: words beside each other."""
+
+    text: str = Field(
+        description="Its digits; a question mark stands for a refused one, or for a mark as high."
+    )
+    written: str = Field(
+        description="The text with its separators, as they are written.", examples=["12,50"]
+    )
+    confidence: Probability = Field(
+        description="Probability that each of its digits is right, and that there are no others."
+    )
+    box: Box
+
+
+class LeftOutMark(BaseModel):
+    """Ink that was seen in a picture and is no digit."""
+
+    kind: Literal["separator", "not a digit", "rule", "speck"] = Field(description="What it is.")
+    text: str = Field(
+        description="The separator as it is written; empty for other kinds.", examples=[","]
+    )
+    box: Box
+
+
 class PictureReading(BaseModel):
-    """All digits read in a picture."""
+    """All that was read in a picture."""
 
     text: str = Field(description="All lines; a question mark stands for a refused digit.")
-    lines: list[str] = Field(description="Text of each line, from top to bottom.")
-    digits: list[DigitReading] = Field(description="Digits in reading order.")
+    lines: list[LineReading] = Field(description="Lines from top to bottom.")
+    digits: list[DigitReading] = Field(description="Digits of all lines, in reading order.")
+    left_out: list[LeftOutMark] = Field(description="Marks that were seen and are no digits.")
 
 
 class LayerMaps(BaseModel):
@@ -141,7 +171,7 @@ def _describe_first(error: ValidationError) -> str:
 def reading_to_json(reading: Reading) -> bytes:
     """Encode a `PictureReading`."""
     digits = [{**digit.to_dict(), "glyph": _base64(digit.glyph)} for digit in reading.digits]
-    return _json({"text": reading.text, "lines": list(reading.lines), "digits": digits})
+    return _json({**reading.to_dict(), "digits": digits})
 
 
 def digits_to_json(digits: list[Digit]) -> bytes:

@@ -2,17 +2,22 @@
 
 import { Layers } from "./layers.js";
 import { Pad } from "./pad.js";
-import { percent, ReadingView } from "./reading.js";
+import { leftOut, percent, ReadingView, written } from "./reading.js";
 import { RequestQueue } from "./requests.js";
 
 const READ_INTERVAL = 120; // milliseconds between readings during a stroke
 const MAX_BODY_BYTES = 20_000_000; // the server's limit
 const ANNOUNCE_DELAY = 700; // milliseconds for which a reading must stay to be announced
+// Screen readers skip punctuation.
+const SPOKEN = { "?": " unknown", ",": " comma", ".": " point", "-": " dash", "/": " slash", "\n": ", next line:", " ": "" };
 
 const $ = (id) => document.getElementById(id);
 
 const pad = new Pad($("pad"));
-const view = new ReadingView($("text"), $("digits"), $("boxes"), choose);
+const view = new ReadingView(
+  { text: $("text"), list: $("digits"), boxes: $("boxes"), marks: $("marks"), leftOut: $("left-out") },
+  choose,
+);
 const layers = new Layers({ lead: $("inside-lead"), tabs: $("layers"), panel: $("layer"), canvas: $("maps"), caption: $("caption") });
 const requests = new RequestQueue(showState);
 
@@ -159,12 +164,15 @@ function nearestToPen(digits) {
   return distances.indexOf(Math.min(...distances));
 }
 
-function inWords({ text, digits }) {
-  if (!digits.length) return "No digit found.";
+function inWords(reading) {
+  const { digits } = reading;
+  const marks = leftOut(reading) && ` ${leftOut(reading)}`;
+  if (!digits.length) return `No digit found.${marks}`;
   const refused = digits.filter((digit) => digit.reason !== null);
   const reasons = refused.length ? ` Refused: ${refused.map((digit) => digit.reason).join("; ")}.` : "";
   const sure = digits.length === 1 && !refused.length ? `, ${percent(digits[0].confidence)} sure` : "";
-  return `Read as ${[...text.replaceAll("?", " unknown ")].join(" ")}${sure}.${reasons}`;
+  const spoken = [...written(reading)].map((symbol) => SPOKEN[symbol] ?? ` ${symbol}`);
+  return `Read as${spoken.join("")}${sure}.${reasons}${marks}`;
 }
 
 function announce(words) {
@@ -198,7 +206,7 @@ function showTools() {
   $("pad").inert = photo !== null; // nobody can draw on a picture
   setEnabled("undo", photo || pad.canUndo);
   setEnabled("clear", photo || !pad.isEmpty);
-  setEnabled("copy", reading?.text);
+  setEnabled("copy", reading && written(reading));
 }
 
 function setEnabled(id, isEnabled) {
@@ -283,7 +291,7 @@ addEventListener("drop", (event) => {
 
 let copyTimer = 0;
 $("copy").addEventListener("click", async () => {
-  const done = await copy(reading.text);
+  const done = await copy(written(reading));
   const label = $("copy").querySelector("span");
   label.textContent = done ? "Copied" : "Copy failed";
   announce(label.textContent);

@@ -1,19 +1,24 @@
-// The reading: its text, a box around each digit, and a card for each. Elements are updated in
-// place, so that nothing flickers.
+// The reading: its text, a box around each digit and each mark that was left out, and a card for each
+// digit. Elements are updated in place, so that nothing flickers.
 
 import { decodeBase64 } from "./base64.js";
 
 const LONG = 7; // number of characters past which the text is smaller
+const MARGIN = 4; // pixels around a mark, so that its box does not cover it
 
 export class ReadingView {
   #text;
   #list;
   #boxes;
+  #marks;
+  #leftOut;
 
-  constructor(text, list, boxes, onChoose) {
+  constructor({ text, list, boxes, marks, leftOut }, onChoose) {
     this.#text = text;
     this.#list = list;
     this.#boxes = boxes;
+    this.#marks = marks;
+    this.#leftOut = leftOut;
     list.addEventListener("click", (event) => {
       const button = event.target.closest(".digit");
       if (button) onChoose([...list.children].indexOf(button.parentElement));
@@ -22,20 +27,24 @@ export class ReadingView {
 
   // `toPage` maps a box from pixels of the picture to pixels of the page.
   show(reading, toPage) {
-    const { text, digits } = reading;
+    const { digits, left_out: marks } = reading;
+    const text = written(reading);
     this.#setText(text || "No digit found", !text);
+    this.#leftOut.textContent = leftOut(reading);
     resize(this.#list, digits.length, newCard);
     resize(this.#boxes, digits.length, newBox);
+    resize(this.#marks, marks.length, newMark);
     digits.forEach((digit, index) => {
       fillCard(this.#list.children[index].firstElementChild, digit);
       fillBox(this.#boxes.children[index], digit, toPage(digit.box));
     });
+    marks.forEach((mark, index) => place(this.#marks.children[index], toPage(mark.box), MARGIN));
   }
 
   clear(words = "") {
     this.#setText(words, true);
-    resize(this.#list, 0);
-    resize(this.#boxes, 0);
+    this.#leftOut.textContent = "";
+    for (const parent of [this.#list, this.#boxes, this.#marks]) resize(parent, 0);
   }
 
   choose(index) {
@@ -106,15 +115,41 @@ function newBox() {
   return element("div", "box", element("b", ""));
 }
 
-function fillBox(box, digit, [left, top, width, height]) {
+function newMark() {
+  return element("div", "mark");
+}
+
+function fillBox(box, digit, onPage) {
   const refused = digit.reason !== null;
   box.classList.toggle("refused", refused);
-  box.classList.toggle("label-inside", top < 28); // there is no room above
+  box.classList.toggle("label-inside", onPage[1] < 28); // there is no room above
   box.firstElementChild.textContent = refused ? "?" : digit.label;
+  place(box, onPage);
+}
+
+function place(box, [left, top, width, height], margin = 0) {
   box.hidden = !width; // the browser can't show this picture
-  box.style.width = `${width}px`;
-  box.style.height = `${height}px`;
-  box.style.transform = `translate(${left}px, ${top}px)`;
+  box.style.width = `${width + 2 * margin}px`;
+  box.style.height = `${height + 2 * margin}px`;
+  box.style.transform = `translate(${left - margin}px, ${top - margin}px)`;
+}
+
+// The lines as they are written, such as "12,50"; empty if no digit was read.
+export function written({ lines, digits }) {
+  if (!digits.length) return "";
+  return lines.filter((line) => line.text).map((line) => line.written).join("\n");
+}
+
+// The marks that are no digits, such as "Left out: 2 separators, 1 rule."
+export function leftOut({ left_out: marks }) {
+  if (!marks.length) return "";
+  const counts = new Map();
+  for (const { kind } of marks) {
+    const noun = kind === "not a digit" ? "unknown mark" : kind;
+    counts.set(noun, (counts.get(noun) ?? 0) + 1);
+  }
+  const parts = [...counts].map(([noun, count]) => `${count} ${noun}${count > 1 ? "s" : ""}`);
+  return `Left out: ${parts.join(", ")}.`;
 }
 
 export function percent(probability) {
