@@ -55,7 +55,7 @@ def judge(
     reason = None
     if not glyph.any():
         reason = "there is no ink"
-    elif confidence < threshold:
+    elif confidence < threshold or threshold == 1:
         is_between = confidence + float(probabilities[second]) > threshold
         reason = f"it may be a {best} or a {second}" if is_between else "it looks like no digit"
     return Digit(
@@ -71,12 +71,14 @@ def judge(
 def doubt_line(digits: list[Digit], confidence: float, *, threshold: float) -> list[Digit]:
     """Refuse the least sure digit of a line that is doubtful as a whole, if none is refused yet.
 
+    One digit alone is no line.
+
     Args:
         digits: The digits of a line.
         confidence: Probability that all of them are right, and that there are no others.
         threshold: Confidence below which a digit is refused, 0 to 1.
     """
-    if not digits or any(digit.reason is not None for digit in digits):
+    if len(digits) < 2 or any(digit.reason is not None for digit in digits):
         return digits
     if confidence ** (1 / len(digits)) >= threshold**CONFIDENCE.line:
         return digits

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from digits.errors import InvalidInput
 from digits.reading.confidence import CONFIDENCE, judge
-from digits.reading.ink import open_picture
+from digits.reading.ink import HYPOTHESES, Picture, open_picture
 from digits.reading.line_network import LineNetwork
 from digits.reading.line_reader import LineReader
 from digits.reading.network import Network
@@ -75,10 +75,18 @@ class Reader:
         """
         picture = open_picture(source, rotate=rotate)
         if not picture.is_small:
-            return self._lines.read(picture)
+            reading = self._lines.read(picture)
+            return self._as_single(picture, reading) if _may_be_single(reading) else reading
         ((digit, ink),) = self._singles.read([picture])
-        line = Line(digit.text, digit.confidence, (digit,), digit.box)
-        return Reading((line,) if digit.glyph.any() else (), (), picture, ink)
+        return Reading((_alone(digit),) if digit.glyph.any() else (), (), picture, ink)
+
+    def _as_single(self, picture: Picture, reading: Reading) -> Reading:
+        """Ask the network of glyphs about a digit of which that of lines is not sure."""
+        ((digit, ink),) = self._singles.read([picture])
+        labels = [one.label for one in reading.digits] or [digit.label]
+        if digit.reason is not None or labels != [digit.label]:
+            return reading
+        return Reading((_alone(digit),), (), picture, ink)
 
     def read_glyphs(self, images: Iterable[Any]) -> list[Digit]:
         """Read single digits, each cut out as an image of its own, of any size and polarity.
@@ -105,6 +113,22 @@ class Reader:
             judge(probabilities, glyph, (0.0, 0.0, 28.0, 28.0), threshold=self.threshold)
             for glyph, probabilities in zip(glyphs, self.network.probabilities(glyphs), strict=True)
         ]
+
+
+def _alone(digit: Digit) -> Line:
+    """The line of a digit that stands alone."""
+    return Line(digit.text, digit.confidence, (digit,), digit.box)
+
+
+def _may_be_single(reading: Reading) -> bool:
+    """Tell whether a picture may show one digit, of which nothing was said for sure."""
+    marks = [mark for line in reading.lines for mark in line.marks]
+    digits = reading.digits
+    if marks or len(digits) > 1 or not reading.ink.mask.any():
+        return False
+    if digits:
+        return digits[0].reason is not None
+    return all(line.confidence < HYPOTHESES.sure for line in reading.lines)
 
 
 def _open(model: str | Path | bytes, num_threads: int | None) -> Network | LineNetwork:
