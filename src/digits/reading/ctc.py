@@ -62,7 +62,7 @@ def propose(log_probabilities: Float32[np.ndarray, "k t"], num_edits: int) -> se
     """Propose readings of a line: the greedy one, and it with one or two likely edits.
 
     Args:
-        log_probabilities: Of each class, in each column.
+        log_probabilities: Logarithm of the probability of each class, in each column.
         num_edits: Number of the likeliest edits that are tried, alone and by two.
     """
     found = spikes(log_probabilities)
@@ -116,7 +116,7 @@ def log_likelihoods(
     """Compute the logarithm of the probability of each reading, summed over all alignments.
 
     Args:
-        log_probabilities: Of each class, in each column.
+        log_probabilities: Logarithm of the probability of each class, in each column.
         readings: The classes of each reading's symbols.
     """
     states, may_skip, ends = _states(readings)
