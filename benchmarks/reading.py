@@ -308,7 +308,7 @@ def is_right(reading: Reading, text: str) -> bool:
 
 def read_composed(reader: Reader, data: Path, limit: int | None) -> Figures:
     """Rows composed of MNIST's test digits, by how they stand: exactly right, by best guess."""
-    guesser = Reader(reader.network, threshold=0)
+    guesser = Reader(threshold=0)
     count = NUM_COMPOSED if limit is None else limit
     return {
         "composed": {
