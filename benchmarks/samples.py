@@ -47,7 +47,7 @@ def write(canvas: Canvas, text: str, places: list[tuple[int, int]], side: int, s
         np.maximum(spot, ink, out=spot)
 
 
-def make_paper(seed: int = 3) -> UInt8[np.ndarray, "h w 3"]:
+def make_paper(seed: int = 6) -> UInt8[np.ndarray, "h w 3"]:
     """A falling row on a page under a lamp: bright in the middle, dim at the edges."""
     rng = np.random.default_rng(seed)
     height, width = 720, 960

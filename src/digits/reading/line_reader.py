@@ -10,6 +10,7 @@ from digits.reading.confidence import doubt_line, judge
 from digits.reading.decode import Symbol, decode
 from digits.reading.ink import (
     HYPOTHESES,
+    LAYOUT,
     Hypothesis,
     Ink,
     LineImage,
@@ -111,7 +112,7 @@ class LineReader:
         found = find_lines(erased)
         if sum(map(len, found)) > MAX_WORDS:
             return Reading((), (), picture, ink)
-        lines = [[_Seen(word, _views(word, ink, erased)) for word in line] for line in found]
+        lines = [[_Seen(word, _sights(word, ink, erased)) for word in line] for line in found]
         return self._read_seen(lines, ink, picture)
 
     def _read_as_line(self, ink: Ink, picture: Picture) -> Reading:
@@ -123,20 +124,31 @@ class LineReader:
         found = [word for line in find_lines(erased) for word in line]
         views = [image for word in wholes for image in line_images(word, ink, VIEWS)]
         if len(found) == 1:
-            views += _views(found[0], ink, erased)
-        return self._read_seen([[_Seen(wholes[0], views)]], ink, picture)
+            views += _views(found[0], ink, erased, VIEWS)
+        return self._read_seen([[_Seen(wholes[0], [views])]], ink, picture)
 
     def _read_seen(self, lines: list[list["_Seen"]], ink: Ink, picture: Picture) -> Reading:
         """Read words, each seen in several views."""
-        images = [image.pixels for line in lines for word in line for image in word.views]
+        images = [
+            image.pixels
+            for line in lines
+            for word in line
+            for views in word.sights
+            for image in views
+        ]
         columns = iter(self.network.columns(images))
         read: list[Line] = []
         for line in lines:
             texts, confidence = [], 1.0
             parts: list[Digit | Mark] = []
             for word in line:
-                decoded = decode([next(columns) for _ in word.views])
-                view = word.views[decoded.view]
+                decoded, view = max(
+                    (
+                        (decoded := decode([next(columns) for _ in views]), views[decoded.view])
+                        for views in word.sights
+                    ),
+                    key=lambda option: option[0].confidence,
+                )
                 found = iter(
                     doubt_line(
                         [
@@ -174,18 +186,27 @@ class LineReader:
 
 
 class _Seen(NamedTuple):
-    """A word, and its images in several views."""
+    """A word, and its images in several views: in one way to level it, or two."""
 
     word: Word
-    views: list[LineImage]
+    sights: list[list[LineImage]]
 
 
-def _views(word: Word, ink: Ink, erased: Ink) -> list[LineImage]:
-    """See a word in all views: some without ruled lines, some with them.
+def _sights(word: Word, ink: Ink, erased: Ink) -> list[list[LineImage]]:
+    """See a word in all views; a skewed one as turned, and as if its digits stood upright."""
+    sights = [_views(word, ink, erased, VIEWS)]
+    if abs(word.angle) > LAYOUT.skew_limit:
+        upright = [view._replace(is_upright=True) for view in VIEWS]
+        sights.append(_views(word, ink, erased, upright))
+    return sights
+
+
+def _views(word: Word, ink: Ink, erased: Ink, views: list[LineView]) -> list[LineImage]:
+    """See a word in some views without ruled lines, in others with them.
 
     Lines hide digits, and take parts of them along when they are erased.
     """
-    return line_images(word, erased, VIEWS[::2]) + line_images(word, ink, VIEWS[1::2])
+    return line_images(word, erased, views[::2]) + line_images(word, ink, views[1::2])
 
 
 def _mark(symbol: Symbol, view: LineImage, picture: Picture) -> Mark:

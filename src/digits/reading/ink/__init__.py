@@ -24,7 +24,7 @@ from digits.reading.ink.hypotheses import (
     hypotheses_of_single,
     other_polarity,
 )
-from digits.reading.ink.layout import Word, find_lines, whole_lines
+from digits.reading.ink.layout import LAYOUT, Word, find_lines, whole_lines
 from digits.reading.ink.left_over import left_over
 from digits.reading.ink.line_images import LineImage, LineView, frame_part, line_images
 from digits.reading.ink.picture import Picture, open_picture
@@ -33,6 +33,7 @@ from digits.reading.ink.ruled_lines import erase_ruled_lines
 __all__ = [
     "DIGIT_SIZE",
     "HYPOTHESES",
+    "LAYOUT",
     "SIZE",
     "Glyph",
     "Hypothesis",

@@ -40,6 +40,9 @@ class LineView(NamedTuple):
     """Width by height, as a multiple of what it is."""
     shear: float = 0.0
     """Shift to the right for each pixel down."""
+    is_upright: bool = False
+    """Whether digits of a skewed word stand upright, each below or above the one before, and were
+    not turned with their line."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +135,14 @@ def _to_image(word: Word, view: LineView) -> tuple[Float[np.ndarray, "2 3"], int
     scale = DIGIT_HEIGHT * view.size / word.height
     across = scale * view.stretch
     before, after = (min(SIDE_MARGIN / across, room) for room in word.room)
-    width = min((before + word.width + after) * across + 2 * PAD, MAX_WIDTH)
     cosine, sine = np.cos(np.radians(word.angle)), np.sin(np.radians(word.angle))
-    turn = np.array([[cosine, sine], [-sine, cosine]])
-    linear = np.array([[across, view.shear * scale], [0, scale]]) @ turn
-    middle = np.array([PAD + (before + word.width / 2) * across, LINE_HEIGHT / 2])
+    length = word.width * (cosine if view.is_upright else 1)
+    width = min((before + length + after) * across + 2 * PAD, MAX_WIDTH)
+    level = np.array(
+        [[1, 0], [-sine / cosine, 1]] if view.is_upright else [[cosine, sine], [-sine, cosine]]
+    )
+    linear = np.array([[across, view.shear * scale], [0, scale]]) @ level
+    middle = np.array([PAD + (before + length / 2) * across, LINE_HEIGHT / 2])
     shift = middle - linear @ np.array(word.centre)
     return np.hstack([linear, shift[:, None]]), max(
         COLUMN_STEP * 8, round(width / COLUMN_STEP) * COLUMN_STEP
