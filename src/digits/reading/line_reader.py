@@ -41,8 +41,11 @@ VIEWS = [
 ]
 """Views of each word, over which the probabilities of what it says are averaged."""
 
-MAX_WORDS = 1500
+MAX_WORDS = 400
 """Limit on time: most words of a picture; one with more is texture, and not read."""
+
+MAX_TURNED = 200
+"""Limit on time: most marks of a picture that is read once more on its side."""
 
 MAX_IN_LINE = 24
 """Limit on time: most digits of a picture that is read once more, as one line."""
@@ -77,14 +80,14 @@ class LineReader:
     def read(self, picture: Picture) -> Reading:
         """Read a picture, also one that lies on its side, and list what was left out."""
         reading = self._read_upright(picture)
-        if _marks(reading) and _share_read(reading) < HYPOTHESES.sure:
-            # It may lie on its side, or be so large that its grain is seen for ink.
-            others = [picture.turned(1), picture.turned(3)]
-            if max(picture.grey.shape) > LARGE:
-                others.append(picture.shrunk(COARSER))
-            readings = [self._read_upright(other) for other in others]
-            sure = [other for other in readings if _share_read(other) >= HYPOTHESES.sure]
-            reading = max([reading, *sure], key=_evidence)
+        others = []
+        if 0 < _marks(reading) <= MAX_TURNED and _share_read(reading) < HYPOTHESES.sure:
+            others = [picture.turned(1), picture.turned(3)]  # it may lie on its side
+        if _share_read(reading) < HYPOTHESES.sure and max(picture.grey.shape) > LARGE:
+            others.append(picture.shrunk(COARSER))  # its grain may be taken for ink
+        readings = [self._read_upright(other) for other in others]
+        sure = [other for other in readings if _share_read(other) >= HYPOTHESES.sure]
+        reading = max([reading, *sure], key=_evidence)
         return _with_left_over(reading)
 
     def _read_upright(self, picture: Picture) -> Reading:

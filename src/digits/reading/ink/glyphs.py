@@ -20,6 +20,9 @@ from digits.reading.tuning import Tuned, number
 SIZE, DIGIT_SIZE = 28, 20
 """Side of a glyph, and the longer side of the digit in it, in pixels."""
 
+LARGE_ELEMENT = 16
+"""Limit on time: size in pixels from which on a structuring element is a square."""
+
 CENTRE = SIZE // 2
 """Pixel on which MNIST's centres of mass are, from 0, along both axes."""
 
@@ -131,7 +134,9 @@ def widen_thin(strength: Strength, stroke: float, factor: float) -> Strength:
     if missing < 1:
         return strength
     size = round(missing) + 1
-    return cv2.dilate(strength, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    # A large ellipse takes long, and a square does as well where strokes are so thin.
+    shape = cv2.MORPH_ELLIPSE if size < LARGE_ELEMENT else cv2.MORPH_RECT
+    return cv2.dilate(strength, cv2.getStructuringElement(shape, (size, size)))
 
 
 def depth_share(glyph: UInt8[np.ndarray, "28 28"]) -> float:
