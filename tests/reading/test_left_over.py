@@ -44,7 +44,7 @@ def test_a_scribble_beside_a_number_is_told_of(reader: Reader) -> None:
     for radius in (12, 22, 34):
         cv2.ellipse(page, (page.shape[1] - 80, 60), (radius, radius // 2), 20, 0, 300, INK, 3)
     reading = reader.read(page)
-    assert reading.text.startswith("47")
+    assert [digit.label for digit in reading.digits][:2] == [4, 7]
     told = [mark.box for mark in reading.left_out]
     told += [digit.box for digit in reading.digits if digit.reason is not None]
     assert any(x > page.shape[1] - 160 for x, _, _, _ in told)

@@ -152,17 +152,13 @@ class LineReader:
                     ),
                     key=lambda option: option[0].confidence,
                 )
-                found = iter(
-                    doubt_line(
-                        [
-                            self._digit(symbol, view, ink, picture)
-                            for symbol in decoded.symbols
-                            if symbol.text.isdigit()
-                        ],
-                        decoded.confidence,
-                        threshold=self.threshold,
-                    )
-                )
+                digits = [
+                    self._digit(symbol, view, ink, picture)
+                    for symbol in decoded.symbols
+                    if symbol.text.isdigit()
+                ]
+                confidence *= min([decoded.confidence, *(one.confidence for one in digits)])
+                found = iter(doubt_line(digits, decoded.confidence, threshold=self.threshold))
                 text = ""
                 for symbol in decoded.symbols:
                     if symbol.text.isdigit():
@@ -173,7 +169,6 @@ class LineReader:
                     parts.append(_mark(symbol, view, picture))
                     text += REFUSED if symbol.text in AS_HIGH_AS_DIGITS else ""
                 texts.append(text)
-                confidence *= decoded.confidence
             box = picture.to_original(_around([word.word for word in line]))
             text = " ".join(text for text in texts if text)
             read.append(Line(text, confidence, tuple(parts), box))
