@@ -23,8 +23,8 @@ class ConfidenceParameters(Tuned):
     widest: float = number(1.9, "heights of a digit", low=1, high=4)
     """Greatest width of a digit."""
 
-    line: float = number(0.25, "exponent", low=0.02, high=1)
-    """Power of the threshold below which a digit's mean confidence in its line makes all of the
+    line: float = number(4.0, "root", low=1, high=50)
+    """Root of the threshold below which the mean confidence of a line's digits makes all of the
     line doubtful; as lines are wrong in more ways than their digits show."""
 
 
@@ -80,7 +80,7 @@ def doubt_line(digits: list[Digit], confidence: float, *, threshold: float) -> l
     """
     if len(digits) < 2 or any(digit.reason is not None for digit in digits):
         return digits
-    if confidence ** (1 / len(digits)) >= threshold**CONFIDENCE.line:
+    if confidence ** (1 / len(digits)) >= threshold ** (1 / CONFIDENCE.line):
         return digits
     least = min(digits, key=lambda digit: digit.confidence)
     doubtful = replace(least, reason="the line is not sure as a whole")
