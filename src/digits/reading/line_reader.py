@@ -98,7 +98,8 @@ class LineReader:
             if _counts(reading := self._read_ink(seen.ink, picture), seen)
         ]
         best = max(readings, key=_evidence)
-        if _is_sure(best) or len(best.digits) > MAX_IN_LINE:
+        is_drawing = best.ink.noise == 0
+        if _is_sure(best) or is_drawing or len(best.digits) > MAX_IN_LINE:
             return best
         # What follows takes time, and is tried where nothing was read surely.
         sides = {reading.ink.is_dark: reading.ink for reading in readings}
