@@ -173,7 +173,7 @@ def describe(points: list[Point]) -> str:
 def make_reading_table() -> str:
     """Make the table of accuracies of `digits read` on other people's handwriting, in Markdown."""
     found = json.loads((RESULTS / "reading.json").read_text())
-    sets, rows, speed = found["sets"], found["rows"], found["speed"]
+    sets, rows = found["sets"], found["rows"]
     read, amounts = rows["cheques"]
     lines = [
         ("single digits, drawn on a screen (1,000)", f"{sets['hwd1000']:.1%} right"),
@@ -191,12 +191,8 @@ def make_reading_table() -> str:
          "{1}, {0}".format(*found["pictures"]["accepted_wrong"])),
         ("phone photos of a page with a row of digits", "{} of {}".format(*found["pages"])),
         ("MNIST's test set", f"{found['mnist']['network']:.2%}"),
-        ("the same, with fifteen corruptions",
-         f"{found['corruptions']['mean']:.1%}"),
         ("photos of clothes", f"{1 - found['clothes']['accepted']:.1%} refused"),
         ("the digits above, but MNIST", f"{1 - sets['accepted']:.1%} refused"),
-        ("the command, on one small picture", f"{speed['command_seconds']:.2f} s"),
-        ("a photo of 12 megapixels", f"{speed['photo_12_megapixels_seconds']:.2f} s"),
     ]  # fmt: skip
     return "\n".join(["| on | |", "| --- | ---: |", *(f"| {on} | {is_} |" for on, is_ in lines)])
 
