@@ -38,10 +38,13 @@ from digits.training.composition.batches import (
     compose_batches,
     compose_from_split,
 )
+from digits.training.composition.composers import Composers, Order
 from digits.training.composition.writers import Writers
 
 __all__ = [
+    "Composers",
     "LineBatch",
+    "Order",
     "Writers",
     "compose_batch",
     "compose_batches",

@@ -11,7 +11,7 @@ from digits.training.augmentation.drawing import Range
 from digits.training.composition.chance import factor
 from digits.training.composition.layout import Item
 from digits.training.composition.manner import Manner
-from digits.training.composition.strokes import FRACTION_BITS, Stroke
+from digits.training.composition.strokes import FRACTION_BITS, Stroke, arc
 from digits.training.composition.writers import Shape
 
 
@@ -66,6 +66,16 @@ class DigitAmounts:
     """Standard deviation of half the height by which a bar's ends differ, in pixels."""
     bar_shift_deviation: float = 0.05
     """Standard deviation of a bar's distance from the stem's middle, in heights of the digit."""
+    curl: Range = (0.09, 0.2)
+    """Half the size of a zero's curl, in heights of the zero."""
+    curl_shift: Range = (-0.1, 0.25)
+    """Distance of a curl to the right of the middle of the zero's top, in heights of the zero."""
+    curl_sweep: Range = (90, 330)
+    """Angle that a curl goes round, in degrees."""
+    flag_height: Range = (0.15, 0.3)
+    """Height of what is erased of a five without its flag, in heights of the digit."""
+    flag_left: Range = (0.3, 0.7)
+    """Place from which on to the right it is erased, in widths of the digit."""
     stem_width: Range = (1.5, 4)
     """Least and greatest width that a stem is taken to have, in pixels."""
     least_stem: float = 0.5
@@ -95,12 +105,16 @@ def write_digit(shape: Shape, manner: Manner, random: np.random.Generator) -> It
         drop += random.uniform(*AMOUNTS.drop) * DIGIT_HEIGHT * manner.scale
     across = scale * manner.width * factor(AMOUNTS.width_deviation, random)
     slant = manner.slant + random.normal(0, AMOUNTS.slant_deviation)
-    turn = random.normal(0, AMOUNTS.turn_deviation)
+    turn = manner.turn + random.normal(0, AMOUNTS.turn_deviation)
     pixels = shape.pixels
     if shape.label == 1 and manner.upstroke:
         pixels = _with_upstroke(pixels, manner, random)
+    elif shape.label == 0 and manner.has_curl:
+        pixels = _with_curl(pixels, random)
     elif shape.label == 7 and manner.has_bar:
         pixels = _with_bar(pixels, random)
+    elif shape.label == 5 and not manner.has_flag:
+        pixels = _without_flag(pixels, random)
     ink = _warped(pixels, across, scale, slant, turn)
     drop += random.normal(0, manner.wave) * DIGIT_HEIGHT * manner.scale
     gap = manner.gap + random.normal(0, manner.gap_deviation)
@@ -147,6 +161,36 @@ def _with_bar(
     bar = [(x - half + shift, y + tilt), (x + half + shift, y - tilt)]
     _draw_stroke(canvas, bar, width * random.uniform(*AMOUNTS.added_width))
     return canvas
+
+
+def _with_curl(
+    pixels: UInt8[np.ndarray, "h w"], random: np.random.Generator
+) -> UInt8[np.ndarray, "h2 w2"]:
+    """Give a zero the curl in which its stroke ends, from its top downwards."""
+    tall = len(pixels)
+    pad = int((AMOUNTS.curl[1] + AMOUNTS.curl_shift[1]) * tall) + 2
+    canvas = np.pad(pixels, ((2, 0), (pad, pad)))
+    x, y, width = _stem(canvas, 3)
+    x += random.uniform(*AMOUNTS.curl_shift) * tall
+    rx, ry = random.uniform(*AMOUNTS.curl, 2) * tall
+    curl = arc(x, y + ry, rx, ry, -90, -90 + random.uniform(*AMOUNTS.curl_sweep))
+    _draw_stroke(canvas, curl, width * random.uniform(*AMOUNTS.added_width))
+    return canvas
+
+
+def _without_flag(
+    pixels: UInt8[np.ndarray, "h w"], random: np.random.Generator
+) -> UInt8[np.ndarray, "h2 w2"]:
+    """Take the stroke at its top from a five, as it is missing where it was written apart."""
+    tall, wide = pixels.shape
+    low = int(tall * random.uniform(*AMOUNTS.flag_height))
+    left = int(wide * random.uniform(*AMOUNTS.flag_left))
+    without = pixels.copy()
+    without[:low, left:] = 0
+    rows, columns = np.nonzero(without > AMOUNTS.ink_level)
+    if not len(rows):
+        return pixels
+    return without[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
 def _stem(pixels: UInt8[np.ndarray, "h w"], row: int) -> tuple[float, float, float]:

@@ -39,7 +39,7 @@ class GroundAmounts:
     """Distance between points across of that field, in pixels."""
     wave_grey: Range = (0.05, 0.28)
     """Brightness of the waves."""
-    part_with_blots: float = 0.12
+    part_with_blots: float = 0.08
     """Part of the lines on a ground with blots, as printed ones have; 0 to 1."""
     blot_size: int = 3
     """Size of the blots, in pixels."""

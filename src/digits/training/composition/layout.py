@@ -44,7 +44,7 @@ class LayoutAmounts:
     """Width up to which an item is narrow, in pixels."""
     narrow_step: float = 2.0
     """Distance by which the middle of a narrow one is farther away at least, in pixels."""
-    part_joined: float = 0.04
+    part_joined: float = 0.07
     """Part of the pairs of zeros that are joined at their tops; 0 to 1."""
     joint_sag: Range = (-2, 4)
     """Distance by which such a joint sags, in pixels."""

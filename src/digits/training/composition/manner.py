@@ -50,7 +50,7 @@ class MannerAmounts:
     """Standard deviations of a digit's distance from the line, in heights of a digit."""
     wave_parts: Parts = (0.35, 0.45, 0.2)
     """Parts of the writers with each of these; they sum to 1."""
-    part_continental: float = 0.6
+    part_continental: float = 0.5
     """Part of the writers who learned ones with an upstroke and sevens with a bar; 0 to 1."""
     upstroke_parts: tuple[float, float] = (0.1, 0.9)
     """Part of the other writers, and of these, whose ones have an upstroke; 0 to 1."""
@@ -60,8 +60,16 @@ class MannerAmounts:
     """Length of an upstroke, in heights of its one."""
     upstroke_angle: Range = (32, 75)
     """Angle between an upstroke and the horizontal, in degrees."""
+    least_angle: float = 48
+    """Least such angle of writers whose sevens have no bar, who could not tell the two else."""
     part_with_foot: float = 0.1
     """Part of the writers whose ones with an upstroke have a foot as well; 0 to 1."""
+    part_without_flag: float = 0.12
+    """Part of the writers whose fives lack the stroke at their tops; 0 to 1."""
+    part_with_curl: float = 0.1
+    """Part of the writers whose zeros end in a curl at their tops; 0 to 1."""
+    turn_deviation: float = 0.06
+    """Standard deviation of the angle by which all digits are turned against the line, in radians."""
 
 
 AMOUNTS = MannerAmounts()
@@ -101,6 +109,12 @@ class Manner:
     """Whether ones with an upstroke have a foot."""
     has_bar: bool
     """Whether sevens have a bar."""
+    has_flag: bool
+    """Whether fives have the stroke at their tops."""
+    has_curl: bool
+    """Whether zeros end in a curl at their tops."""
+    turn: float
+    """Angle by which all digits are turned against the line, in radians."""
     pen_width: float = DIGIT_HEIGHT / 10
     """Width of the pen, in pixels of the line; a line has that of its writer's digits."""
 
@@ -128,6 +142,9 @@ def draw_manner(random: np.random.Generator) -> Manner:
     wave = float(random.choice(AMOUNTS.waves, p=AMOUNTS.wave_parts))
     is_continental = random.random() < AMOUNTS.part_continental
     has_upstroke = random.random() < AMOUNTS.upstroke_parts[is_continental]
+    has_bar = random.random() < AMOUNTS.bar_parts[is_continental]
+    least, greatest = AMOUNTS.upstroke_angle
+    angle = random.uniform(least if has_bar else AMOUNTS.least_angle, greatest)
     return Manner(
         scale=scale,
         slant=slant,
@@ -141,7 +158,10 @@ def draw_manner(random: np.random.Generator) -> Manner:
         drift=drift,
         wave=wave,
         upstroke=random.uniform(*AMOUNTS.upstroke) if has_upstroke else 0.0,
-        upstroke_angle=random.uniform(*AMOUNTS.upstroke_angle),
+        upstroke_angle=angle,
         has_foot=random.random() < AMOUNTS.part_with_foot,
-        has_bar=random.random() < AMOUNTS.bar_parts[is_continental],
+        has_bar=has_bar,
+        has_flag=random.random() >= AMOUNTS.part_without_flag,
+        has_curl=random.random() < AMOUNTS.part_with_curl,
+        turn=random.normal(0, AMOUNTS.turn_deviation),
     )

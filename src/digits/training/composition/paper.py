@@ -37,11 +37,11 @@ class PaperAmounts:
     """Standard deviation of the blur before a line is made smaller, in pixels beyond the first."""
     pen_width: Range = (0.5, 1.1)
     """Width of rules drawn with the line's pen, in its widths."""
-    part_clean: float = 0.4
+    part_clean: float = 0.5
     """Part of the lines that are seen as they were written, with nothing around; 0 to 1."""
     clean_strength: Range = (0.7, 1.1)
     """Strength of their ink, in full strokes."""
-    part_with_neighbours: float = 0.4
+    part_with_neighbours: float = 0.35
     """Part of the lines into whose images others reach; 0 to 1."""
     part_with_rules: float = 0.38
     """Part of the lines on ruled paper or in forms; 0 to 1."""

@@ -50,9 +50,9 @@ class RuleAmounts:
     """Distance of a wall's top to the right of where it stands."""
     walls: Parts = (0.3, 0.35)
     """Parts of these images with both walls, and the left one; the others have the right one."""
-    wall_top: Range = (0, 14)
-    """Place where half of the walls begin; the others begin above the image."""
-    wall_foot: Range = (0, 6)
+    wall_top: Range = (2, 10)
+    """Distance above the digits at which half of the walls begin; the others begin above the image."""
+    wall_foot: Range = (2, 8)
     """Distance below the digits at which half of the walls end; the others end below the image."""
     part_with_floor: float = 0.6
     """Part of the images with walls that have a line below as well; 0 to 1."""
@@ -68,6 +68,8 @@ class RuleAmounts:
     """Distance of a comb's teeth, at their tops, to the right of where they stand."""
     comb_jitter: Normal = (0, 0.8)
     """Distance of a comb's teeth from the middle between digits."""
+    comb_height: Range = (2, 10)
+    """Height of the teeth of half of the combs above the digits' feet; the others are walls."""
     comb_inset: int = 2
     """Distance of a comb's ends from the edges of the image."""
     part_with_spine: float = 0.7
@@ -178,8 +180,9 @@ def _draw_walls(image: Image, boxes: Boxes, rule: Rule, random: np.random.Genera
     lean, kind = random.normal(*AMOUNTS.wall_lean), which(AMOUNTS.walls, random)
     before = boxes[:, 0].min() - random.uniform(*AMOUNTS.wall_distance)
     after = boxes[:, 2].max() + random.uniform(*AMOUNTS.wall_distance)
+    head = boxes[:, 1].min()
     for x in ((before, after), (before,), (after,))[kind]:
-        top = random.choice([0, random.uniform(*AMOUNTS.wall_top)])
+        top = random.choice([0, head - random.uniform(*AMOUNTS.wall_top)])
         low = random.choice([height, rule.foot + random.uniform(*AMOUNTS.wall_foot)])
         draw_line(image, (x + lean, top), (x - lean, low), rule.grey, rule.width)
     if random.random() < AMOUNTS.part_with_floor:
@@ -204,10 +207,10 @@ def _draw_box(image: Image, boxes: Boxes, rule: Rule, random: np.random.Generato
 
 
 def _draw_comb(image: Image, boxes: Boxes, rule: Rule, random: np.random.Generator) -> None:
-    """Draw walls between digits."""
+    """Draw walls or short teeth between digits."""
     height, width = image.shape
     between = (boxes[:-1, 2] + boxes[1:, 0]) / 2
-    top = random.choice([0, random.uniform(0, height)])
+    top = random.choice([0, rule.foot - random.uniform(*AMOUNTS.comb_height)])
     lean = random.normal(*AMOUNTS.comb_lean)
     for middle in (AMOUNTS.comb_inset, *between, width - AMOUNTS.comb_inset):
         x = middle + random.normal(*AMOUNTS.comb_jitter)

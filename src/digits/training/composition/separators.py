@@ -64,11 +64,11 @@ class SeparatorAmounts:
     """Distance of the lower one to the right of the upper one."""
     equals_waver: Normal = (0, 0.02)
     """Difference of the lower one's points from the upper one's."""
-    slash_top: Range = (-0.35, 0.0)
+    slash_top: Range = (-0.4, -0.05)
     """Place where a slash begins."""
-    slash_foot: Range = (1.0, 1.35)
+    slash_foot: Range = (1.05, 1.4)
     """Place where a slash ends."""
-    slash_lean: Range = (0.35, 0.8)
+    slash_lean: Range = (0.45, 0.95)
     """Distance of a slash's beginning to the right of its end, in its heights."""
     slash_bend: Normal = (0, 0.03)
     """Distance by which a slash bends to the right."""

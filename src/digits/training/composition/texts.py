@@ -36,7 +36,7 @@ class TextAmounts:
     """Least and greatest number of marks on these."""
     most_signs: int = 3
     """Greatest number of signs on these."""
-    lengths: tuple[int, ...] = (6, 4, 4, 5, 6, 6, 5, 4, 3, 2, 1, 1)
+    lengths: tuple[int, ...] = (7, 6, 5, 5, 6, 6, 5, 4, 3, 2, 1, 1)
     """Frequency of numbers with one digit, with two, and so on; any unit."""
     repetitions: tuple[float, float] = (0.05, 0.4)
     """Part of the digits that repeat that before them, in two kinds of numbers; 0 to 1."""
@@ -52,8 +52,8 @@ class TextAmounts:
     """Parts of the numbers with each of `STRUCTURES`; the others are digits alone."""
     most_decimals: int = 3
     """Greatest number of decimals."""
-    part_sums_with_sign: float = 0.7
-    """Part of the sums with a sign, instead of a dash; 0 to 1."""
+    operators: Parts = (0.65, 0.25)
+    """Parts of the sums with a sign, and with a dash; the others have a slash."""
     letters: tuple[int, int] = (1, 3)
     """Least and greatest number of letters about a number."""
     endings: Parts = (0.09, 0.07, 0.08, 0.07, 0.04, 0.03, 0.02, 0.02)
@@ -161,8 +161,8 @@ def _write_pairs(plan: Plan, random: np.random.Generator) -> None:
 def _write_sum(plan: Plan, random: np.random.Generator) -> None:
     """Put a sign between two digits, as in a sum."""
     place = integer((1, len(plan) - 2), random)
-    has_sign = random.random() < AMOUNTS.part_sums_with_sign
-    plan[place].append(_choose_sign(random) if has_sign else DASH)
+    kind = which(AMOUNTS.operators, random)
+    plan[place].append((_choose_sign(random), DASH, SLASH)[kind])
 
 
 def _write_letters(plan: Plan, random: np.random.Generator) -> None:

@@ -1,5 +1,6 @@
 """Lines: composed of a training set's digits, other ones in each epoch, to be read as symbols."""
 
+from math import ceil
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ from digits.evaluation.prediction import predict_batches
 from digits.hardware import derive_seed
 from digits.recipe import Recipe
 from digits.training.composition import (
+    Composers,
     LineBatch,
+    Order,
     Writers,
-    compose_batches,
     compose_from_split,
 )
 from digits.training.line_targets import LineTargets, judge_lines, make_targets
@@ -45,7 +47,8 @@ class LineTask:
     ) -> None:
         _expect_no_unused_fields(recipe)
         self._recipe, self._device = recipe, device
-        self._writers = Writers(split.images, split.labels, seed=derive_seed(recipe.seed, STYLES))
+        writers = Writers(split.images, split.labels, seed=derive_seed(recipe.seed, STYLES))
+        self._composers = Composers(writers, _num_composers(device))
         self._validation = None if validation is None else compose_from_split(validation)
         self._composed: tuple[tuple[int, int], list[LineBatch]] | None = None
         self.num_images = len(split)
@@ -61,13 +64,20 @@ class LineTask:
         return torch.from_numpy(batch.images)[:, None].to(self._device), make_targets(batch)
 
     def _compose(self, epoch: int, group: int) -> list[LineBatch]:
-        """Compose a group of batches; the last one of an epoch may have fewer, the last smaller."""
+        """Compose a group of batches, while the next ones are begun with."""
+        num_groups = ceil(self.num_images / (GROUP * self._recipe.batch_size))
+        place = (epoch - 1) * num_groups + group
+        end = min(place + 1 + self._composers.num_ahead, self._recipe.epochs * num_groups)
+        orders = [self._order(*divmod(at, num_groups)) for at in range(place, end)]
+        return self._composers.compose(orders[0], orders[1:])
+
+    def _order(self, epoch: int, group: int) -> Order:
+        """Order a group of batches; the last one of an epoch may have fewer, the last smaller."""
         size = self._recipe.batch_size
         begin = group * GROUP * size
         end = min(begin + GROUP * size, self.num_images)
         sizes = [min(size, end - at) for at in range(begin, end, size)]
-        seed = derive_seed(self._recipe.seed, COMPOSE, epoch, group)
-        return compose_batches(self._writers, sizes, (seed,))
+        return Order(sizes, (derive_seed(self._recipe.seed, COMPOSE, epoch + 1, group),))
 
     def judge(
         self, outputs: Float[Tensor, "n channels columns"], targets: LineTargets
@@ -99,6 +109,15 @@ class LineTask:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore nothing."""
+
+
+def _num_composers(device: torch.device) -> int:
+    """Number of processes to compose in, by the threads that torch may use.
+
+    On a CPU, one composes as many lines as four threads train on; with one thread, none is needed.
+    """
+    num_threads = torch.get_num_threads()
+    return num_threads - 1 if device.type != "cpu" else ceil((num_threads - 1) / 4)
 
 
 def _expect_no_unused_fields(recipe: Recipe) -> None:
