@@ -17,6 +17,7 @@ from digits.reading.ink import (
     LineView,
     Picture,
     Word,
+    alike,
     erase_ruled_lines,
     find_lines,
     frame_part,
@@ -92,11 +93,12 @@ class LineReader:
 
     def _read_upright(self, picture: Picture) -> Reading:
         """Read a picture by the hypothesis of which the reading has the most evidence."""
-        readings = [
-            reading
-            for seen in hypotheses(picture.grey)
-            if _counts(reading := self._read_ink(seen.ink, picture), seen)
-        ]
+        readings: list[Reading] = []
+        for seen in hypotheses(picture.grey):
+            # Ink that was read surely is not read once more.
+            if not any(_is_sure(other) and alike(other.ink, seen.ink) for other in readings):
+                reading = self._read_ink(seen.ink, picture)
+                readings += [reading] if _counts(reading, seen) else []
         best = max(readings, key=_evidence)
         is_drawing = best.ink.noise == 0
         if _is_sure(best) or is_drawing or len(best.digits) > MAX_IN_LINE:

@@ -20,6 +20,7 @@ from digits.reading.ink.glyphs import (
 from digits.reading.ink.hypotheses import (
     HYPOTHESES,
     Hypothesis,
+    alike,
     hypotheses,
     hypotheses_of_single,
     other_polarity,
@@ -42,6 +43,7 @@ __all__ = [
     "LineView",
     "Picture",
     "Word",
+    "alike",
     "aspect_ratio",
     "depth_share",
     "erase_ruled_lines",

@@ -25,6 +25,8 @@ class HypothesisParameters(Tuned):
     """Certainty of the polarity that is safe. Below it, both polarities are read."""
     sure: float = number(0.7, "probability", low=0, high=1)
     """Confidence that each digit must exceed where an unlikely hypothesis is to count."""
+    alike: float = number(0.8, "part of the pixels", low=0.5, high=1)
+    """Pixels of the ink by either of two hypotheses that are ink by both, if these are alike."""
     evidence: float = number(0.5, "probability", low=0, high=1)
     """Confidence past which a digit speaks for the hypothesis that it is read of."""
 
@@ -38,6 +40,12 @@ class Hypothesis(NamedTuple):
     ink: Ink
     needs_sure_digits: bool = False
     """Whether it is so unlikely that a reading of it counts only if each digit is sure."""
+
+
+def alike(first: Ink, second: Ink) -> bool:
+    """Tell whether two hypotheses see nearly the same ink."""
+    shared = np.count_nonzero(first.mask & second.mask)
+    return shared > HYPOTHESES.alike * np.count_nonzero(first.mask | second.mask)
 
 
 def other_polarity(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink:
