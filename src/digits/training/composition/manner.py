@@ -69,7 +69,7 @@ class MannerAmounts:
     part_with_curl: float = 0.1
     """Part of the writers whose zeros end in a curl at their tops; 0 to 1."""
     turn_deviation: float = 0.06
-    """Standard deviation of the angle by which all digits are turned against the line, in radians."""
+    """Standard deviation of the angle of all digits against the line; in radians."""
 
 
 AMOUNTS = MannerAmounts()

@@ -51,9 +51,9 @@ class RuleAmounts:
     walls: Parts = (0.3, 0.35)
     """Parts of these images with both walls, and the left one; the others have the right one."""
     wall_top: Range = (2, 10)
-    """Distance above the digits at which half of the walls begin; the others begin above the image."""
+    """Distance above the digits at which half of the walls begin; the others, above the image."""
     wall_foot: Range = (2, 8)
-    """Distance below the digits at which half of the walls end; the others end below the image."""
+    """Distance below the digits at which half of the walls end; the others, below the image."""
     part_with_floor: float = 0.6
     """Part of the images with walls that have a line below as well; 0 to 1."""
     floor_distance: Range = (0, 5)
