@@ -72,7 +72,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
     monkeypatch.setattr("digits.models.registry.NETWORKS", dict(NETWORKS))
     monkeypatch.setattr("digits.training.loop.load", lambda name: blob_set)
     monkeypatch.setattr("digits.report.load", lambda name: blob_set)
-    monkeypatch.setattr("digits.report.plots.to_png", lambda figure: b"rendered")
+    monkeypatch.setattr("digits.plots.to_png", lambda figure: b"rendered")
     register_network("own")(Own)
 
 
