@@ -1841,5 +1841,5 @@ plots.settings(measured)
 # - `digits train --report` on the command line: the longer training that these chapters had no time
 #   for, and a report with all figures.
 # - `digits train --recipe my.toml`: every setting of this notebook is a line in a recipe.
-# - `src/digits/trainer.py` and `models.py`: the same as here, written to be fast and to survive a
+# - `src/digits/training/` and `models/`: the same as here, written to be fast and to survive a
 #   power cut.

@@ -16,5 +16,6 @@ MODULES = [module.name for module in walk_packages(digits.__path__, "digits.")]
 def test_examples_in_docstrings_return_what_they_show(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digits.models.NETWORKS", dict(NETWORKS))  # an example registers one
+    # An example registers a network.
+    monkeypatch.setattr("digits.models.registry.NETWORKS", dict(NETWORKS))
     assert doctest.testmod(import_module(name)).failed == 0

@@ -33,7 +33,7 @@ LINE_PARAMETERS = 623_748
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers is gone after it."""
-    monkeypatch.setattr("digits.models.NETWORKS", dict(NETWORKS))
+    monkeypatch.setattr("digits.models.registry.NETWORKS", dict(NETWORKS))
 
 
 @pytest.fixture(params=PARAMETERS)

@@ -69,16 +69,16 @@ class ThreeChannels(nn.Module):
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
     """`own` is known, and gone after each test."""
-    monkeypatch.setattr("digits.models.NETWORKS", dict(NETWORKS))
+    monkeypatch.setattr("digits.models.registry.NETWORKS", dict(NETWORKS))
     monkeypatch.setattr("digits.training.loop.load", lambda name: blob_set)
     monkeypatch.setattr("digits.report.load", lambda name: blob_set)
-    monkeypatch.setattr("digits.report.plots.to_png", lambda figure: b"rendered")
+    monkeypatch.setattr("digits.plots.to_png", lambda figure: b"rendered")
     register_network("own")(Own)
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has not registered it."""
-    monkeypatch.setattr("digits.models.NETWORKS", dict(NETWORKS))
+    monkeypatch.setattr("digits.models.registry.NETWORKS", dict(NETWORKS))
 
 
 @pytest.mark.parametrize("make", [Own, Tied, ThreeChannels])

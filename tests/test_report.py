@@ -18,6 +18,7 @@ from digits.files import write_atomic
 from digits.models import build_model, count_parameters
 from digits.recipe import Augmentation, Recipe
 from digits.report import write_report
+from digits.report.page import format_duration
 from digits.run import EpochRecord, Run
 
 FIGURES = {
@@ -53,8 +54,8 @@ class Page(HTMLParser):
 def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
     """Use small data, and do not render the figures, which have tests of their own."""
     monkeypatch.setattr("digits.report.load", lambda name: blob_set)
-    monkeypatch.setattr("digits.report.plots.to_png", lambda figure: b"rendered")
-    monkeypatch.setattr("digits.report.SALIENCY_SAMPLES", 1)
+    monkeypatch.setattr("digits.plots.to_png", lambda figure: b"rendered")
+    monkeypatch.setattr("digits.report.illustrations.SALIENCY_SAMPLES", 1)
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +200,7 @@ def test_a_run_without_mistakes_has_a_report(
     tmp_path: Path, blob_set: DigitSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     perfect = 50 * F.one_hot(blob_set.test.labels, 10).float()
-    monkeypatch.setattr("digits.report.predict", lambda *args, **kwargs: perfect)
+    monkeypatch.setattr("digits.report.material.predict", lambda *args, **kwargs: perfect)
     run = make_run(tmp_path / "run", metrics_of(blob_set, perfect))
     text = Page(write_report(run)).text
     assert "every test image was read correctly" in text
@@ -212,7 +213,7 @@ def test_a_network_that_knows_nothing_has_a_report(
     tmp_path: Path, blob_set: DigitSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     same = torch.zeros(len(blob_set.test), 10)
-    monkeypatch.setattr("digits.report.predict", lambda *args, **kwargs: same)
+    monkeypatch.setattr("digits.report.material.predict", lambda *args, **kwargs: same)
     run = make_run(tmp_path / "run", metrics_of(blob_set, same))
     assert "0 of 100 images are read with more than 93 %" in Page(write_report(run)).text
 
@@ -276,4 +277,4 @@ def test_an_empty_history_is_one_line(tmp_path: Path, blob_set: DigitSet) -> Non
     ("seconds", "text"), [(9.96, "10.0 s"), (83, "1 min 23 s"), (7384, "2 h 3 min")]
 )
 def test_durations_are_written_in_hours_minutes_and_seconds(seconds: float, text: str) -> None:
-    assert report._duration(seconds) == text
+    assert format_duration(seconds) == text

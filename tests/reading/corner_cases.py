@@ -528,6 +528,18 @@ def short_underlines(pen: Pen, rng: np.random.Generator) -> Composed:
 
 
 @category
+def dark_lines(pen: Pen, rng: np.random.Generator) -> Composed:
+    """Thin digits on lined paper that lies askew, its lines as dark as they."""
+    number, height = pen.number(3, 6), rng.uniform(50, 80)
+    page = inked(padded(pen.row(number, height, gap=0.2, weight=0.8), 30), ink=40)
+    step, line = round(rng.uniform(0.45, 0.7) * height), int(rng.integers(2, 5))
+    for offset in range(line):
+        page[8 + offset :: step] = 40
+    page = turned(page, float(rng.uniform(-5, 5)))
+    return Composed(levels(grained(page, rng, 3)), (number,))
+
+
+@category
 def narrow_ruled(pen: Pen, rng: np.random.Generator) -> Composed:
     """A narrow picture of one digit on lines that go from edge to edge."""
     digit, height = pen.number(1, 1), 60

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from digits.errors import InvalidInput
-from digits.reading.network import open_session, read_content
+from digits.reading.network import OnnxNetwork
 from digits.reading.symbols import COLUMN_STEP, LINE_HEIGHT, NUM_CLASSES
 
 MAX_PIXELS = 2_000_000
@@ -27,7 +27,7 @@ class Columns(NamedTuple):
     """Distances of the edges of the symbol that stands there, as `reading.symbols` says."""
 
 
-class LineNetwork:
+class LineNetwork(OnnxNetwork):
     """A network that reads lines, made by `digits export`.
 
     Args:
@@ -42,20 +42,13 @@ class LineNetwork:
     def __init__(
         self, model: str | Path | bytes | None = None, *, num_threads: int | None = None
     ) -> None:
-        name = "The network" if isinstance(model, bytes) else str(model)
-        content = read_content(model, packaged="lines.onnx")
-        self._session = open_session(content, name, num_threads=num_threads)
+        super().__init__(model, packaged="lines.onnx", num_threads=num_threads)
         outputs = {output.name: output.shape[1] for output in self._session.get_outputs()}
         if outputs != {"log_probabilities": NUM_CLASSES, "boxes": 4}:
             raise InvalidInput(
-                f"{name}: expected a network that reads lines, made by digits export, "
+                f"{self._name}: expected a network that reads lines, made by digits export, "
                 f"found outputs {outputs}."
             )
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Metadata in the file: recipe, commit, figures."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def columns(self, images: Sequence[UInt8[np.ndarray, "40 _"]]) -> list[Columns]:
         """Compute the columns of images; those of about the same width go together."""

@@ -1,6 +1,6 @@
 """Reading of lines: the hypotheses of a picture's ink, each read by the line network."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,7 @@ from digits.reading.ink import (
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.results import NOT_A_DIGIT, REFUSED, Digit, Line, Mark, Reading
+from digits.reading.tuning import Tuned, number
 
 VIEWS = [
     LineView(),
@@ -51,17 +52,24 @@ MAX_TURNED = 200
 MAX_IN_LINE = 24
 """Limit on time: most digits of a picture that is read once more, as one line."""
 
-LARGE = 1000
-"""Longer side of a picture, in pixels, from which on it may be too large to tell ink from grain."""
-
-COARSER = 3
-"""Factor by which such a picture is shrunk."""
-
 SEPARATORS = ".,-/"
 """Symbols that part numbers."""
 
 AS_HIGH_AS_DIGITS = "/?"
 """Symbols that stand in a digit's place: question marks in a line's text."""
+
+
+@dataclass(frozen=True)
+class LineReaderParameters(Tuned):
+    """Tuned numbers of reading a picture once more."""
+
+    large: int = number(1000, "pixels", low=200, high=2000)
+    """Longer side of a picture above which it may be too large to tell ink from grain."""
+    coarser: int = number(3, "factor", low=2, high=8)
+    """Factor by which such a picture is shrunk."""
+
+
+LINE_READER = LineReaderParameters()
 
 
 class LineReader:
@@ -84,8 +92,8 @@ class LineReader:
         others = []
         if 0 < _marks(reading) <= MAX_TURNED and _share_read(reading) < HYPOTHESES.sure:
             others = [picture.turned(1), picture.turned(3)]  # it may lie on its side
-        if _share_read(reading) < HYPOTHESES.sure and max(picture.grey.shape) > LARGE:
-            others.append(picture.shrunk(COARSER))  # its grain may be taken for ink
+        if _share_read(reading) < HYPOTHESES.sure and max(picture.grey.shape) > LINE_READER.large:
+            others.append(picture.shrunk(LINE_READER.coarser))  # its grain may be taken for ink
         readings = [self._read_upright(other) for other in others]
         sure = [other for other in readings if _share_read(other) >= HYPOTHESES.sure]
         reading = max([reading, *sure], key=_evidence)

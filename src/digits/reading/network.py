@@ -47,8 +47,35 @@ class Layer:
     """Feature maps; a fully connected layer has one value a unit, so h = w = 1."""
 
 
-class Network:
-    """A network made by `digits export`.
+class OnnxNetwork:
+    """A network in ONNX, made by `digits export`: what all kinds of networks have in common.
+
+    Args:
+        model: The file, or its content; the network that comes with the package if not given.
+        packaged: Name of the file that comes with the package.
+        num_threads: Number of threads to compute with; all cores if not given.
+
+    Raises:
+        InvalidInput: If the file is no network in ONNX.
+        DigitsError: If the file can't be read.
+    """
+
+    def __init__(
+        self, model: str | Path | bytes | None, *, packaged: str, num_threads: int | None
+    ) -> None:
+        self._name = "The network" if isinstance(model, bytes) else str(model)
+        self._content = _read_content(model, packaged=packaged)
+        self._threads = num_threads
+        self._session = _open_session(self._content, self._name, num_threads=num_threads)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Metadata in the file: recipe, commit, temperature, figures."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+
+class Network(OnnxNetwork):
+    """A network that reads glyphs, made by `digits export`.
 
     Args:
         model: The file, or its content; the network that comes with the package if not given.
@@ -62,22 +89,14 @@ class Network:
     def __init__(
         self, model: str | Path | bytes | None = None, *, num_threads: int | None = None
     ) -> None:
-        self._content = read_content(model, packaged="reader.onnx")
-        self._threads = num_threads
-        name = "The network" if isinstance(model, bytes) else str(model)
-        self._session = open_session(self._content, name, num_threads=num_threads)
+        super().__init__(model, packaged="reader.onnx", num_threads=num_threads)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shapes = [item.shape[1:] for item in (*inputs, *outputs)]
         if shapes != [[1, 28, 28], [10]] or inputs[0].name != "images":
             raise InvalidInput(
-                f"{name}: expected a network made by digits export, which takes images "
+                f"{self._name}: expected a network made by digits export, which takes images "
                 f"(n, 1, 28, 28) and gives (n, 10), found {shapes}."
             )
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Metadata in the file: recipe, commit, temperature, figures."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
         """Compute the probabilities of the ten digits, as the mean over three views of each glyph.
@@ -128,7 +147,7 @@ class Layers:
             output = node.output
             self._names[output] = name
         extended = add_outputs(content, self._names)
-        self._session = open_session(extended, "The network", num_threads=num_threads)
+        self._session = _open_session(extended, "The network", num_threads=num_threads)
 
     def of(self, glyph: UInt8[np.ndarray, "28 28"]) -> list[Layer]:
         """Compute the outputs of the layers for a glyph, from the first to the ten logits."""
@@ -144,7 +163,7 @@ def _size(values: np.ndarray) -> tuple[int, int]:
     return (values.shape[2], values.shape[3]) if values.ndim == 4 else (1, 1)
 
 
-def open_session(
+def _open_session(
     content: bytes, name: str, *, num_threads: int | None
 ) -> onnxruntime.InferenceSession:
     """Open a network in ONNX.
@@ -166,7 +185,7 @@ def open_session(
         raise InvalidInput(f"{name}: expected a network in ONNX, made by digits export.") from error
 
 
-def read_content(model: str | Path | bytes | None, *, packaged: str) -> bytes:
+def _read_content(model: str | Path | bytes | None, *, packaged: str) -> bytes:
     """Read an ONNX file, or the one of a name that comes with the package.
 
     Raises:

@@ -20,18 +20,6 @@ MAX_COMPONENTS = 15_000
 """Limit on a picture's time: one with more components holds no writing but texture."""
 
 
-FULL_STROKE = 0.8
-"""Quantile of the contrast of a word's ink that is taken for a full stroke's."""
-
-SOLID, FULL_ROW, TAIL = 0.4, 0.7, 0.03
-"""Where the whole picture is one line: contrast of a full stroke above which a pixel counts, part
-of the picture's width above which the ink of a row of pixels is a rule, and part of the ink that
-is above or below the digits."""
-
-ASCENTS = (1.0, 0.75)
-"""Heights of the digits of such a line, as parts of its own: some strokes are longer."""
-
-
 @dataclass(frozen=True)
 class LayoutParameters(Tuned):
     """Tuned numbers of the layout analysis."""
@@ -64,6 +52,16 @@ class LayoutParameters(Tuned):
     """Least height of the components to whose centres the baseline is fitted."""
     skew_residual: float = number(0.45, "heights of a digit", low=0.05, high=2)
     """Largest distance of a centre to the fitted line for the skew to be believed."""
+    full_share: float = number(0.2, "share of the pixels", low=0, high=0.7)
+    """Share of a word's ink that has at least the contrast of a full stroke."""
+    solid: float = number(0.4, "contrasts of a full stroke", low=0.1, high=0.8)
+    """Least contrast of ink that counts, where the whole picture is one line."""
+    full_row: float = number(0.7, "part of the picture's width", low=0.3, high=1)
+    """A row of pixels of such a picture with more ink than this is a rule."""
+    tail: float = number(0.03, "part of the ink", low=0, high=0.2)
+    """Ink of such a picture that is above its digits, and below them."""
+    ascent: float = number(0.75, "part of the line's height", low=0.4, high=1)
+    """Height of its digits, where some strokes are longer than digits are high."""
 
 
 LAYOUT = LayoutParameters()
@@ -133,19 +131,19 @@ def whole_lines(ink: Ink) -> list[Word]:
     """
     height, width = ink.contrast.shape
     strength = np.clip(ink.contrast / max(ink.level, 1), 0, 1)
-    strength[strength < SOLID] = 0
+    strength[strength < LAYOUT.solid] = 0
     rows = strength.sum(axis=1)
-    rows[rows > FULL_ROW * width] = 0
+    rows[rows > LAYOUT.full_row * width] = 0
     mass = np.cumsum(rows)
     if not mass[-1] or width < height:
         return []
-    tail = TAIL * mass[-1]
+    tail = LAYOUT.tail * mass[-1]
     top, bottom = np.searchsorted(mass, [tail, mass[-1] - tail])
     centre = ((width - 1) / 2, float(top + bottom) / 2)
     extent, stroke = float(bottom - top + 1), stroke_width(strength > 0)
     return [
         Word(centre, width, max(extent * part, LAYOUT.smallest), 0.0, ink.level, stroke)
-        for part in ASCENTS
+        for part in (1.0, LAYOUT.ascent)
     ]
 
 
@@ -285,7 +283,7 @@ def _measure(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) ->
     middle, depth = (first + last) / 2, float(np.median(down[is_tall]))
     centre = (middle * cosine - depth * sine, middle * sine + depth * cosine)
     strong = ink.contrast[top:bottom, left:right][mask]
-    level = float(np.quantile(strong, FULL_STROKE))
+    level = float(np.quantile(strong, 1 - LAYOUT.full_share))
     return Word(centre, last - first, height, angle, level, stroke_width(mask))
 
 

@@ -22,10 +22,8 @@ PAD = 4
 MAX_WIDTH = 4000
 """Limit on time: greatest width of a line's image, in pixels."""
 
-
 ZOOM = 2.4
 """Pixels for each of the line's image, where a digit is cut out of the picture to be framed."""
-
 
 MARGIN = 3
 """Pixels of the line's image around a digit's box in which its ink may be, too."""

@@ -20,19 +20,14 @@ from digits.reading.tuning import Tuned, number
 NUM_MEASURED = 16
 """Limit on time: number of the largest boxes, or lines, whose median skew is taken for all."""
 
-
 MAX_POINTS = 20_000
 """Limit on time: pixels of ink by which the angle of a paper's lines is found."""
 
 STEEPEST = 8.0
 """Limit on time: greatest angle of a paper's lines that is tried, in degrees."""
 
-THICKEST, NUM_RULES = 0.025, 3
-"""Greatest thickness of a paper's lines, in shorter sides of the picture, and their number, at
-least: with fewer, or thicker ones, it is no lined paper."""
-
 ANGLE_STEP = 0.25
-"""Step between the angles that are tried, in degrees."""
+"""Limit on time: step between the angles that are tried, in degrees."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,10 @@ class RuledLinesParameters(Tuned):
     """No run that is shorter than this is part of a line, nor any side of a box."""
     long_rule: float = number(0.5, "shorter sides of the picture", low=0.2, high=1)
     """A straight run that is longer than this may be a line of lined or squared paper."""
+    thick_rule: float = number(0.025, "shorter sides of the picture", low=0.005, high=0.1)
+    """Thickness of a line of lined or squared paper, at most."""
+    num_rules: int = number(3, "lines", low=2, high=8)
+    """Number of level, or of upright lines of lined or squared paper, at least."""
     whole_width: float = number(0.95, "part of the picture's side", low=0.5, high=1)
     """A straight run that is longer than this is part of a ruled line."""
     crossing: float = number(2.0, "line widths", low=0.5, high=8)
@@ -97,7 +96,7 @@ def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "
 
     shorter = min(mask.shape)
     length = round(RULED_LINES.long_rule * shorter)
-    thickest = round(THICKEST * shorter)
+    thickest = round(RULED_LINES.thick_rule * shorter)
     is_ruled = False
 
     def without(level: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
@@ -105,7 +104,7 @@ def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "
         for across in (False, True):
             turned = level.T if across else level
             lines = _level_lines(turned, length, thickest)
-            if lines is None or _num_lines(lines, length) < NUM_RULES:
+            if lines is None or _num_lines(lines, length) < RULED_LINES.num_rules:
                 break  # where no lines are level, upright ones are digits
             level, is_ruled = level & ~(lines.T if across else lines), True
         return level

@@ -1,28 +1,16 @@
-"""HTML report of a training run: metrics, figures and recipe in one self-contained file.
-
-The report is rendered from `templates/report.html.j2`. What the figures show is computed here and
-drawn by `digits.plots`; each figure is also written as a PNG file.
-"""
+"""Illustrations of a report: what they show is computed here, and drawn by `digits.plots`."""
 
 from base64 import b64encode
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from jaxtyping import Float64, Int64
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from torch import Tensor
 
 from digits import plots
-from digits.data import DigitSet, load
-from digits.errors import DigitsError, InvalidInput
-from digits.evaluation import predict
+from digits.errors import InvalidInput
 from digits.evaluation.inspection import feature_maps, first_filters, saliency
 from digits.evaluation.metrics import reliability, risk_coverage
-from digits.files import write_atomic
-from digits.models import reads_lines
 from digits.recipe import Augmentation
-from digits.run import Run
+from digits.report.material import Material
 from digits.training.augmentation import augment
 
 NUM_COPIES = 21
@@ -66,131 +54,8 @@ class Section:
     illustrations: tuple[Illustration, ...]
 
 
-@dataclass(frozen=True)
-class Facts:
-    """Results and circumstances of a run, from its summary."""
-
-    num_images: int
-    num_errors: int
-    accuracy: float
-    interval: tuple[float, float]
-    calibration_error: float
-    """Expected calibration error, 0 to 1."""
-    digits: list[dict[str, float]]
-    confusion_matrix: list[list[int]]
-    seconds: float
-    """Training time."""
-    num_parameters: int
-    details: dict[str, str]
-    """Device, machine, versions and further details, by name."""
-
-
-class Material:
-    """Everything the figures draw from: a run, the data, and the predictions for the test set."""
-
-    def __init__(self, run: Run, data: DigitSet, *, device: str) -> None:
-        self.recipe, self.history, self.model = run.recipe, run.history, run.model
-        if not self.history:
-            raise DigitsError(f"{run.history_path}: expected a line for each epoch, found none.")
-        self.facts = _facts(run)
-        self.train, self.test = data.train, data.test
-        precision = self.recipe.precision
-        logits = predict(self.model, self.test.images, device=device, precision=precision)
-        self.probabilities: Float64[Tensor, "n 10"] = logits.double().softmax(dim=1)
-        """Softmax outputs for the test images. (n, 10)"""
-        self.confidence: Float64[Tensor, " n"] = self.probabilities.amax(dim=1)
-        self.predicted: Int64[Tensor, " n"] = self.probabilities.argmax(dim=1)
-        wrong = (self.predicted != self.test.labels).nonzero()[:, 0]
-        order = self.confidence[wrong].argsort(descending=True, stable=True)
-        self.mistakes: Int64[Tensor, " errors"] = wrong[order]
-        """Indices of the misclassified test images, the most confident first."""
-
-
-def write_report(run: Run | str | Path, *, device: str = "auto") -> Path:
-    """Write the report and the figures of a run into its folder, replacing earlier ones.
-
-    Args:
-        run: A finished run, or its folder.
-        device: Device to compute predictions on: auto, cpu, cuda or mps.
-
-    Returns:
-        Path of the report, `run.report_path`. The figures are in `run.figures_path`.
-
-    Raises:
-        InvalidInput: If the run's network reads lines.
-        DigitsError: If the run is unfinished or damaged, its network is not registered, the data
-            cannot be fetched, or the folder is not writable.
-    """
-    run = run if isinstance(run, Run) else Run(run)
-    if reads_lines(run.recipe.network):
-        raise InvalidInput(
-            f"{run.folder} reads lines; the report draws what networks make of single digits. "
-            f"Its results: digits evaluate {run.folder}"
-        )
-    material = Material(run, load(run.recipe.dataset), device=device)
-    sections = _illustrate(material)
-    page = _render(material, sections)
-    for section in sections:
-        for illustration in section.illustrations:
-            if illustration.png is not None:
-                write_atomic(run.figures_path / f"{illustration.name}.png", illustration.png)
-    write_atomic(run.report_path, page.encode())
-    return run.report_path
-
-
-def _facts(run: Run) -> Facts:
-    summary = run.summary
-    try:
-        test, versions = summary["test"], summary["versions"]
-        return Facts(
-            num_images=int(test["images"]),
-            num_errors=int(test["errors"]),
-            accuracy=float(test["accuracy"]),
-            interval=(float(test["interval"][0]), float(test["interval"][1])),
-            calibration_error=float(test["expected_calibration_error"]),
-            digits=[
-                {key: float(row[key]) for key in ("digit", "support", "precision", "recall", "f1")}
-                for row in test["digits"]
-            ],
-            confusion_matrix=[[int(count) for count in row] for row in test["confusion_matrix"]],
-            seconds=float(summary["training_seconds"]),
-            num_parameters=int(summary["parameters"]),
-            details={
-                "Finished": str(summary["finished"]),
-                "Device": str(summary["device"]),
-                "Precision": str(summary["precision"]),
-                "Seed": str(summary["seed"]),
-                **{_titled(name): str(value) for name, value in summary["machine"].items()},
-                "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
-                "Commit": str(summary["commit"] or "unknown: not run from a git checkout"),
-            },
-        )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise DigitsError(
-            f"{run.summary_path}: a value that the report needs is missing "
-            f"({type(error).__name__}: {error}); train anew."
-        ) from error
-
-
-def _render(material: Material, sections: list[Section]) -> str:
-    environment = Environment(
-        loader=PackageLoader("digits"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda fraction: f"{100 * fraction:.2f}"
-    environment.filters["duration"] = _duration
-    return environment.get_template("report.html.j2").render(
-        recipe=material.recipe,
-        facts=material.facts,
-        num_errors_here=len(material.mistakes),
-        sections=sections,
-    )
-
-
-def _illustrate(material: Material) -> list[Section]:
+def illustrate(material: Material) -> list[Section]:
+    """Draw all figures of a report, by section."""
     return [
         Section("The data", (_samples(material), _augmentation(material))),
         Section("Training", (_learning_curves(material),)),
@@ -439,18 +304,5 @@ def _saliency(material: Material) -> Illustration:
     )
 
 
-def _titled(name: str) -> str:
-    """Convert a key to a label: `cpu_capability` to "CPU capability"."""
-    return name.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU")
-
-
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

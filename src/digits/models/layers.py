@@ -1,0 +1,62 @@
+"""Layers of which networks are made, and the number of their parameters."""
+
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor, nn
+
+
+class Normalize(nn.Module):
+    """Normalisation of raw pixels to zero mean and unit standard deviation.
+
+    As the network's first layer it can't be forgotten, or differ, where the network is used.
+
+    Args:
+        mean: Mean of the pixels, on the scale where white is 1.
+        std: Standard deviation of the pixels, on the same scale; above 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("std", torch.tensor(std))
+
+    def forward(self, pixels: Num[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
+        """Normalise pixels from 0 to 255: (pixels / 255 - mean) / std."""
+        return (pixels.float() / 255).sub_(self.mean).div_(self.std)
+
+
+class Residual(nn.Sequential):
+    """A chain of layers whose output is added to its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute x plus what the layers make of it."""
+        changed: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+        return x + changed
+
+
+class Separable(nn.Sequential):
+    """Depthwise separable convolution: 3×3 in each channel, then 1×1 across channels.
+
+    It has (9 + out) / (9 out) of the parameters of a full convolution.
+
+    Source: Chollet 2017, arXiv:1610.02357.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, *, pool: bool = False) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels_in, channels_in, 3, groups=channels_in, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels_in)
+        self.relu1 = nn.ReLU(inplace=True)
+        self.pointwise = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+        if pool:
+            self.pool = nn.MaxPool2d(2)
+        self.norm2 = nn.BatchNorm2d(channels_out)
+        self.relu2 = nn.ReLU(inplace=True)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Count the trainable parameters."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

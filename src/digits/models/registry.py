@@ -1,0 +1,102 @@
+"""Registry of networks by name: those of the package, and a user's own."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from torch import nn
+
+from digits.errors import InvalidInput, suggest
+from digits.models.glyphs import (
+    Accurate,
+    Balanced,
+    Classic,
+    Compact,
+    Deep,
+    Fast,
+    GlyphClassifier,
+    Tiny,
+)
+from digits.models.lines import LineRecognizer
+from digits.models.registered import RegisteredNetwork
+
+Make = TypeVar("Make", bound=Callable[[], nn.Module])
+
+NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
+    "classic": Classic,
+    "deep": Deep,
+    "compact": Compact,
+    "fast": Fast,
+    "balanced": Balanced,
+    "accurate": Accurate,
+    "tiny": Tiny,
+    "glyph-classifier": GlyphClassifier,
+    "line-recognizer": LineRecognizer,
+}
+BUILT_IN = frozenset(NETWORKS)
+
+
+def register_network(name: str) -> Callable[[Make], Make]:
+    """Register a network of your own under a name, for `digits.train` and all that follows.
+
+    This is a decorator of the network's class. The class is called without arguments; its instance
+    takes normalised pixels, float32 (n, 1, 28, 28), and returns ten logits for each image. This
+    works in Python only, as the command `digits` does not know your code.
+
+    A run keeps the name, not the code: whoever loads the run has to register the same network
+    first. Weights may fit another one, but would mean nothing in it. A name may be registered
+    again, as when a notebook's cell is run twice; the last registration counts.
+
+    Args:
+        name: The network's name in recipes; not one of a network that comes with the package.
+
+    Raises:
+        InvalidInput: If the name is taken or is no text.
+
+    Example:
+        >>> @register_network("linear")
+        ... class Linear(nn.Sequential):
+        ...     def __init__(self):
+        ...         super().__init__(nn.Flatten(), nn.Linear(784, 10))
+        >>> run = digits.train("compact", name="linear", network="linear")  # doctest: +SKIP
+    """
+    if not isinstance(name, str):
+        raise InvalidInput(
+            f"Expected a name, as in @digits.register_network('mine'), found {name!r}."
+        )
+    if name in BUILT_IN:
+        raise InvalidInput(f"The name {name!r} is taken by a network of digits; choose another.")
+
+    def register(make: Make) -> Make:
+        NETWORKS[name] = partial(RegisteredNetwork, name, make)
+        return make
+
+    return register
+
+
+def build_model(name: str, *, mean: float, std: float) -> nn.Module:
+    """Build a network with new weights, drawn from torch's global generator.
+
+    Args:
+        name: A name in `NETWORKS`.
+        mean: Mean of the training pixels, on the scale where white is 1.
+        std: Standard deviation of the training pixels, on the same scale.
+
+    Returns:
+        A network: raw pixels (n, 1, 28, 28) to logits (n, 10); a network that reads lines takes
+        and gives what `LineRecognizer` says.
+
+    Raises:
+        InvalidInput: If there is no network of that name, or a registered one does not fit.
+    """
+    if name not in NETWORKS:
+        raise InvalidInput(
+            f"No network is called {name!r}; {suggest(name, NETWORKS)} "
+            "Register your own first, in Python, with digits.register_network."
+        )
+    return NETWORKS[name](mean, std)
+
+
+def reads_lines(name: str) -> bool:
+    """Whether the network of this name reads lines of handwriting; all others read glyphs."""
+    return NETWORKS.get(name) is LineRecognizer

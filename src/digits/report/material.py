@@ -1,0 +1,90 @@
+"""What a report is made of: a run, the data, and what its network makes of the test set."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from digits.data import DigitSet
+from digits.errors import DigitsError
+from digits.evaluation import predict
+from digits.run import Run
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Results and circumstances of a run, from its summary."""
+
+    num_images: int
+    num_errors: int
+    accuracy: float
+    interval: tuple[float, float]
+    calibration_error: float
+    """Expected calibration error, 0 to 1."""
+    digits: list[dict[str, float]]
+    confusion_matrix: list[list[int]]
+    seconds: float
+    """Training time."""
+    num_parameters: int
+    details: dict[str, str]
+    """Device, machine, versions and further details, by name."""
+
+
+class Material:
+    """Everything the figures draw from: a run, the data, and the predictions for the test set."""
+
+    def __init__(self, run: Run, data: DigitSet, *, device: str) -> None:
+        self.recipe, self.history, self.model = run.recipe, run.history, run.model
+        if not self.history:
+            raise DigitsError(f"{run.history_path}: expected a line for each epoch, found none.")
+        self.facts = _facts(run)
+        self.train, self.test = data.train, data.test
+        precision = self.recipe.precision
+        logits = predict(self.model, self.test.images, device=device, precision=precision)
+        self.probabilities: Float64[Tensor, "n 10"] = logits.double().softmax(dim=1)
+        """Softmax outputs for the test images. (n, 10)"""
+        self.confidence: Float64[Tensor, " n"] = self.probabilities.amax(dim=1)
+        self.predicted: Int64[Tensor, " n"] = self.probabilities.argmax(dim=1)
+        wrong = (self.predicted != self.test.labels).nonzero()[:, 0]
+        order = self.confidence[wrong].argsort(descending=True, stable=True)
+        self.mistakes: Int64[Tensor, " errors"] = wrong[order]
+        """Indices of the misclassified test images, the most confident first."""
+
+
+def _facts(run: Run) -> Facts:
+    summary = run.summary
+    try:
+        test, versions = summary["test"], summary["versions"]
+        return Facts(
+            num_images=int(test["images"]),
+            num_errors=int(test["errors"]),
+            accuracy=float(test["accuracy"]),
+            interval=(float(test["interval"][0]), float(test["interval"][1])),
+            calibration_error=float(test["expected_calibration_error"]),
+            digits=[
+                {key: float(row[key]) for key in ("digit", "support", "precision", "recall", "f1")}
+                for row in test["digits"]
+            ],
+            confusion_matrix=[[int(count) for count in row] for row in test["confusion_matrix"]],
+            seconds=float(summary["training_seconds"]),
+            num_parameters=int(summary["parameters"]),
+            details={
+                "Finished": str(summary["finished"]),
+                "Device": str(summary["device"]),
+                "Precision": str(summary["precision"]),
+                "Seed": str(summary["seed"]),
+                **{_titled(name): str(value) for name, value in summary["machine"].items()},
+                "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
+                "Commit": str(summary["commit"] or "unknown: not run from a git checkout"),
+            },
+        )
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise DigitsError(
+            f"{run.summary_path}: a value that the report needs is missing "
+            f"({type(error).__name__}: {error}); train anew."
+        ) from error
+
+
+def _titled(name: str) -> str:
+    """Convert a key to a label: `cpu_capability` to "CPU capability"."""
+    return name.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU")

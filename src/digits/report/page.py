@@ -1,0 +1,34 @@
+"""The page of a report: one HTML file, rendered from `templates/report.html.j2`."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from digits.report.illustrations import Section
+from digits.report.material import Material
+
+
+def render(material: Material, sections: list[Section]) -> str:
+    """Render the page, with its figures inside it."""
+    environment = Environment(
+        loader=PackageLoader("digits"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda fraction: f"{100 * fraction:.2f}"
+    environment.filters["duration"] = format_duration
+    return environment.get_template("report.html.j2").render(
+        recipe=material.recipe,
+        facts=material.facts,
+        num_errors_here=len(material.mistakes),
+        sections=sections,
+    )
+
+
+def format_duration(seconds: float) -> str:
+    """Format a time for people: "10.0 s", "1 min 23 s", "2 h 3 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
