@@ -47,7 +47,7 @@ LETTER = "the line network takes a printed letter or sign for digits"
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    return Reader()
+    return Reader(num_threads=1)
 
 
 def num_wrong(reading: Reading, number: str) -> int:
