@@ -41,6 +41,36 @@ def test_one_bad_file_is_said_and_the_rest_is_read(call: Call) -> None:
 
 
 @pytest.mark.usefixtures("workspace")
+def test_a_folder_s_pictures_in_formats_that_are_not_read_are_said_not_left_out(
+    call: Call,
+) -> None:
+    Image.fromarray(draw("83")).save("scans/a.png")
+    Image.fromarray(draw("7")).save("scans/c.pdf")
+    Path("scans/IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    Path("scans/notes.txt").write_text("no picture")
+    status, output, errors = call("read", "scans")
+    assert status == 1
+    assert output == f"{Path('scans/a.png')}: 83\n{Path('scans/b.png')}: 42\n"
+    heic, pdf = errors.splitlines()
+    assert heic.startswith(f"digits: {Path('scans/IMG_1.HEIC')}: ")
+    assert heic.endswith("found HEIC: save it as PNG or JPEG.")
+    assert pdf.startswith(f"digits: {Path('scans/c.pdf')}: ")
+    assert pdf.endswith("found PDF: save it as PNG or JPEG.")
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_folder_is_read_past_a_picture_of_one_level(call: Call) -> None:
+    white = np.full((60, 90), 65_535, np.uint16)
+    Image.fromarray(white).save("scans/a.png")
+    Image.fromarray(white.astype(np.int32)).save("scans/a.tif")
+    assert call("read", "scans") == (
+        0,
+        f"{Path('scans/a.png')}: \n{Path('scans/a.tif')}: \n{Path('scans/b.png')}: 42\n",
+        "",
+    )
+
+
+@pytest.mark.usefixtures("workspace")
 def test_json_has_a_line_for_each_file(call: Call) -> None:
     status, output, _ = call("read", "scans", "--json")
     assert status == 1

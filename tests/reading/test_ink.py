@@ -17,6 +17,7 @@ from digits.errors import InvalidInput
 from digits.reading.ink import erase_ruled_lines, find_lines, frame_single, open_picture
 from digits.reading.ink.binarization import binarize
 from digits.reading.ink.drawings import binarize_drawing
+from digits.reading.ink.formats import OTHER_FORMATS
 from tests.reading.drawings import INK, PAPER, draw, enlarged, turned, write
 
 
@@ -92,6 +93,9 @@ def test_the_exif_orientation_is_applied(orientation: int) -> None:
     np.testing.assert_array_equal(as_stored, np.asarray(stored))
 
 
+JPEG = saved(Image.fromarray(PAGE), "JPEG")
+
+
 def png_that_claims(width: int, height: int) -> bytes:
     """A PNG of a few bytes that says it is large."""
 
@@ -107,22 +111,28 @@ def png_that_claims(width: int, height: int) -> bytes:
     )
 
 
-def animated() -> bytes:
-    frames = [Image.fromarray(draw(digit)) for digit in "12"]
-    return saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+def of_two_pages(format: str) -> bytes:
+    pages = [Image.fromarray(draw(digit)) for digit in "12"]
+    return saved(pages[0], format, save_all=True, append_images=pages[1:])
 
 
-JPEG = saved(Image.fromarray(PAGE), "JPEG")
+def jpeg_that_claims(width: int, height: int) -> bytes:
+    """A JPEG that says it has another size: its frame header holds height and width."""
+    frame = JPEG.index(b"\xff\xc0") + 5
+    return JPEG[:frame] + struct.pack(">HH", height, width) + JPEG[frame + 4 :]
+
 
 BAD: dict[str, tuple[Any, str]] = {
     "empty": (b"", "an empty file"),
     "no picture": (b"hello, world" * 20, "Expected a picture .* found none"),
     "cut off": (JPEG[: len(JPEG) // 2], "damaged or cut off"),
     "header only": (JPEG[:20], "found none|damaged or cut off"),
-    "a bomb": (png_that_claims(60_000, 60_000), "at most 64,000,000 pixels"),
-    "a smaller bomb": (png_that_claims(9_000, 9_000), "found 81,000,000"),
+    "a bomb": (png_that_claims(60_000, 60_000), "at most 64,000,000 pixels, found more: make"),
+    "a smaller bomb": (png_that_claims(9_000, 9_000), "found 81,000,000: make the picture smaller"),
+    "108 megapixels": (jpeg_that_claims(12_000, 9_000), "found 108,000,000: make the picture"),
     "a strip": (png_that_claims(40_000, 2), "a strip of 40,000 × 2"),
-    "animated": (animated(), "still picture of one page, found more"),
+    "animated": (of_two_pages("GIF"), "one page, found a GIF of more: save each page as PNG"),
+    "two pages": (of_two_pages("TIFF"), "one page, found a TIFF of more: save each page as PNG"),
     "zero-sized": (np.zeros((0, 5), np.uint8), "5 × 0 pixels"),
     "not finite": (np.full((20, 20), np.nan), "NaN or infinity"),
     "infinite": (np.full((20, 20), np.inf), "NaN or infinity"),
@@ -146,6 +156,49 @@ def test_bad_input_is_refused_in_one_line(name: str) -> None:
         open_picture(source)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+def box(brand: bytes) -> bytes:
+    """The first box of a file of HEIC or AVIF, of which it is told."""
+    return struct.pack(">I", 24) + b"ftyp" + brand + bytes(4) + b"mif1miaf" + bytes(200)
+
+
+NOT_READ = {
+    "HEIC": box(b"heic"),
+    "AVIF": box(b"avif"),
+    "JPEG 2000": cv2.imencode(".jp2", PAGE)[1].tobytes(),
+    "JPEG XL": b"\xff\x0a" + bytes(200),
+    "PDF": saved(Image.fromarray(PAGE), "PDF"),
+    "PPM": saved(Image.fromarray(COLOUR), "PPM"),
+    "SVG": b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>",
+}
+"""Files by their format, which is known and not read."""
+
+
+@pytest.mark.parametrize("name", NOT_READ)
+def test_a_format_that_is_not_read_is_named_with_a_way_out(name: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"\(PNG, .*\), found {name}: save it as PNG or JPEG"):
+        open_picture(NOT_READ[name])
+
+
+def test_the_formats_that_are_not_read_are_all_tried_here() -> None:
+    assert {other.name for other in OTHER_FORMATS} == NOT_READ.keys()
+
+
+LEVELS = {
+    "16-bit PNG": saved(Image.fromarray(np.full((90, 100), 65_535, np.uint16)), "PNG"),
+    "16-bit TIFF": saved(Image.fromarray(np.full((90, 100), 65_535, np.uint16)), "TIFF"),
+    "32-bit TIFF": saved(Image.fromarray(np.full((90, 100), 70_000, np.int32)), "TIFF"),
+    "TIFF of floats": saved(Image.fromarray(np.full((90, 100), -1.5, np.float32)), "TIFF"),
+    "PNG": saved(Image.fromarray(np.full((90, 100), 255, np.uint8)), "PNG"),
+}
+"""Files of pictures of one level everywhere."""
+
+
+@pytest.mark.parametrize("form", LEVELS)
+def test_a_file_of_one_level_everywhere_has_no_ink(form: str) -> None:
+    """The distance of its lightest and darkest level was divided by once."""
+    assert not binarize(open_picture(LEVELS[form]).grey).mask.any()
 
 
 def test_a_decompression_bomb_takes_no_memory() -> None:

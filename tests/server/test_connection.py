@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import json
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.metadata import version
 
 import pytest
@@ -23,6 +23,7 @@ OVERRIDDEN = (
     "data_received",
     "pause_writing",
     "resume_writing",
+    "on_message_begin",
     "on_body",
     "on_message_complete",
     "send_400_response",
@@ -47,7 +48,7 @@ def test_uvicorn_has_the_private_parts_that_the_limits_rely_on() -> None:
 
     with closing(asyncio.new_event_loop()) as loop:
         protocol = vars(HttpToolsProtocol(configure(FastAPI()), ServerState(), {}, loop))
-    for name in ("loop", "transport", "cycle"):
+    for name in ("loop", "transport", "pipeline", "cycle"):
         assert name in protocol, changed.format(f"the attribute {name}")
     assert protocol["cycle"] is None, changed.format("a cycle that is None before any request")
     assigned = RequestResponseCycle.__init__.__code__.co_names
@@ -101,3 +102,31 @@ def test_what_is_not_http_is_answered_with_problem_details(client: Client) -> No
     status, body = exchange(client.port, b"\x00\r\n\r\n")
     assert status == b"HTTP/1.1 400 Bad Request"
     assert json.loads(body)["status"] == 400
+
+
+ALIVE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_requests_that_are_sent_without_a_wait_are_answered_one_after_the_other(
+    client: Client,
+) -> None:
+    last = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    _, responses = exchange(client.port, ALIVE * limits.MAX_PIPELINED + last)
+    assert responses.count(b'{"status":"alive"}') == limits.MAX_PIPELINED
+    assert responses.endswith(b'{"status":"ready"}')
+
+
+@pytest.mark.parametrize("request_", [ALIVE, b"GET / HTTP/1.1\r\n\r\n"], ids=["alive", "bare"])
+def test_a_client_that_sends_thousands_of_requests_and_reads_no_answer_is_hung_up_on(
+    client: Client, request_: bytes
+) -> None:
+    """Each waited with a kilobyte of its own once, and no other client was answered meanwhile."""
+    num_requests = 5000
+    with socket.create_connection(("localhost", client.port), timeout=30) as connection:
+        answers = b""
+        with suppress(ConnectionError):  # what was not read any more is reset
+            connection.sendall(request_ * num_requests)
+            while chunk := connection.recv(65536):
+                answers += chunk
+    assert answers.count(b"HTTP/1.1 ") < num_requests / 10
+    assert client.get("/healthz").status_code == 200

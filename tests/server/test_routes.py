@@ -50,8 +50,19 @@ def test_lines_have_their_separators_and_marks_are_left_out(client: Client) -> N
     assert reading.digits[1].box[0] < comma.box[0] < reading.digits[2].box[0]
 
 
-def test_a_blank_picture_has_no_digits(client: Client) -> None:
-    response = client.post("/v1/read", data=png(""))
+def white(format: str) -> bytes:
+    """A picture of 16 bits that is white everywhere."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((60, 90), 65_535, np.uint16)).save(file, format)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "picture", [png(""), white("PNG"), white("TIFF")], ids=["PNG", "16-bit PNG", "16-bit TIFF"]
+)
+def test_a_blank_picture_has_no_digits(client: Client, picture: bytes) -> None:
+    response = client.post("/v1/read", data=picture)
+    assert response.status_code == 200
     assert response.json() == {"text": "", "lines": [], "digits": [], "left_out": []}
 
 
@@ -61,7 +72,8 @@ def test_a_blank_picture_has_no_digits(client: Client) -> None:
         (b"", "an empty file"),
         (b"no picture", "Expected a picture"),
         (PICTURE[:300], "damaged or cut off"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "Expected a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "found SVG: save it as PNG or JPEG"),
+        (b"\0\0\0\x18ftypheic" + bytes(100), "found HEIC: save it as PNG or JPEG"),
     ],
 )
 def test_a_body_that_is_not_a_picture_is_refused_with_the_reason(

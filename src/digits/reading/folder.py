@@ -5,11 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from digits.errors import DigitsError, InvalidInput
+from digits.reading.ink.formats import OTHER_SUFFIXES, SUFFIXES
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
-"""Suffixes of the files in a folder that are taken for pictures."""
 
 
 def read_pictures(
@@ -42,6 +40,7 @@ def read_pictures(
 def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as they are named, and the pictures of folders, told and sorted by their names.
 
+    Pictures in formats that can't be read are among them, so that none is left out in silence.
     A folder is listed when the pictures before it have been taken.
 
     Raises:
@@ -57,5 +56,5 @@ def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
         except OSError as error:
             raise DigitsError(f"{path} can't be listed: {error.strerror}.") from error
         for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES | OTHER_SUFFIXES:
                 yield path / name

@@ -1,15 +1,17 @@
-"""HTTP connections with limits on heads and on slow clients (slowloris).
+"""HTTP connections with limits on heads, on slow clients (slowloris) and on pipelining.
 
-uvicorn limits neither the size of a request's head nor the time in which a request must arrive or
-its response be taken, and no application sees a request before its head is complete. So its
-`HttpToolsProtocol` is subclassed, though it is private: it has no hooks for this, and a protocol
-written anew would have to repeat all of it. Hence pyproject.toml caps uvicorn's version, and
-tests/server/test_connection.py checks that the class still has what is relied on:
+uvicorn limits neither the size of a request's head, nor the time in which a request must arrive or
+its response be taken, nor how many requests wait on a connection, and no application sees a request
+before its head is complete. So its `HttpToolsProtocol` is subclassed, though it is private: it has
+no hooks for this, and a protocol written anew would have to repeat all of it. Hence pyproject.toml
+caps uvicorn's version, and tests/server/test_connection.py checks that the class still has what is
+relied on:
 
 - it calls asyncio's `connection_made`, `connection_lost`, `data_received`, `pause_writing` and
-  `resume_writing`, httptools' `on_body` and `on_message_complete`, and `send_400_response` for what
-  is not HTTP;
-- it keeps `loop`, `transport`, and `cycle`: None, or the latest request, with `response_complete`.
+  `resume_writing`, httptools' `on_message_begin`, `on_body` and `on_message_complete`, and
+  `send_400_response` for what is not HTTP, and when one of these raises an error;
+- it keeps `loop`, `transport`, `pipeline`: requests that wait for their turn, and `cycle`: None,
+  or the latest request, with `response_complete`.
 """
 
 import asyncio
@@ -22,11 +24,15 @@ from digits.server import limits
 from digits.server.problems import problem_response
 
 
+class TooManyRequestsError(Exception):
+    """More requests than may wait were sent on a connection before it was answered."""
+
+
 class LimitedHttpProtocol(HttpToolsProtocol):
     """A connection that is closed when a request, or the taking of its response, is too slow.
 
-    Heads and trailers are limited in bytes here, bodies where they are received. Requests that are
-    not HTTP are answered with problem details, too.
+    So is one on which too many requests wait. Heads and trailers are limited in bytes here, bodies
+    where they are received. Requests that are not HTTP are answered with problem details, too.
     """
 
     _num_head_bytes = 0
@@ -54,6 +60,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                 f"Expected at most {limits.MAX_HEAD_BYTES:,} bytes before the body, found more."
             )
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+
+    def on_message_begin(self) -> None:
+        """Begin a request, if not too many of the connection wait already.
+
+        One read holds thousands of small requests, of which each takes a kilobyte while it waits.
+
+        Raises:
+            TooManyRequestsError: If so; the parser stops there, and the connection is closed.
+        """
+        if len(self.pipeline) >= limits.MAX_PIPELINED:
+            raise TooManyRequestsError
+        super().on_message_begin()
 
     def on_body(self, body: bytes) -> None:
         """Pass on a part of a body; a trailer is counted from here."""

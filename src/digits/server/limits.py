@@ -10,6 +10,9 @@ from digits.reading.ink.picture import MAX_PIXELS
 MAX_HEAD_BYTES = 64_000
 """Size of a request's head (request line and headers); a longer one is refused with 431."""
 
+MAX_PIPELINED = 16
+"""Number of a connection's requests that wait for the response to one before; one more ends it."""
+
 MAX_BODY_BYTES = 20_000_000
 """Size of a request's body; a larger one is refused with 413."""
 
@@ -44,6 +47,7 @@ __all__ = [
     "MAX_GLYPHS",
     "MAX_GLYPHS_BYTES",
     "MAX_HEAD_BYTES",
+    "MAX_PIPELINED",
     "MAX_PIXELS",
     "MAX_REQUESTS",
     "NUM_READERS",

@@ -12,10 +12,8 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from digits.errors import InvalidInput
+from digits.reading.ink.formats import FORMATS, SIGNATURE_BYTES, name_other_format
 from digits.reading.tuning import Tuned, number
-
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-"""Formats that are read; Pillow's decoders of others are less tested."""
 
 MAX_PIXELS = 64_000_000
 """Limit on a picture's memory: pixels that its header may claim."""
@@ -174,13 +172,16 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
         try:
             image = Image.open(file, formats=FORMATS)
         except Image.DecompressionBombError as error:
-            raise InvalidInput(f"Expected at most {MAX_PIXELS:,} pixels, found more.") from error
+            raise InvalidInput(_too_large("more")) from error
         except Exception as error:  # decoders raise all kinds of errors at hostile files
-            raise InvalidInput(f"Expected a picture ({', '.join(FORMATS)}), found none.") from error
+            raise InvalidInput(_no_picture(file)) from error
         _check_size(*image.size)
         # A JPEG with more pictures in it is one photo and what the phone made besides.
         if image.format != "MPO" and _has_more_pages(image):
-            raise InvalidInput("Expected a still picture of one page, found more.")
+            raise InvalidInput(
+                f"Expected a still picture of one page, found a {image.format} of more: "
+                "save each page as PNG."
+            )
         # A JPEG can be decoded at a half or a quarter of its size, in that part of the time.
         full_size = max(image.size)
         shrink = max(1.0, full_size / MAX_SIDE)
@@ -192,6 +193,18 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
         except Exception as error:
             raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
     return _from_image(upright, scale)
+
+
+def _no_picture(file: Any) -> str:
+    """Say that a file is no picture that is read, and name its format where that is known."""
+    file.seek(0)
+    name = name_other_format(file.read(SIGNATURE_BYTES))
+    found = f"{name}: save it as PNG or JPEG" if name else "none"
+    return f"Expected a picture ({', '.join(FORMATS)}), found {found}."
+
+
+def _too_large(num_pixels: str) -> str:
+    return f"Expected at most {MAX_PIXELS:,} pixels, found {num_pixels}: make the picture smaller."
 
 
 def _has_more_pages(image: Image.Image) -> bool:
@@ -213,7 +226,7 @@ def _check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise InvalidInput(f"Expected a picture, found one of {width} × {height} pixels.")
     if width * height > MAX_PIXELS:
-        raise InvalidInput(f"Expected at most {MAX_PIXELS:,} pixels, found {width * height:,}.")
+        raise InvalidInput(_too_large(f"{width * height:,}"))
     if max(width, height) > ELONGATION * min(width, height):
         raise InvalidInput(f"Expected a picture, found a strip of {width:,} × {height:,} pixels.")
 
