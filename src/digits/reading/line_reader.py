@@ -19,6 +19,7 @@ from digits.reading.ink import (
     Word,
     alike,
     erase_ruled_lines,
+    erase_upright_lines,
     find_lines,
     frame_part,
     hypotheses,
@@ -126,7 +127,9 @@ class LineReader:
         found = find_lines(erased)
         if sum(map(len, found)) > MAX_WORDS:
             return Reading((), (), picture, ink)
-        lines = [[_Seen(word, _sights(word, ink, erased)) for word in line] for line in found]
+        heights = [word.height for line in found for word in line]
+        ruled = erase_upright_lines(ink, erased, float(np.median(heights))) if heights else ink
+        lines = [[_Seen(word, _sights(word, ruled, erased)) for word in line] for line in found]
         return self._read_seen(lines, ink, picture)
 
     def _read_as_line(self, ink: Ink, picture: Picture) -> Reading:

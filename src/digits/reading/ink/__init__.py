@@ -29,7 +29,7 @@ from digits.reading.ink.layout import LAYOUT, Word, find_lines, whole_lines
 from digits.reading.ink.left_over import left_over
 from digits.reading.ink.line_images import LineImage, LineView, frame_part, line_images
 from digits.reading.ink.picture import Picture, open_picture
-from digits.reading.ink.ruled_lines import erase_ruled_lines
+from digits.reading.ink.ruled_lines import erase_ruled_lines, erase_upright_lines
 
 __all__ = [
     "DIGIT_SIZE",
@@ -47,6 +47,7 @@ __all__ = [
     "aspect_ratio",
     "depth_share",
     "erase_ruled_lines",
+    "erase_upright_lines",
     "find_lines",
     "frame_part",
     "frame_single",

@@ -69,11 +69,32 @@ RULED_LINES = RuledLinesParameters()
 
 def erase_ruled_lines(ink: Ink) -> Ink:
     """Erase boxes and ruled lines from the ink of a picture, with their soft edges."""
-    mask = without_ruled_lines(ink.mask)
-    ruled = cv2.dilate((ink.mask & ~mask).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return _without(ink, ink.mask & ~without_ruled_lines(ink.mask))
+
+
+def erase_upright_lines(ink: Ink, erased: Ink, height: float) -> Ink:
+    """Erase of all ruled lines those alone that are upright: nothing looks more like a one.
+
+    Args:
+        ink: The ink of a picture.
+        erased: The same without any ruled lines.
+        height: Height of a digit, in pixels.
+    """
+    ruled = (ink.mask & ~erased.mask).astype(np.uint8)
+    # A line may lean a little: let runs go on from one column of pixels to the next.
+    thick = cv2.dilate(ruled, np.ones((1, 3), np.uint8))
+    length = max(1, round(RULED_LINES.side_length * height))
+    upright = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+    return _without(ink, (ruled & upright) > 0)
+
+
+def _without(ink: Ink, ruled: Bool[np.ndarray, "h w"]) -> Ink:
+    """Take some pixels from the ink of a picture, with their soft edges."""
     if not ruled.any():
         return ink
-    return replace(ink, mask=mask, contrast=np.where(ruled & ~mask, 0, ink.contrast))
+    mask = ink.mask & ~ruled
+    near = cv2.dilate(ruled.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return replace(ink, mask=mask, contrast=np.where(near & ~mask, 0, ink.contrast))
 
 
 def without_ruled_lines(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
