@@ -40,19 +40,21 @@ def digits() -> Read:
 
 
 def digits_guess() -> Read:
-    """Read, and refuse nothing."""
+    """Read, and give the best guess of each digit, whether it is refused or not."""
+    from silent_errors import guess
+
     from digits import Reader
 
-    reader = Reader(threshold=0, num_threads=1)
-    return lambda path: reader.read(path).text
+    reader = Reader(num_threads=1)
+    return lambda path: guess(reader.read(path))
 
 
 def digits_glyphs() -> Read:
-    """Take the picture for one digit that is cut out, and refuse nothing."""
+    """Take the picture for one digit that is cut out, and give the best guess of it."""
     from digits import Reader
 
-    reader = Reader(threshold=0, num_threads=1)
-    return lambda path: reader.read_glyphs([path])[0].text
+    reader = Reader(num_threads=1)
+    return lambda path: str(reader.read_glyphs([path])[0].label)
 
 
 def rapidocr() -> Read:

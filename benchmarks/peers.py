@@ -57,8 +57,11 @@ NUM_TIMED = 20
 NUM_OF_SLOW = 40
 """At most how many pictures of each kind what takes long reads."""
 
-SINGLES = (*(f"single, {name}" for name in NUM_SINGLES), "clothes")
-"""The kinds of pictures that are cut out as single digits are."""
+ROWS = ("cheques", "photos of a row", *(f"composed, {name}" for name in SPACINGS))
+PAGES = ("pages",)
+SINGLES = tuple(f"single, {name}" for name in NUM_SINGLES)
+CLOTHES = ("clothes",)
+"""Kinds of pictures."""
 
 
 class Picture(NamedTuple):
@@ -78,40 +81,36 @@ class Way(NamedTuple):
     """What to install; nothing for this package and for programs."""
     program: str | None = None
     """A program that it needs to be there."""
-    reads_pages: bool = True
-    """Whether it finds the lines of a page."""
-    reads_singles_only: bool = False
-    """Whether it takes each picture to show one digit."""
+    kinds: tuple[str, ...] = (*ROWS, *PAGES, *SINGLES, *CLOTHES)
+    """The kinds of pictures that are for it."""
     limit: int | None = None
     """At most how many pictures of each kind it reads."""
 
     def choose(self, pictures: list[Picture]) -> list[Picture]:
         """Choose the pictures that are for it."""
-        by_kind: dict[str, list[Picture]] = {}
-        for picture in pictures:
-            by_kind.setdefault(picture.kind, []).append(picture)
         return [
             picture
-            for kind, of_kind in by_kind.items()
-            if (kind in SINGLES or not self.reads_singles_only)
-            and (kind != "pages" or self.reads_pages)
-            for picture in of_kind[: self.limit]
+            for kind in self.kinds
+            for picture in islice((one for one in pictures if one.kind == kind), self.limit)
         ]
 
+
+LINES = (*ROWS, *SINGLES, *CLOTHES)
+"""What a recogniser can read, which doesn't find the lines of a page."""
 
 RAPIDOCR = ("rapidocr==3.10.*", "onnxruntime==1.31.*")
 DDDDOCR = ("ddddocr==1.6.*", "onnxruntime==1.31.*")
 WAYS = {
     "digits": Way("`digits`"),
-    "digits_guess": Way("`digits`, refusing nothing"),
-    "digits_glyphs": Way("`digits`, told that it is one digit, likewise", reads_singles_only=True),
+    "digits_guess": Way("its best guess, refused or not", kinds=(*ROWS, *PAGES, *SINGLES)),
+    "digits_glyphs": Way("the same, told that it is a single digit", kinds=SINGLES),
     "rapidocr": Way("RapidOCR {version} (PP-OCRv6 small)", RAPIDOCR, limit=NUM_OF_SLOW),
-    "rapidocr_recogniser": Way("its recogniser, held to digits", RAPIDOCR, reads_pages=False),
-    "ddddocr": Way("ddddocr {version}", DDDDOCR, reads_pages=False),
-    "ddddocr_digits": Way("its newer network, held to digits", DDDDOCR, reads_pages=False),
+    "rapidocr_recogniser": Way("its recogniser alone, held to digits", RAPIDOCR, kinds=LINES),
+    "ddddocr": Way("ddddocr {version}", DDDDOCR, kinds=LINES),
+    "ddddocr_digits": Way("its newer network, held to digits", DDDDOCR, kinds=LINES),
     "tesseract": Way("Tesseract {version}", program="tesseract", limit=NUM_OF_SLOW),
     "tesseract_digits": Way(
-        "the same, told that it is a line of digits", program="tesseract", reads_pages=False
+        "the same, told that it is a line of digits", program="tesseract", kinds=LINES
     ),
 }
 """Ways to read, by the names of their readers in peer_worker.py, which begin with the package's."""
@@ -255,16 +254,27 @@ def measure(name: str, environment: Path, pictures: list[Picture]) -> Figures:
     }
 
 
-def measure_seconds(names: list[str], environment: Path, pictures: list[Picture]) -> Figures:
-    """Time all ways on the same cheques: seconds of computing for one of them."""
+def measure_speed(names: list[str], environment: Path, pictures: list[Picture]) -> Figures:
+    """Time these ways on the same cheques, one after the other: seconds of computing for each."""
     cheques = [picture.path for picture in pictures if picture.kind == "cheques"][:NUM_TIMED]
+    seconds = {}
+    for name in names:
+        try:
+            seconds[name] = read_by(name, environment, cheques)["seconds"]
+        except NotAvailableError as error:
+            tell(name, error)
     return {
         "cheques": len(cheques),
-        "seconds": {name: read_by(name, environment, cheques)["seconds"] for name in names},
+        "seconds": seconds,
         "machine": describe_machine(),
         "versions": describe_versions(),
         "commit": find_commit(),
     }
+
+
+def tell(name: str, error: NotAvailableError) -> None:
+    """Say in a line what can't be had."""
+    print(f"{name}: not available here: {error}", file=sys.stderr)
 
 
 def show(figures: Figures) -> None:
@@ -301,9 +311,11 @@ def main() -> None:
     figures: Figures = {"ways": {}}
     if is_whole and arguments.only and RESULT.exists():
         figures = json.loads(RESULT.read_text())
+    ways = figures["ways"]
 
     def save() -> None:
         if is_whole:
+            figures["ways"] = {name: ways[name] for name in WAYS if name in ways}
             write_atomic(RESULT, (json.dumps(figures, indent=2) + "\n").encode())
 
     with tempfile.TemporaryDirectory() as folder:
@@ -313,18 +325,15 @@ def main() -> None:
             if package not in (arguments.only or PACKAGES):
                 continue
             try:
-                figures["ways"][name] = measure(name, arguments.env, pictures)
+                ways[name] = measure(name, arguments.env, pictures)
             except NotAvailableError as error:
-                print(f"{name}: not available here: {error}", file=sys.stderr)
+                tell(name, error)
                 continue
             if package == "digits":
-                figures |= {
-                    "network": Network().metadata,
-                    "line_network": LineNetwork().metadata,
-                }
+                figures |= {"network": Network().metadata, "line_network": LineNetwork().metadata}
             save()
-        timed = [name for name in WAYS if name in figures["ways"]]
-        figures["speed"] = measure_seconds(timed, arguments.env, pictures)
+        timed = [name for name in ways if "cheques" in WAYS[name].kinds]
+        figures["speed"] = measure_speed(timed, arguments.env, pictures)
         save()
     show(figures)
 
