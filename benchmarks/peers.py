@@ -286,7 +286,8 @@ def show(figures: Figures) -> None:
     for kind in dict.fromkeys(kind for way in ways.values() for kind in way["right"]):
         counts = (way["right"].get(kind) for way in ways.values())
         table.add_row(kind, *("{} of {}".format(*count) if count else "" for count in counts))
-    table.add_row("a cheque", *(f"{1000 * seconds.get(name, np.nan):.0f} ms" for name in ways))
+    times = (f"{1000 * seconds[name]:.0f} ms" if name in seconds else "" for name in ways)
+    table.add_row("a cheque", *times)
     table.add_row("on disk", *(f"{way['megabytes']:.1f} MB" for way in ways.values()))
     table.add_row("errors", *(str(way["errors"]) for way in ways.values()))
     table.add_row("version", *(way["version"] for way in ways.values()))
