@@ -1,16 +1,19 @@
-"""Read pictures by another package; peers.py runs this in an environment that has the package.
+"""Read pictures in one way; peers.py runs this in an environment that has the package.
 
     python peer_worker.py READER PICTURES.json TEXTS.json
 
-The first file lists paths; the second gets the text of each picture, the seconds that each took,
-and the size of the package's files. It imports nothing of digits.
+The first file lists paths; the second gets the text of each picture, the seconds of computing that
+one takes, and the version and size of the package. All compute with one thread. Only the readers
+of digits import anything of it.
 """
 
+import importlib
 import json
+import os
+import subprocess
 import sys
-import time
 from collections.abc import Callable
-from importlib.metadata import distribution
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,40 @@ import numpy as np
 
 DIGITS = "0123456789"
 
+BLANK = 0
+"""The class of CTC that stands for no symbol, in the networks of RapidOCR and ddddocr."""
+
+TESSERACT_FILES = ("tesseract-ocr", "tesseract-ocr-eng", "libtesseract5")
+"""Debian's packages of Tesseract: the program, its network for English and its library."""
+
 Read = Callable[[str], str]
 """What reads the text of the picture at a path."""
+
+
+def digits() -> Read:
+    """Read as the package's documents say; what it is not sure of is a question mark."""
+    from digits import Reader
+
+    reader = Reader(num_threads=1)
+    return lambda path: reader.read(path).text
+
+
+def digits_guess() -> Read:
+    """Read, and give the best guess of each digit, whether it is refused or not."""
+    from silent_errors import guess
+
+    from digits import Reader
+
+    reader = Reader(num_threads=1)
+    return lambda path: guess(reader.read(path))
+
+
+def digits_glyphs() -> Read:
+    """Take the picture for one digit that is cut out, and give the best guess of it."""
+    from digits import Reader
+
+    reader = Reader(num_threads=1)
+    return lambda path: str(reader.read_glyphs([path])[0].label)
 
 
 def rapidocr() -> Read:
@@ -37,12 +72,10 @@ def rapidocr_recogniser() -> Read:
     engine = RapidOCR()
     recogniser = engine._load_rec_model()
     decode = recogniser.postprocess_op
-    possible = [0, *(decode.dict[digit] for digit in DIGITS)]  # 0 is the blank of CTC
+    possible = [BLANK, *(decode.dict[digit] for digit in DIGITS)]
 
-    def decode_digits(predictions: np.ndarray, *arguments: Any, **options: Any) -> Any:
-        held = np.zeros_like(predictions)
-        held[..., possible] = predictions[..., possible]
-        return decode(held, *arguments, **options)
+    def decode_digits(scores: np.ndarray, *arguments: Any, **options: Any) -> Any:
+        return decode(held(scores, possible), *arguments, **options)
 
     recogniser.postprocess_op = decode_digits
     return lambda path: " ".join(engine(path, use_det=False, use_cls=False).txts or ())
@@ -61,78 +94,115 @@ def ddddocr_digits() -> Read:
     from ddddocr import DdddOcr
 
     engine = DdddOcr(show_ad=False, beta=True)
-
-    def read(path: str) -> str:
-        found = engine.classification(Path(path).read_bytes(), probability=True)
-        charset: list[str] = found["charset"]
-        possible = [0, *(charset.index(digit) for digit in DIGITS)]  # 0 is the blank of CTC
-        columns = np.array(found["probabilities"]).reshape(-1, len(charset))
-        best = columns[:, possible].argmax(axis=1).tolist()
-        return "".join(
-            DIGITS[symbol - 1]
-            for symbol, before in zip(best, [0, *best[:-1]], strict=True)
-            if symbol not in (0, before)
-        )
-
-    return read
+    decode = engine.ocr_engine._process_text_output
+    charset = engine.get_charset()
+    possible = [BLANK, *(charset.index(digit) for digit in DIGITS)]
+    engine.ocr_engine._process_text_output = lambda scores: decode(held(scores, possible))
+    return lambda path: str(engine.classification(Path(path).read_bytes()))
 
 
-def pytesseract() -> Read:
-    """Read the text, as the package's documents say."""
-    from PIL import Image
-    from pytesseract import image_to_string
+def held(scores: np.ndarray, possible: list[int]) -> np.ndarray:
+    """Scores of classes (..., classes), in which only some classes are possible."""
+    found = np.full_like(scores, -np.inf)
+    found[..., possible] = scores[..., possible]
+    return found
 
-    return lambda path: str(image_to_string(Image.open(path)))
+
+def tesseract() -> Read:
+    """Read the text, as the program's documents say."""
+    return lambda path: run("tesseract", path, "stdout")
 
 
-def pytesseract_digits() -> Read:
+def tesseract_digits() -> Read:
     """Read the whole picture as one line of digits."""
-    from PIL import Image
-    from pytesseract import image_to_string
+    options = ("--psm", "7", "-c", f"tessedit_char_whitelist={DIGITS}")
+    return lambda path: run("tesseract", path, "stdout", *options)
 
-    config = f"--psm 7 -c tessedit_char_whitelist={DIGITS}"
-    return lambda path: str(image_to_string(Image.open(path), config=config))
+
+def run(*command: str) -> str:
+    """Run a program; return what it prints."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 READERS: dict[str, Callable[[], Read]] = {
     reader.__name__: reader
     for reader in (
-        rapidocr, rapidocr_recogniser, ddddocr, ddddocr_digits, pytesseract, pytesseract_digits,
+        digits, digits_guess, digits_glyphs, rapidocr, rapidocr_recogniser, ddddocr,
+        ddddocr_digits, tesseract, tesseract_digits,
     )
 }  # fmt: skip
 """What opens each reader, by its name: the package's, and what is special."""
 
 
-def size_of_package(name: str) -> int:
-    """The bytes of a package's own files, models included, without what it requires."""
-    paths = (Path(str(file.locate())) for file in distribution(name).files or ())
-    return sum(path.stat().st_size for path in paths if path.is_file())
+def compute_with_one_thread() -> None:
+    """Let OpenCV and onnxruntime compute with one thread, whatever a package asks for."""
+    import cv2
+    from onnxruntime import InferenceSession, SessionOptions
+
+    cv2.setNumThreads(1)
+    open_session = InferenceSession.__init__
+
+    def open_with_one_thread(
+        self: Any, model: Any, sess_options: Any = None, *arguments: Any, **options: Any
+    ) -> None:
+        sess_options = sess_options or SessionOptions()
+        sess_options.intra_op_num_threads = 1
+        open_session(self, model, sess_options, *arguments, **options)
+
+    InferenceSession.__init__ = open_with_one_thread
 
 
-def read_all(read: Read, paths: list[str]) -> dict[str, list[Any]]:
+def describe_package(name: str) -> dict[str, Any]:
+    """The version and the bytes of a package's own files, without what it requires.
+
+    Models count; what Python compiles does not.
+    """
+    if name == "tesseract":
+        sizes = run("dpkg-query", "-W", "-f", "${Installed-Size}\n", *TESSERACT_FILES).split()
+        return {
+            "version": run(name, "--version").split()[1],
+            "bytes": 1024 * sum(int(kibibytes) for kibibytes in sizes),
+        }
+    folder = Path(str(importlib.import_module(name).__file__)).parent
+    files = (path for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file())
+    return {"version": version(name), "bytes": sum(path.stat().st_size for path in files)}
+
+
+def read_all(read: Read, paths: list[str]) -> dict[str, Any]:
     """Read pictures; one that can't be read has no text, and the error beside it."""
-    texts, seconds, errors = [], [], []
-    for path in paths:
-        started = time.perf_counter()
+
+    def read_one(path: str) -> tuple[str, str | None]:
         try:
-            text, error = read(path), None
+            return read(path), None
         except Exception as raised:
-            text, error = "", f"{type(raised).__name__}: {raised}"
-        texts.append(text)
-        seconds.append(time.perf_counter() - started)
-        errors.append(error)
-    return {"texts": texts, "seconds": seconds, "errors": errors}
+            return "", f"{type(raised).__name__}: {raised}"
+
+    read_one(paths[0])  # takes longer, as some things are loaded only then
+    started = seconds_of_computing()
+    found = [read_one(path) for path in paths]
+    return {
+        "seconds": (seconds_of_computing() - started) / len(paths),
+        "texts": [text for text, _ in found],
+        "errors": [error for _, error in found],
+    }
+
+
+def seconds_of_computing() -> float:
+    """The time that processors gave this process and the programs that it has run.
+
+    Unlike the time of the clock, it hardly depends on what else runs on the machine.
+    """
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def main() -> None:
     name, pictures, texts = sys.argv[1:]
-    paths = json.loads(Path(pictures).read_text())
-    found = {
-        **read_all(READERS[name](), paths),
-        "package_bytes": size_of_package(name.partition("_")[0]),
-        "version": distribution(name.partition("_")[0]).version,
-    }
-    Path(texts).write_text(json.dumps(found))
+    package = name.partition("_")[0]
+    if package != "tesseract":
+        compute_with_one_thread()
+    found = read_all(READERS[name](), json.loads(Path(pictures).read_text()))
+    Path(texts).write_text(json.dumps({**found, **describe_package(package)}))
 
 
 if __name__ == "__main__":

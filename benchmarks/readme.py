@@ -221,7 +221,60 @@ def make_serving_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"recipes": make_table, "reading": make_reading_table, "serving": make_serving_table}
+PEER_COLUMNS = {
+    "cheques": ("cheques",),
+    "photos of a row, of a page": ("photos of a row", "pages"),
+    "composed rows: clean, touching, overlapping, small zeros": (
+        "composed, clean", "composed, touching", "composed, overlapping", "composed, small zeros",
+    ),
+    "single digits: from cheques, sudokus, exam sheets": (
+        "single, orand", "single, sudoku", "single, nsysu",
+    ),
+    "clothes, nothing read": ("clothes",),
+}  # fmt: skip
+"""Columns of the table of other packages, and the kinds of pictures in each."""
+
+
+def make_peers_table() -> str:
+    """Make the table of what others read right on the same pictures, a row for each, in Markdown.
+
+    Numbers of pictures are in the heading, and beside each count of another number of them.
+    """
+    found = json.loads((RESULTS / "peers.json").read_text())
+    ways, seconds = found["ways"], found["speed"]["seconds"]
+    numbers = {kind: count for kind, (_, count) in ways["digits"]["right"].items()}
+
+    def count(way: dict[str, Any], kind: str) -> str:
+        if kind not in way["right"]:
+            return "–"  # not for it
+        right, number = way["right"][kind]
+        return str(right) if number == numbers[kind] else f"{right} of {number}"
+
+    def heading(title: str, kinds: tuple[str, ...]) -> str:
+        of = [str(numbers[kind]) for kind in kinds]
+        is_same = len(of) > 1 and len(set(of)) == 1
+        return f"{title} ({f'{of[0]} each' if is_same else ', '.join(of)})"
+
+    headings = [heading(*column) for column in PEER_COLUMNS.items()]
+    lines = [
+        f"| read by | {' | '.join(headings)} | on disk | a cheque takes |",
+        f"| --- |{' ---: |' * (len(headings) + 2)}",
+    ]
+    for name, way in ways.items():
+        cells = [", ".join(count(way, kind) for kind in kinds) for kinds in PEER_COLUMNS.values()]
+        time = f"{1000 * seconds[name]:,.0f} ms" if name in seconds else "–"
+        lines.append(
+            f"| {way['title']} | {' | '.join(cells)} | {way['megabytes']:.1f} MB | {time} |"
+        )
+    return "\n".join(lines)
+
+
+TABLES = {
+    "recipes": make_table,
+    "reading": make_reading_table,
+    "peers": make_peers_table,
+    "serving": make_serving_table,
+}
 
 
 def replace_tables(document: str) -> str:

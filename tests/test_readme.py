@@ -11,9 +11,20 @@ from pathlib import Path
 
 import pytest
 import requests
+from peers import WAYS
 from PIL import Image
-from readme import DOCUMENTS, PLOT, describe, load_points, replace_tables
+from readme import (
+    DOCUMENTS,
+    PEER_COLUMNS,
+    PLOT,
+    RESULTS,
+    describe,
+    load_points,
+    replace_tables,
+)
 
+from digits.reading.line_network import LineNetwork
+from digits.reading.network import Network
 from digits.recipe import load_measurement, recipe_names
 
 ROOT = Path(__file__).parents[1]
@@ -147,6 +158,27 @@ def test_tables_and_plot_show_the_committed_results() -> None:
     with Image.open(PLOT) as plot:
         shown = json.loads(plot.text["Description"])  # type: ignore[attr-defined]
     assert shown == json.loads(describe(load_points())), "the plot is another" + written
+
+
+def test_our_rows_beside_other_packages_are_of_the_networks_that_come_along() -> None:
+    found = json.loads((RESULTS / "peers.json").read_text())
+    again = "measure again: python benchmarks/peers.py --only digits --data FOLDER"
+    assert found["network"] == Network().metadata, again
+    assert found["line_network"] == LineNetwork().metadata, again
+
+
+def test_all_packages_were_shown_the_same_pictures_and_timed_in_one_run() -> None:
+    found = json.loads((RESULTS / "peers.json").read_text())
+    ways = found["ways"]
+    numbers = {kind: number for kind, (_, number) in ways["digits"]["right"].items()}
+    assert set(numbers) == {kind for kinds in PEER_COLUMNS.values() for kind in kinds}
+    for name, way in ways.items():
+        assert set(way["right"]) == set(WAYS[name].kinds)
+        for kind, (right, number) in way["right"].items():
+            assert 0 <= right <= number
+            assert number in (numbers[kind], min(numbers[kind], WAYS[name].limit or number))
+    timed = {name for name in ways if "cheques" in WAYS[name].kinds}
+    assert set(found["speed"]["seconds"]) == timed
 
 
 def test_every_measured_recipe_is_in_the_table_and_in_the_plot() -> None:
