@@ -45,7 +45,7 @@ class Hypothesis(NamedTuple):
 def alike(first: Ink, second: Ink) -> bool:
     """Tell whether two hypotheses see nearly the same ink."""
     shared = np.count_nonzero(first.mask & second.mask)
-    return shared > HYPOTHESES.alike * np.count_nonzero(first.mask | second.mask)
+    return bool(shared > HYPOTHESES.alike * np.count_nonzero(first.mask | second.mask))
 
 
 def other_polarity(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink:

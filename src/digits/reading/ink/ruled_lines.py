@@ -73,7 +73,7 @@ def erase_ruled_lines(ink: Ink) -> Ink:
 
 
 def erase_upright_lines(ink: Ink, erased: Ink, height: float) -> Ink:
-    """Erase of all ruled lines those alone that are upright: nothing looks more like a one.
+    """Erase of all ruled lines those alone that are upright: none is more like a one.
 
     Args:
         ink: The ink of a picture.
