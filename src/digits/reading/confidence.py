@@ -23,7 +23,7 @@ class ConfidenceParameters(Tuned):
     widest: float = number(1.9, "heights of a digit", low=1, high=4)
     """Greatest width of a digit."""
 
-    line: float = number(4.0, "root", low=1, high=50)
+    line: float = number(3.5, "root", low=1, high=50)
     """Root of the threshold below which the mean confidence of a line's digits makes all of the
     line doubtful; as lines are wrong in more ways than their digits show."""
 
