@@ -16,6 +16,10 @@ from digits.reading.ink.page import isolate_page
 from digits.reading.ink.shadows import binarize_single_under_shadows, binarize_under_shadows
 from digits.reading.tuning import Tuned, number
 
+ALIKE = 0.8
+"""Limit on time: part of the pixels of ink by either of two hypotheses that are ink by both, above
+which the second is not read if the first was, surely."""
+
 
 @dataclass(frozen=True)
 class HypothesisParameters(Tuned):
@@ -25,8 +29,6 @@ class HypothesisParameters(Tuned):
     """Certainty of the polarity that is safe. Below it, both polarities are read."""
     sure: float = number(0.7, "probability", low=0, high=1)
     """Confidence that each digit must exceed where an unlikely hypothesis is to count."""
-    alike: float = number(0.8, "part of the pixels", low=0.5, high=1)
-    """Pixels of the ink by either of two hypotheses that are ink by both, if these are alike."""
     evidence: float = number(0.5, "probability", low=0, high=1)
     """Confidence past which a digit speaks for the hypothesis that it is read of."""
 
@@ -45,7 +47,7 @@ class Hypothesis(NamedTuple):
 def alike(first: Ink, second: Ink) -> bool:
     """Tell whether two hypotheses see nearly the same ink."""
     shared = np.count_nonzero(first.mask & second.mask)
-    return bool(shared > HYPOTHESES.alike * np.count_nonzero(first.mask | second.mask))
+    return bool(shared > ALIKE * np.count_nonzero(first.mask | second.mask))
 
 
 def other_polarity(grey: UInt8[np.ndarray, "h w"], ink: Ink) -> Ink:
