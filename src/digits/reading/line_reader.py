@@ -104,8 +104,8 @@ class LineReader:
         """Read a picture by the hypothesis of which the reading has the most evidence."""
         readings: list[Reading] = []
         for seen in hypotheses(picture.grey):
-            # Ink that was read surely is not read once more.
-            if not any(_is_sure(other) and alike(other.ink, seen.ink) for other in readings):
+            # Ink that was read surely and whole is not read once more.
+            if not any(_is_whole(other) and alike(other.ink, seen.ink) for other in readings):
                 reading = self._read_ink(seen.ink, picture)
                 readings += [reading] if _counts(reading, seen) else []
         best = max(readings, key=_evidence)
@@ -128,8 +128,15 @@ class LineReader:
         if sum(map(len, found)) > MAX_WORDS:
             return Reading((), (), picture, ink)
         heights = [word.height for line in found for word in line]
-        ruled = erase_upright_lines(ink, erased, float(np.median(heights))) if heights else ink
-        lines = [[_Seen(word, _sights(word, ruled, erased)) for word in line] for line in found]
+        level = erase_upright_lines(ink, erased, float(np.median(heights))) if heights else ink
+        # What is narrow may be left of an upright line: beside the rest of it, it is seen as that.
+        lines = [
+            [
+                _Seen(word, _sights(word, level if word.width > word.height else ink, erased))
+                for word in line
+            ]
+            for line in found
+        ]
         return self._read_seen(lines, ink, picture)
 
     def _read_as_line(self, ink: Ink, picture: Picture) -> Reading:
@@ -264,6 +271,11 @@ def _is_sure(reading: Reading) -> bool:
     """Tell whether all lines of a reading are sure."""
     confidences = [line.confidence for line in reading.lines if line.digits]
     return bool(confidences) and min(confidences) > HYPOTHESES.sure
+
+
+def _is_whole(reading: Reading) -> bool:
+    """Tell whether all lines of a reading are sure, and all that is as high as digits was read."""
+    return _is_sure(reading) and _share_read(reading) == 1
 
 
 def _evidence(reading: Reading) -> tuple[bool, float]:
