@@ -14,15 +14,12 @@ NUMBERS = {number.name: number for number in find_numbers()}
 WITNESSES = json.loads(WITNESSES_FILE.read_text())
 
 UNWITNESSED = {
-    "glyphs.GlyphParameters.full_share",
     "glyphs.GlyphParameters.ground_noise",
     "glyphs.GlyphParameters.ground_level",
     "glyphs.GlyphParameters.ground_most",
     "glyphs.GlyphParameters.ink_level",
     "illumination.IlluminationParameters.surface_paper",
-    "illumination.IlluminationParameters.ink_threshold",
     "layout.LayoutParameters.dot_strokes",
-    "layout.LayoutParameters.full_share",
     "layout.LayoutParameters.solid",
     "layout.LayoutParameters.full_row",
     "layout.LayoutParameters.ascent",
@@ -31,16 +28,9 @@ UNWITNESSED = {
     "page.PageParameters.most_ink",
     "picture.PictureParameters.min_side",
     "polarity.PolarityParameters.edge_weight",
-    "ruled_lines.RuledLinesParameters.shortest",
-    "ruled_lines.RuledLinesParameters.long_rule",
     "ruled_lines.RuledLinesParameters.thick_rule",
     "ruled_lines.RuledLinesParameters.whole_width",
-    "ruled_lines.RuledLinesParameters.crossing",
     "ruled_lines.RuledLinesParameters.speck",
-    "ruled_lines.RuledLinesParameters.long",
-    "ruled_lines.RuledLinesParameters.tooth_margin",
-    "ruled_lines.RuledLinesParameters.straight",
-    "shadows.ShadowParameters.reach",
 }
 """Numbers for which no picture is known since a network reads whole lines, as it sees past them:
 each is to be deleted, or a picture found by benchmarks/sensitivity.py --witnesses."""
