@@ -17,6 +17,7 @@ import digits
 from digits.errors import InvalidInput
 from digits.plots.readings import explanation
 from digits.reading.folder import find_pictures
+from digits.reading.ink import open_picture
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
@@ -488,7 +489,10 @@ def test_folders_are_listed_by_name_and_other_files_left_alone(tmp_path: Path) -
 
 
 def test_mutated_files_never_break_the_reader(reader: Reader) -> None:
-    """Thousands of pictures with bytes changed, cut out, doubled: read, or refused in a line."""
+    """Thousands of pictures with bytes changed, cut out, doubled: opened, or refused in a line.
+
+    Of what opens, hundreds are read: most are noise, which takes long.
+    """
     image = Image.fromarray(draw("4", height=16, thickness=2, margin=4))
     originals = []
     for format in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"):
@@ -497,7 +501,7 @@ def test_mutated_files_never_break_the_reader(reader: Reader) -> None:
         originals.append(buffer.getvalue())
     rng = random.Random(0)
     messages = []
-    for _ in range(2400):
+    for number in range(2400):
         content = bytearray(rng.choice(originals))
         for _ in range(rng.randint(1, 6)):
             place = rng.randrange(len(content))
@@ -513,7 +517,9 @@ def test_mutated_files_never_break_the_reader(reader: Reader) -> None:
             if not content:
                 break
         try:
-            reader.read(bytes(content))
+            picture = open_picture(bytes(content))
+            if number % 8 == 0:
+                reader.read(np.array(picture.grey))
         except InvalidInput as error:
             messages.append(str(error))
     assert 200 < len(messages) < 2300
