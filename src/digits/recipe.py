@@ -169,10 +169,6 @@ class Recipe:
         type=str,
     )
     dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
-    start: str = setting(
-        "Weights to begin with: random ones, or in the first layers those of the packaged network.",
-        default="random", type=str, choices=("random", "reader"),
-    )  # fmt: skip
     mean: float | None = setting(
         "Mean of the pixels, from 0 to 1, that is subtracted (default: the training set's).",
         default=None, type=float, low=0, high=1,

@@ -21,7 +21,7 @@ from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import evaluate
 from digits.evaluation.runs import evaluate_lines
 from digits.export import Export, LineOutputs, export
-from digits.models import LineRecognizer, build_model
+from digits.models import LineRecognizer
 from digits.reading.network import Network
 from digits.reading.symbols import DIGIT_HEIGHT, LINE_HEIGHT, NUM_CLASSES, SYMBOLS
 from digits.recipe import load_recipe
@@ -34,9 +34,8 @@ from digits.training.composition import (
     compose_batches,
     compose_from_split,
 )
-from digits.training.line_targets import box_losses, ctc_losses, judge_lines, make_targets
-from digits.training.optimization import STARTED_RATE, WeightAverage, build_optimizer
-from digits.training.start import STARTED_LAYERS, start
+from digits.training.line_targets import ctc_losses, judge_lines, make_targets
+from digits.training.optimization import WeightAverage
 from digits.training.tasks import compose_lines, digest_code
 from digits.training.tasks.lines import GROUP
 from digits.training.trainer import Trainer, train_step
@@ -181,38 +180,9 @@ def test_a_perfect_output_has_little_loss_and_is_right(batches: list[LineBatch])
     assert torch.equal(judge_lines(outputs, targets)[1], ~has_boxes)
 
 
-def test_the_first_layers_begin_as_the_reader_s_and_learn_more_slowly() -> None:
-    """Slid along a line, they give at a glyph's place what the reader's layers give for it."""
-    model = build_model("line-recognizer", mean=0.1306, std=0.308).eval()
-    start(model, RECIPE)
-    glyph = np.zeros((28, 28), np.uint8)
-    glyph[5:23, 12:16] = np.random.default_rng(0).integers(100, 255, (18, 4))
-    line = torch.zeros(1, 1, 40, 60)
-    line[0, 0, 8:32, 20:44] = torch.from_numpy(glyph[2:26, 2:26])
-    layers = dict(model.named_children())
-    first = nn.Sequential(*list(layers.values())[: list(layers).index("relu4") + 1])
-    with torch.no_grad():
-        features = first(line)
-    expected = Network().open_layers().of(glyph)[3].maps
-    found = features[0, :, 2, 15].numpy()
-    assert expected.any()
-    np.testing.assert_allclose(found, expected[:, 0, 0], atol=1e-4)
-    rates = {
-        id(weight): group["lr"]
-        for group in build_optimizer(RECIPE, model).param_groups
-        for weight in group["params"]
-    }
-    for name, weight in model.named_parameters():
-        slower = STARTED_RATE if name.partition(".")[0] in STARTED_LAYERS else 1
-        assert rates[id(weight)] == slower * RECIPE.learning_rate
-
-
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"network": "deep"}, "start: expected random for network 'deep'.*found 'reader'"),
-        ({"mean": 0.5}, "mean: expected 0.1306, with which the reader was trained, found 0.5"),
-        ({"std": 0.5}, "std: expected 0.308, "),
         ({"shift_pixels": 1.0}, "augmentation: expected none for network 'line-recognizer'"),
         ({"hard_fraction": 0.5}, "hard_fraction: expected none"),
         ({"label_smoothing": 0.1}, "label_smoothing: expected none"),

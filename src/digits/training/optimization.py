@@ -1,14 +1,12 @@
 """Optimisation: optimizer, learning-rate schedule and weight average that a recipe names."""
 
 import copy
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from digits.recipe import Recipe
-from digits.training.start import STARTED_LAYERS
 
 WARMUP = 0.12
 """Part of a one-cycle run in which the learning rate rises. With 1/n, torch fails on n steps."""
@@ -17,15 +15,12 @@ MOMENTUM_SWING = 0.05
 """Amount by which a one-cycle run moves the momentum, up and down, against the learning rate; less
 where that would leave 0 to 1."""
 
-STARTED_RATE = 0.25
-"""Learning rate of the layers that begin with trained weights, as a fraction of the others'."""
-
 
 def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     """Build the optimizer that the recipe names, for the model on its device."""
     # A fused optimizer makes one pass over the weights instead of ten.
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
-    weights, rate, momentum = _groups(recipe, model), recipe.learning_rate, recipe.momentum
+    weights, rate, momentum = model.parameters(), recipe.learning_rate, recipe.momentum
     decay = recipe.weight_decay
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
@@ -35,20 +30,6 @@ def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     if decay:
         return torch.optim.AdamW(weights, rate, betas=betas, weight_decay=decay, fused=fused)
     return torch.optim.Adam(weights, rate, betas=betas, fused=fused)
-
-
-def _groups(recipe: Recipe, model: nn.Module) -> list[dict[str, Any]]:
-    """Group the weights by learning rate; the recipe's own rate comes first."""
-    if recipe.start == "random":
-        return [{"params": list(model.parameters())}]
-    named = [(name.partition(".")[0], weights) for name, weights in model.named_parameters()]
-    return [
-        {"params": [weights for layer, weights in named if layer not in STARTED_LAYERS]},
-        {
-            "params": [weights for layer, weights in named if layer in STARTED_LAYERS],
-            "lr": STARTED_RATE * recipe.learning_rate,
-        },
-    ]
 
 
 def build_schedule(

@@ -30,7 +30,6 @@ from digits.recipe import Recipe
 from digits.run import EpochRecord
 from digits.training.optimization import WeightAverage, build_optimizer, build_schedule
 from digits.training.seeds import ORDER
-from digits.training.start import start
 from digits.training.tasks import build_task, digest_code
 from digits.training.tasks.glyphs import judge_glyphs
 
@@ -68,7 +67,6 @@ class Trainer:
             )
         self.task = build_task(recipe, split, validation, device)
         model = build_model(recipe.network, mean=recipe.mean, std=recipe.std)
-        start(model, recipe)
         self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
         self._expect_no_batch_of_one()
         self.optimizer = build_optimizer(recipe, self.model)

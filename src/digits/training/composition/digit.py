@@ -9,10 +9,11 @@ from jaxtyping import Float32, UInt8
 from digits.reading.symbols import DIGIT_HEIGHT
 from digits.training.augmentation.drawing import Range
 from digits.training.composition.chance import factor
+from digits.training.composition.forms import Form, write_form
 from digits.training.composition.layout import Item
 from digits.training.composition.manner import Manner
-from digits.training.composition.strokes import FRACTION_BITS, Stroke, arc
-from digits.training.composition.writers import Shape
+from digits.training.composition.strokes import FRACTION_BITS, Stroke, arc, to_ink
+from digits.training.composition.writers import Shape, stroke_width
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ def write_digit(shape: Shape, manner: Manner, random: np.random.Generator) -> It
     slant = manner.slant + random.normal(0, AMOUNTS.slant_deviation)
     turn = manner.turn + random.normal(0, AMOUNTS.turn_deviation)
     pixels = shape.pixels
-    if shape.label == 1 and manner.upstroke:
+    if (form := manner.forms.get(shape.label)) is not None:
+        pixels = _of_form(form, shape, random)
+    elif shape.label == 1 and manner.upstroke:
         pixels = _with_upstroke(pixels, manner, random)
     elif shape.label == 0 and manner.has_curl:
         pixels = _with_curl(pixels, random)
@@ -122,6 +125,12 @@ def write_digit(shape: Shape, manner: Manner, random: np.random.Generator) -> It
         gap += random.uniform(*AMOUNTS.wide_gap)
     y = manner.digit_height - len(ink) + drop
     return Item(str(shape.label), ink, y, gap * manner.scale)
+
+
+def _of_form(form: Form, shape: Shape, random: np.random.Generator) -> UInt8[np.ndarray, "h w"]:
+    """Write a digit of a form as high as another, with the same pen."""
+    ink, _, _ = to_ink(write_form(form, random), len(shape.pixels), stroke_width(shape.pixels))
+    return (255 * ink).astype(np.uint8)
 
 
 def _with_upstroke(

@@ -1,6 +1,7 @@
 """Letters: shapes that are no digits, of lines and arcs, and scribbles that no alphabet has."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -98,12 +99,16 @@ LETTERS = {name: [line(*stroke) for stroke in strokes] for name, strokes in _let
 """Strokes of each letter that does not look like a digit, in heights of a digit."""
 
 
-def _write_letter(random: np.random.Generator) -> list[Stroke]:
+LIKE_DIGITS = ("P", "h", "tick")
+"""Letters that look like a digit of some writers where they stand among digits."""
+
+
+def _write_letter(random: np.random.Generator, without: tuple[str, ...] = ()) -> list[Stroke]:
     """Draw a known letter, distorted, or a scribble."""
     if random.random() < AMOUNTS.part_scribbles:
         strokes = _scribble(random)
     else:
-        names = sorted(LETTERS)
+        names = sorted(LETTERS.keys() - without)
         strokes = LETTERS[names[random.integers(len(names))]]
     wide, tall = random.uniform(*AMOUNTS.width), random.uniform(*AMOUNTS.height)
     lean, foot = random.normal(*AMOUNTS.lean), random.normal(*AMOUNTS.foot)
@@ -134,3 +139,5 @@ def _scribble(random: np.random.Generator) -> list[Stroke]:
 
 
 LETTER = Mark("?", _write_letter)
+
+LETTER_AMONG_DIGITS = Mark("?", partial(_write_letter, without=LIKE_DIGITS))

@@ -43,6 +43,23 @@ def arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> S
     return [(float(x + rx * np.cos(a)), float(y + ry * np.sin(a))) for a in angles]
 
 
+def curve(*points: tuple[float, float]) -> Stroke:
+    """Make a smooth stroke through points: a Catmull-Rom spline."""
+    known = np.array([points[0], *points, points[-1]])
+    at = np.linspace(0, 1, 7)[1:, None]
+    parts = [
+        (
+            2 * b
+            + (c - a) * at
+            + (2 * a - 5 * b + 4 * c - d) * at**2
+            + (3 * b - a - 3 * c + d) * at**3
+        )
+        / 2
+        for a, b, c, d in zip(known, known[1:], known[2:], known[3:], strict=False)
+    ]
+    return line(*known[:1], *np.concatenate(parts))
+
+
 def lean(strokes: list[Stroke], slant: float) -> list[Stroke]:
     """Move points to the right, by this much for each height of a digit above the digits' foot."""
     return [[(x + slant * (1 - y), y) for x, y in stroke] for stroke in strokes]

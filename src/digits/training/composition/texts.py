@@ -8,7 +8,7 @@ import numpy as np
 
 from digits.training.composition.chance import Parts, integer, limits, which
 from digits.training.composition.displays import DISPLAY
-from digits.training.composition.letters import LETTER
+from digits.training.composition.letters import LETTER, LETTER_AMONG_DIGITS
 from digits.training.composition.separators import (
     APOSTROPHE,
     COMMA,
@@ -133,7 +133,7 @@ def _choose_plan(count: int, random: np.random.Generator) -> Plan:
     if beginning == 0:
         plan[0].insert(0, _choose_sign(random))
     elif beginning < len(AMOUNTS.beginnings):
-        plan[0].insert(0, (DASH, LETTER, EQUALS)[beginning - 1])
+        plan[0].insert(0, (DASH, LETTER_AMONG_DIGITS, EQUALS)[beginning - 1])
     return plan
 
 
@@ -168,7 +168,7 @@ def _write_sum(plan: Plan, random: np.random.Generator) -> None:
 def _write_letters(plan: Plan, random: np.random.Generator) -> None:
     """Put letters anywhere."""
     for _ in range(integer(AMOUNTS.letters, random)):
-        plan[integer((0, len(plan) - 1), random)].append(LETTER)
+        plan[integer((0, len(plan) - 1), random)].append(LETTER_AMONG_DIGITS)
 
 
 class Structure(NamedTuple):
