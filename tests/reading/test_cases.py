@@ -122,15 +122,15 @@ def test_rows_of_zigzag_are_refused_and_looked_at_a_few_times_only(
 ) -> None:
     """They took half a minute once: each way to part them was looked at."""
     page, looked_at = faint_zigzags(), 0
-    network = reader._lines.network
-    columns = network.columns
+    networks = reader._lines.networks
+    columns = networks.columns
 
-    def counted(images: list[np.ndarray]) -> Any:
+    def counted(words: list[list[np.ndarray]]) -> Any:
         nonlocal looked_at
-        looked_at += sum(image.size for image in images)
-        return columns(images)
+        looked_at += sum(view.size for views in words for view in views)
+        return columns(words)
 
-    monkeypatch.setattr(network, "columns", counted)
+    monkeypatch.setattr(networks, "columns", counted)
     assert set(reader.read(page).text) <= set("?\n")
     assert 0 < looked_at < 3 * page.size
 

@@ -37,4 +37,5 @@ def plain() -> Manner:
         upstroke=0.0,
         has_foot=False,
         has_bar=False,
+        allographs={},
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from digits.training import augmentation, composition
-from digits.training.composition import MODULES, digest_composition, displays, letters
+from digits.training.composition import MODULES, allographs, digest_composition, displays, letters
 from digits.training.composition.strokes import line
 
 FOLDER = Path(composition.__file__).parent
@@ -35,6 +35,7 @@ def test_tables_of_shapes_are_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> 
     digest = digest_composition()
     for module, name, value in (
         (letters, "LETTERS", letters.LETTERS | {"L": [line((0, 0), (0, 1))]}),
+        (allographs, "ALLOGRAPHS", allographs.ALLOGRAPHS | {9: allographs.ALLOGRAPHS[9][1:]}),
         (displays, "SEGMENTS", displays.SEGMENTS | {"a": ((0, 0), (2, 0))}),
         (displays, "LIT", displays.LIT[1:]),
     ):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from digits.reading.symbols import SYMBOLS
+from digits.training.composition.letters import LETTER, LETTER_AMONG_DIGITS
 from digits.training.composition.separators import DASH, POINT
 from digits.training.composition.strokes import Mark
 from digits.training.composition.texts import (
@@ -52,6 +53,12 @@ def test_numbers_are_as_long_as_their_frequencies_say(texts: list[Text]) -> None
 def test_every_symbol_of_marks_is_one_that_lines_have(texts: list[Text]) -> None:
     symbols = {entry.symbol for text in texts for entry in text if isinstance(entry, Mark)}
     assert symbols == set(SYMBOLS) - set("0123456789")
+
+
+def test_letters_that_some_writers_digits_look_like_stand_alone_only(texts: list[Text]) -> None:
+    assert any(LETTER in text for text in texts)
+    assert all(bool(digits_of(text)) == (LETTER not in text) for text in texts if LETTER in text)
+    assert all(digits_of(text) for text in texts if LETTER_AMONG_DIGITS in text)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 ```
 digits ─writers─▶ one writer's digits ─digit─┐
-text ─separators, signs, letters, displays───┴─layout─▶ ink ─pen, paper─▶ image, symbols, boxes
+text ─separators, signs, letters, displays───┴─layout─▶ ink ─pen, paper─▶ image and truth
 ```
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from digits.training import augmentation
 from digits.training.composition import (
+    allographs,
     batches,
     cells,
     digit,
@@ -54,7 +55,7 @@ __all__ = [
 
 MODULES = (
     *augmentation.MODULES,
-    *(writers, manner, texts, separators, signs, letters, displays),
+    *(writers, manner, allographs, texts, separators, signs, letters, displays),
     *(digit, line, layout, pen, paper, neighbours, rules, cells, ground, batches),
 )
 """Modules whose amounts decide how lines are made."""
@@ -73,6 +74,7 @@ def digest_composition() -> str:
             name: [np.round(stroke, 6).tolist() for stroke in strokes]
             for name, strokes in letters.LETTERS.items()
         },
+        "allographs": allographs.ALLOGRAPHS,
         "displays": [displays.SEGMENTS, displays.LIT],
     }
     return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]

@@ -8,8 +8,8 @@ from jaxtyping import Float32, UInt8
 
 from digits.reading.symbols import DIGIT_HEIGHT
 from digits.training.augmentation.drawing import Range
+from digits.training.composition.allographs import Allograph, write_allograph
 from digits.training.composition.chance import factor
-from digits.training.composition.forms import Form, write_form
 from digits.training.composition.layout import Item
 from digits.training.composition.manner import Manner
 from digits.training.composition.strokes import FRACTION_BITS, Stroke, arc, to_ink
@@ -108,8 +108,8 @@ def write_digit(shape: Shape, manner: Manner, random: np.random.Generator) -> It
     slant = manner.slant + random.normal(0, AMOUNTS.slant_deviation)
     turn = manner.turn + random.normal(0, AMOUNTS.turn_deviation)
     pixels = shape.pixels
-    if (form := manner.forms.get(shape.label)) is not None:
-        pixels = _of_form(form, shape, random)
+    if (allograph := manner.allographs.get(shape.label)) is not None:
+        pixels = _of_allograph(allograph, shape, random)
     elif shape.label == 1 and manner.upstroke:
         pixels = _with_upstroke(pixels, manner, random)
     elif shape.label == 0 and manner.has_curl:
@@ -127,9 +127,13 @@ def write_digit(shape: Shape, manner: Manner, random: np.random.Generator) -> It
     return Item(str(shape.label), ink, y, gap * manner.scale)
 
 
-def _of_form(form: Form, shape: Shape, random: np.random.Generator) -> UInt8[np.ndarray, "h w"]:
-    """Write a digit of a form as high as another, with the same pen."""
-    ink, _, _ = to_ink(write_form(form, random), len(shape.pixels), stroke_width(shape.pixels))
+def _of_allograph(
+    allograph: Allograph, shape: Shape, random: np.random.Generator
+) -> UInt8[np.ndarray, "h w"]:
+    """Write a digit in a form of its own as high as another, with the same pen."""
+    ink, _, _ = to_ink(
+        write_allograph(allograph, random), len(shape.pixels), stroke_width(shape.pixels)
+    )
     return (255 * ink).astype(np.uint8)
 
 

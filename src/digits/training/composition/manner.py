@@ -6,8 +6,8 @@ import numpy as np
 
 from digits.reading.symbols import DIGIT_HEIGHT
 from digits.training.augmentation.drawing import Range
+from digits.training.composition.allographs import ALLOGRAPHS, Allograph
 from digits.training.composition.chance import Normal, Parts, factor
-from digits.training.composition.forms import FORMS, Form
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class MannerAmounts:
     """Part of the writers whose fives lack the stroke at their tops; 0 to 1."""
     part_with_curl: float = 0.1
     """Part of the writers whose zeros end in a curl at their tops; 0 to 1."""
-    part_of_form: float = 0.3
-    """Part of the writers who write a digit in one of its `FORMS`; 0 to 1."""
+    part_of_allographs: float = 0.3
+    """Part of the writers who write a digit in one of its allographs; 0 to 1."""
     turn_deviation: float = 0.06
     """Standard deviation of the angle by which a writer turns all digits, in radians."""
 
@@ -116,8 +116,8 @@ class Manner:
     """Whether fives have the stroke at their tops."""
     has_curl: bool
     """Whether zeros end in a curl at their tops."""
-    forms: dict[int, Form]
-    """Form of each digit that the writer does not write as in MNIST."""
+    allographs: dict[int, Allograph]
+    """Allograph of each digit that the writer does not write as in MNIST."""
     turn: float
     """Angle by which all digits are turned against the line, in radians."""
     pen_width: float = DIGIT_HEIGHT / 10
@@ -168,10 +168,10 @@ def draw_manner(random: np.random.Generator) -> Manner:
         has_bar=has_bar,
         has_flag=random.random() >= AMOUNTS.part_without_flag,
         has_curl=random.random() < AMOUNTS.part_with_curl,
-        forms={
+        allographs={
             label: forms[random.integers(len(forms))]
-            for label, forms in FORMS.items()
-            if random.random() < AMOUNTS.part_of_form
+            for label, forms in ALLOGRAPHS.items()
+            if random.random() < AMOUNTS.part_of_allographs
         },
         turn=random.normal(0, AMOUNTS.turn_deviation),
     )

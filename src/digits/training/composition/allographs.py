@@ -8,28 +8,28 @@ from digits.training.augmentation.drawing import Range
 from digits.training.composition.chance import Normal
 from digits.training.composition.strokes import Stroke, curve, line
 
-Form = list[Stroke]
+Allograph = list[Stroke]
 """Strokes of a digit, in heights of a digit; parts of a stroke meet where they have a corner."""
 
 
 @dataclass(frozen=True)
-class FormAmounts:
-    """Amounts in which digits of a form differ. Lengths are in heights of a digit.
+class AllographAmounts:
+    """Amounts in which digits of an allograph differ. Lengths are in heights of a digit.
 
     Source: chosen by eye, to look like what people write.
     """
 
     width: Range = (0.7, 1.3)
-    """Width of a digit, in widths of its form."""
+    """Width of a digit, in widths of its allograph."""
     jitter: Normal = (0, 0.04)
     """Distance of a point from where it belongs."""
     bow: Normal = (0, 0.08)
     """Distance by which the middle of a digit is to the right of its top and foot."""
 
 
-AMOUNTS = FormAmounts()
+AMOUNTS = AllographAmounts()
 
-FORMS: dict[int, tuple[Form, ...]] = {
+ALLOGRAPHS: dict[int, tuple[Allograph, ...]] = {
     0: (
         # Tied to what follows: a curl at its top, and on to the right.
         [
@@ -115,12 +115,12 @@ FORMS: dict[int, tuple[Form, ...]] = {
 """Forms of each digit that has any."""
 
 
-def write_form(form: Form, random: np.random.Generator) -> list[Stroke]:
-    """Write a digit of a form, distorted: its strokes, in heights of a digit."""
+def write_allograph(allograph: Allograph, random: np.random.Generator) -> list[Stroke]:
+    """Write a digit of an allograph, distorted: its strokes, in heights of a digit."""
     wide, bow = random.uniform(*AMOUNTS.width), random.normal(*AMOUNTS.bow)
     moved: dict[tuple[float, float], tuple[float, float]] = {}
     strokes = []
-    for stroke in form:
+    for stroke in allograph:
         for x, y in stroke:
             if (x, y) not in moved:  # what meets stays together
                 dx, dy = random.normal(*AMOUNTS.jitter, 2)
