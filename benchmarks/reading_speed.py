@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 import digits
-from digits.reading.line_network import Committee
+from digits.reading.line_network import LineNetwork
 from digits.reading.reader import Reader
 from digits.views import VIEWS
 
@@ -50,7 +50,7 @@ def measure_speed(reader: Reader, data: Path, limit: int | None) -> dict[str, An
 
 def measure_one_core(reader: Reader, data: Path) -> dict[str, float]:
     """Measure the median picture of an amount on a cheque, and a drawing, with one thread."""
-    single = Reader(Committee(num_threads=1), threshold=reader.threshold)
+    single = Reader(LineNetwork(num_threads=1), threshold=reader.threshold)
     drawing = (files("digits.reading") / "samples" / "drawing.png").read_bytes()
     with (data / "rows" / "rows.csv").open(newline="") as file:
         names = [row["file"] for row in csv.DictReader(file) if row["file"].startswith("cheque")]

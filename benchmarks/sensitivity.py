@@ -36,7 +36,7 @@ import numpy as np
 
 from digits.files import write_atomic
 from digits.reading.confidence import CONFIDENCE
-from digits.reading.line_network import Columns, Committee, LineNetwork, packaged
+from digits.reading.line_network import Columns, LineNetwork
 from digits.reading.line_reader import LineReader
 from digits.reading.network import Network
 from digits.reading.reader import Reader
@@ -148,17 +148,17 @@ class CachedNetwork(Network):
         return np.array([self._known[key] for key in keys], np.float32).reshape(-1, 10)
 
 
-class CachedCommittee(Committee):
-    """Line networks that remember what they made of each word."""
+class CachedLineNetwork(LineNetwork):
+    """A line network that remembers what it made of each image."""
 
     def __init__(self) -> None:
-        super().__init__([LineNetwork(content, num_threads=1) for content in packaged()])
-        self._known: dict[bytes, list[Columns]] = {}
+        super().__init__(num_threads=1)
+        self._known: dict[bytes, Columns] = {}
 
-    def columns(self, words: Sequence[Sequence[np.ndarray]]) -> list[list[Columns]]:
-        keys = [_digest(*views) for views in words]
+    def columns(self, images: Sequence[np.ndarray]) -> list[Columns]:
+        keys = [_digest(image) for image in images]
         new = [index for index, key in enumerate(keys) if key not in self._known]
-        found = super().columns([words[index] for index in new])
+        found = super().columns([images[index] for index in new])
         self._known.update(zip((keys[index] for index in new), found, strict=True))
         return [self._known[key] for key in keys]
 
@@ -274,7 +274,7 @@ class Bench:
         self._memory = Memory()
         self._memory.install()
         self._reader = Reader()
-        self._singles, self._lines = CachedNetwork(), CachedCommittee()
+        self._singles, self._lines = CachedNetwork(), CachedLineNetwork()
 
     def open(self, examples: list[Example]) -> None:
         """Read examples with all numbers as they are."""

@@ -1,7 +1,6 @@
 """Inference of the line network with ONNX: images of lines to columns of symbols."""
 
-from collections.abc import Iterator, Sequence
-from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,16 +18,6 @@ WIDER = 1.5
 """Most by which the widest image of a batch is wider than the narrowest: the rest is padding."""
 
 
-PACKAGED = ("lines.onnx", "lines-2.onnx")
-"""Files that come with the package: one network trained twice, with other random numbers."""
-
-
-def packaged() -> list[bytes]:
-    """Read the networks that come with the package."""
-    folder = files("digits.reading") / "weights"
-    return [(folder / name).read_bytes() for name in PACKAGED]
-
-
 class Columns(NamedTuple):
     """Output of the line network for an image, a column every two pixels."""
 
@@ -42,8 +31,7 @@ class LineNetwork(OnnxNetwork):
     """A network that reads lines, made by `digits export`.
 
     Args:
-        model: The file, or its content; the first of those that come with the package if not
-            given.
+        model: The file, or its content; the network that comes with the package if not given.
         num_threads: Number of threads to compute with; all cores if not given.
 
     Raises:
@@ -54,7 +42,7 @@ class LineNetwork(OnnxNetwork):
     def __init__(
         self, model: str | Path | bytes | None = None, *, num_threads: int | None = None
     ) -> None:
-        super().__init__(model, packaged=PACKAGED[0], num_threads=num_threads)
+        super().__init__(model, packaged="lines.onnx", num_threads=num_threads)
         outputs = {output.name: output.shape[1] for output in self._session.get_outputs()}
         if outputs != {"log_probabilities": NUM_CLASSES, "boxes": 4}:
             raise InvalidInput(
@@ -92,32 +80,3 @@ class LineNetwork(OnnxNetwork):
             index: Columns(log[:, :end], edge[:, :end])
             for index, log, edge, end in zip(batch, logs, edges, ends, strict=True)
         }
-
-
-class Committee:
-    """Line networks that share the views of a word, each seeing some of them.
-
-    Two that were trained alike err in different places; sharing costs no time.
-
-    Args:
-        networks: The networks, at least one; those that come with the package if not given.
-        num_threads: Number of threads that these compute with; all cores if not given.
-    """
-
-    def __init__(
-        self, networks: Sequence[LineNetwork] | None = None, *, num_threads: int | None = None
-    ) -> None:
-        if networks is None:
-            networks = [LineNetwork(content, num_threads=num_threads) for content in packaged()]
-        self._networks = tuple(networks)
-
-    def columns(self, words: Sequence[Sequence[UInt8[np.ndarray, "40 _"]]]) -> list[list[Columns]]:
-        """Compute the columns of words, each seen in several views."""
-        found: list[list[Columns]] = [[] for _ in words]
-        seen: list[Iterator[Columns]] = []
-        for number, network in enumerate(self._networks):
-            images = [view for views in words for view in views[number :: len(self._networks)]]
-            seen.append(iter(network.columns(images)))
-        for place, views in zip(found, words, strict=True):
-            place += [next(seen[number % len(seen)]) for number in range(len(views))]
-        return found

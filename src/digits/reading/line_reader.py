@@ -28,7 +28,7 @@ from digits.reading.ink import (
     other_polarity,
     whole_lines,
 )
-from digits.reading.line_network import Committee
+from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.results import NOT_A_DIGIT, REFUSED, Digit, Line, Mark, Reading
 from digits.reading.tuning import Tuned, number
@@ -77,15 +77,15 @@ class LineReader:
     """Reads the lines of pictures.
 
     Args:
-        networks: The line networks, which find the digits and read them.
+        network: The line network, which finds the digits and reads them.
         classifier: A network that is to read the digits that the line network finds, if any.
         threshold: Confidence below which a digit is refused.
     """
 
     def __init__(
-        self, networks: Committee, classifier: Network | None, *, threshold: float
+        self, network: LineNetwork, classifier: Network | None, *, threshold: float
     ) -> None:
-        self.networks, self.classifier, self.threshold = networks, classifier, threshold
+        self.network, self.classifier, self.threshold = network, classifier, threshold
 
     def read(self, picture: Picture) -> Reading:
         """Read a picture, also one that lies on its side, and list what was left out."""
@@ -154,12 +154,13 @@ class LineReader:
     def _read_seen(self, lines: list[list["_Seen"]], ink: Ink, picture: Picture) -> Reading:
         """Read words, each seen in several views."""
         images = [
-            [image.pixels for image in views]
+            image.pixels
             for line in lines
             for word in line
             for views in word.sights
+            for image in views
         ]
-        columns = iter(self.networks.columns(images))
+        columns = iter(self.network.columns(images))
         read: list[Line] = []
         for line in lines:
             texts, confidence = [], 1.0
@@ -167,7 +168,7 @@ class LineReader:
             for word in line:
                 decoded, view = max(
                     (
-                        (decoded := decode(next(columns)), views[decoded.view])
+                        (decoded := decode([next(columns) for _ in views]), views[decoded.view])
                         for views in word.sights
                     ),
                     key=lambda option: option[0].confidence,

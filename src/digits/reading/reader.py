@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from digits.errors import InvalidInput
 from digits.reading.confidence import CONFIDENCE, judge
 from digits.reading.ink import HYPOTHESES, Picture, open_picture
-from digits.reading.line_network import Committee, LineNetwork
+from digits.reading.line_network import LineNetwork
 from digits.reading.line_reader import LineReader
 from digits.reading.network import Network
 from digits.reading.results import Digit, Line, Reading
@@ -21,9 +21,9 @@ class Reader:
     """Reads the digits of pictures.
 
     Args:
-        model: An ONNX file made by `digits export`, a `Network`, a `LineNetwork` or a `Committee`
-            of these; those that come with the package if not given. A network of glyphs names the
-            digits that the package's line networks find; one of lines takes the place of these.
+        model: An ONNX file made by `digits export`, a `Network` or a `LineNetwork`; those that come
+            with the package if not given. A network of glyphs names the digits that the package's
+            line network finds; one of lines takes the place of that.
         threshold: Confidence below which a digit is refused: 0 refuses none, 1 all; 0.78 if not
             given.
         num_threads: Number of threads to compute with; all cores if not given.
@@ -40,7 +40,7 @@ class Reader:
 
     def __init__(
         self,
-        model: str | Path | bytes | Network | LineNetwork | Committee | None = None,
+        model: str | Path | bytes | Network | LineNetwork | None = None,
         *,
         threshold: float | None = None,
         num_threads: int | None = None,
@@ -49,13 +49,11 @@ class Reader:
         if not 0 <= threshold <= 1:
             raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
         self.threshold = threshold
-        if not isinstance(model, Network | LineNetwork | Committee | None):
+        if model is not None and not isinstance(model, Network | LineNetwork):
             model = _open(model, num_threads)
         classifier = model if isinstance(model, Network) else None
         self.network = classifier or Network(num_threads=num_threads)
-        if isinstance(model, LineNetwork):
-            model = Committee([model])
-        lines = model if isinstance(model, Committee) else Committee(num_threads=num_threads)
+        lines = model if isinstance(model, LineNetwork) else LineNetwork(num_threads=num_threads)
         self._singles = SingleReader(self.network, threshold=threshold)
         self._lines = LineReader(lines, classifier, threshold=threshold)
 

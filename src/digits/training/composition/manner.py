@@ -69,7 +69,7 @@ class MannerAmounts:
     """Part of the writers whose fives lack the stroke at their tops; 0 to 1."""
     part_with_curl: float = 0.1
     """Part of the writers whose zeros end in a curl at their tops; 0 to 1."""
-    part_of_allographs: float = 0.3
+    part_of_allographs: float = 0.2
     """Part of the writers who write a digit in one of its allographs; 0 to 1."""
     turn_deviation: float = 0.06
     """Standard deviation of the angle by which a writer turns all digits, in radians."""
