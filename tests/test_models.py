@@ -27,7 +27,7 @@ PARAMETERS = {
     "glyph-classifier": 155_466,
 }
 
-LINE_PARAMETERS = 623_748
+LINE_PARAMETERS = 624_084
 
 
 @pytest.fixture(autouse=True)

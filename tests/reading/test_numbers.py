@@ -14,23 +14,29 @@ NUMBERS = {number.name: number for number in find_numbers()}
 WITNESSES = json.loads(WITNESSES_FILE.read_text())
 
 UNWITNESSED = {
-    "glyphs.GlyphParameters.ground_noise",
+    "binarization.BinarizationParameters.noise",
+    "contrast.ContrastParameters.standing_out",
+    "contrast.ContrastParameters.tiles",
+    "glyphs.GlyphParameters.full_share",
     "glyphs.GlyphParameters.ground_level",
     "glyphs.GlyphParameters.ground_most",
+    "glyphs.GlyphParameters.ground_noise",
     "glyphs.GlyphParameters.ink_level",
+    "hypotheses.HypothesisParameters.evidence",
     "illumination.IlluminationParameters.surface_paper",
-    "layout.LayoutParameters.dot_strokes",
-    "layout.LayoutParameters.solid",
-    "layout.LayoutParameters.full_row",
     "layout.LayoutParameters.ascent",
-    "line_reader.LineReaderParameters.large",
+    "layout.LayoutParameters.dot_strokes",
+    "layout.LayoutParameters.full_row",
+    "layout.LayoutParameters.solid",
     "line_reader.LineReaderParameters.coarser",
+    "line_reader.LineReaderParameters.large",
     "page.PageParameters.most_ink",
     "picture.PictureParameters.min_side",
+    "polarity.PolarityParameters.clean_split",
     "polarity.PolarityParameters.edge_weight",
+    "ruled_lines.RuledLinesParameters.speck",
     "ruled_lines.RuledLinesParameters.thick_rule",
     "ruled_lines.RuledLinesParameters.whole_width",
-    "ruled_lines.RuledLinesParameters.speck",
 }
 """Numbers for which no picture is known since a network reads whole lines, as it sees past them:
 each is to be deleted, or a picture found by benchmarks/sensitivity.py --witnesses."""

@@ -34,7 +34,7 @@ from digits.training.composition import (
     compose_batches,
     compose_from_split,
 )
-from digits.training.line_targets import ctc_losses, judge_lines, make_targets
+from digits.training.line_targets import box_losses, ctc_losses, judge_lines, make_targets
 from digits.training.optimization import WeightAverage
 from digits.training.tasks import compose_lines, digest_code
 from digits.training.tasks.lines import GROUP
