@@ -86,6 +86,17 @@ def keep_freed_memory() -> None:
 
 
 @contextmanager
+def limited_threads(num: int) -> Iterator[None]:
+    """Let torch's operations in this thread use so many threads within the context."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(num)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's global generators, and restore those of CPU and CUDA afterwards.
 
