@@ -4,7 +4,7 @@ import atexit
 import gc
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput
 from digits.extras import optional_imports
 from digits.recipe import (
@@ -42,8 +43,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+EXPORT_FORMATS = ("onnx",)
+
+
+def _offer(words: Sequence[str]) -> Callable[[], list[str]]:
+    """Complete an option with these words when the Tab key is pressed."""
+    return lambda: list(words)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device = Annotated[str, typer.Option(help=", ".join(DEVICES) + ".", autocompletion=_offer(DEVICES))]
 
 
 def main() -> None:
@@ -153,6 +162,7 @@ def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
                 typer.Option(
                     "--" + field.name.replace("_", "-"),
                     help=_describe(field),
+                    autocompletion=_offer(field.metadata["offered"]),
                     rich_help_panel="Fields of the recipe",
                     show_default=False,
                 ),
@@ -175,9 +185,9 @@ def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _describe(field: "Field[Any]") -> str:
-    """A field's help text with what it takes: its choices, or its range."""
+    """A field's help text with what it takes: its choices, names known to it, or its range."""
     facts = field.metadata
-    takes = ", ".join(facts["choices"])
+    takes = ", ".join(facts["offered"])
     if facts["low"] is not None and facts["high"] < 2**31:
         takes = f"{facts['low']:,} to {facts['high']:,}"
     return f"{facts['help']} ({takes})" if takes else str(facts["help"])
@@ -202,7 +212,8 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Resume a run that was stopped.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda or mps. (default: auto)")
+        str | None,
+        typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=_offer(DEVICES)),
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write the report as well.")] = False,
     as_json: Json = False,
@@ -334,7 +345,10 @@ def read(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
-    format: Annotated[str, typer.Option(help="onnx is the one there is.")] = "onnx",
+    format: Annotated[
+        str,
+        typer.Option(help="onnx is the one there is.", autocompletion=_offer(EXPORT_FORMATS)),
+    ] = "onnx",
     out: Annotated[
         Path | None, typer.Option(help="The file to write. (default: model.onnx in the run folder)")
     ] = None,
@@ -344,8 +358,8 @@ def export(
     from digits.export import export as write_export
     from digits.run import Run
 
-    if format != "onnx":
-        raise InvalidInput(f"--format: expected onnx, found {format!r}.")
+    if format not in EXPORT_FORMATS:
+        raise InvalidInput(f"--format: expected {' or '.join(EXPORT_FORMATS)}, found {format!r}.")
     written = write_export(Run(run), out)
     if as_json:
         print_json(written.to_dict())
