@@ -21,7 +21,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,40 @@ class EpochRecord:
     """Learning rate at the epoch's last step."""
     seconds: float
     """Time of training, without validation and checkpoint."""
+
+
+class History(list[EpochRecord]):
+    """Records of a run's epochs, first to last; printed, or shown in a notebook, a table."""
+
+    def __str__(self) -> str:
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = (
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in rows
+        )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head, *body = (
+            "".join(f"<{tag}>{cell}</{tag}>" for cell in row)
+            for tag, row in zip(["th", *["td"] * len(self)], self._rows(), strict=True)
+        )
+        rows = "".join(f"<tr>{row}</tr>" for row in body)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _rows(self) -> list[list[str]]:
+        """Format each value for people, below the names of the fields."""
+        head = [field.name.replace("_", " ") for field in fields(EpochRecord)]
+        return [head, *([_shown(*item) for item in asdict(record).items()] for record in self)]
+
+
+def _shown(name: str, value: float | None) -> str:
+    """Format a value of an epoch's record."""
+    if value is None:
+        return "–"
+    formats = {"loss": ".4f", "accuracy": ".2%", "rate": ".3g", "seconds": ".1f"}
+    return format(value, formats.get(name.rpartition("_")[2], ","))
 
 
 class Run:
@@ -118,7 +152,7 @@ class Run:
             raise DigitsError(_damaged(self.recipe_path, error)) from error
 
     @property
-    def history(self) -> list[EpochRecord]:
+    def history(self) -> History:
         """The epochs' records, first to last."""
         return _read_history(self.history_path)
 
@@ -263,9 +297,9 @@ def _read(path: Path) -> bytes:
         raise DigitsError(f"Can't read {path}: {error.strerror}.") from error
 
 
-def _read_history(path: Path) -> list[EpochRecord]:
+def _read_history(path: Path) -> History:
     try:
-        return [_parse_record(line) for line in _read(path).decode().splitlines()]
+        return History(_parse_record(line) for line in _read(path).decode().splitlines())
     except (ValueError, TypeError, RecursionError) as error:
         raise DigitsError(_damaged(path, error)) from error
 
