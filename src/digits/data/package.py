@@ -135,6 +135,9 @@ class Package:
             errors.seek(0)
             lines = errors.read().decode(errors="replace").strip().splitlines()
         if process.returncode != 0:
+            # What pip says last is then that it found no such package.
+            if any("ProxyError(" in line for line in lines):
+                raise SourceError("pip: no connection through the proxy; check HTTPS_PROXY")
             answer = lines[-1] if lines else f"exit status {process.returncode}"
             raise SourceError(f"pip: {answer.removeprefix('ERROR: ')}")
 
