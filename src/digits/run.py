@@ -19,7 +19,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -40,6 +40,9 @@ from digits.recipe import Recipe, RenamedField, parse_recipe
 
 SHOWN = ("accuracy", "errors", "images")
 """Numbers of the test set's evaluation that a summary must have."""
+
+SEED = "seed-"
+"""Beginning of the names of the run folders in a series: one recipe, trained with several seeds."""
 
 FORMAT = 3
 """Version of the run folder's format. A folder of another format is refused, not misread."""
@@ -123,8 +126,11 @@ class Run:
         if not self.folder.is_dir():
             raise InvalidInput(f"No run folder at {self.folder}.")
         if not self.recipe_path.is_file():
+            series = runs_by_seed(self.folder)
+            inside = f"; name a run in it, such as {series[0].folder}" if series else ""
             raise InvalidInput(
-                f"{self.folder} is not a run folder: expected a recipe.toml in it, found none."
+                f"{self.folder} is not a run folder: expected a recipe.toml in it, found none"
+                f"{inside}."
             )
 
     def __repr__(self) -> str:
@@ -276,6 +282,25 @@ class Run:
                 f"{self.folder} is not finished: it has no {path.name}. "
                 f"Resume with: digits train --resume {self.folder}"
             )
+
+
+def runs_by_seed(folder: Path) -> list[Run]:
+    """Open the runs of a series, in the order of their seeds; none if the folder holds no series.
+
+    Raises:
+        InvalidInput: If a folder is named after a seed but is no run.
+    """
+    paths = {path.name.removeprefix(SEED): path for path in folder.glob(f"{SEED}*")}
+    return [Run(paths[seed]) for seed in sorted(filter(str.isdecimal, paths), key=int)]
+
+
+def open_runs(paths: Sequence[str | Path]) -> list[Run]:
+    """Open run folders; the folder of a series stands for all runs in it.
+
+    Raises:
+        InvalidInput: If there is no run at a path.
+    """
+    return [run for path in paths for run in runs_by_seed(Path(path)) or [Run(path)]]
 
 
 def expect_absent(folder: Path) -> None:
