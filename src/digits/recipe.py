@@ -17,7 +17,7 @@ from digits.errors import DigitsError, InvalidInput, suggest
 
 DEFAULT_RECIPE = "balanced"
 OWN_RECIPES = ("fast", "balanced", "accurate", "tiny", "reader", "lines")
-"""Recipes of this project, as opposed to the documents', in the order in which they are shown."""
+"""Recipes of this project, as opposed to the guides', in the order in which they are shown."""
 
 NETWORKS = (
     "fast",
@@ -291,7 +291,7 @@ def overridable_fields() -> Iterator[Field[Any]]:
 
 
 def recipe_names() -> list[str]:
-    """List the recipes that come with the package: the project's own, then the documents'."""
+    """List the recipes that come with the package: the project's own, then the guides'."""
     folder = files("digits") / "recipes"
     names = {Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml")}
     return [*OWN_RECIPES, *sorted(names - {*OWN_RECIPES})]
