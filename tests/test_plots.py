@@ -156,7 +156,8 @@ def sure_but_for(wrong: set[int], num_images: int) -> RiskCoverage:
 
 def test_the_risk_is_drawn_by_what_is_refused_as_far_as_there_is_risk() -> None:
     curve = sure_but_for({980, 990, 998}, 1000)
-    axes = plots.risk_coverage_curve(curve).axes[0]
+    figure = plots.risk_coverage_curve(curve)
+    axes = figure.axes[0]
     (line,) = axes.lines
     refused, risk = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
     for share in (0.001, 0.005, 0.01, 0.02, 0.5):
@@ -167,7 +168,7 @@ def test_the_risk_is_drawn_by_what_is_refused_as_far_as_there_is_risk() -> None:
     assert (low, high) == pytest.approx((0.0005, 1.5 * 0.02))
     assert axes.get_xscale() == "log"
     assert "log scale" in axes.get_xlabel()
-    axes.figure.draw_without_rendering()
+    figure.draw_without_rendering()
     assert {"0.1 %", "1 %"} <= {label.get_text() for label in axes.get_xticklabels()}
 
 

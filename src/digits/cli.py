@@ -214,7 +214,8 @@ def train(
         typer.Option(help="The run folder to make. (default: runs/<recipe>-<time>)"),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Resume a run that was stopped.")
+        Path | None,
+        typer.Option(metavar="RUN", help="Resume a run that was stopped; with --seeds, several."),
     ] = None,
     seeds: Annotated[
         int | None,

@@ -222,7 +222,7 @@ def show_comparison(
     for name, runs in (("first", first), ("second", second)):
         table.add_row(name, Text(runs[0].recipe.name), str(len(runs)), _spread(runs))
     found = (
-        f"{100 * difference.mean:+.2f} points (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"
+        f"{100 * difference.mean:+.3f} points (95 % interval {100 * low:+.3f} to {100 * high:+.3f})"
     )
     seeds = f"{len(first)} and {len(second)} seeds"
     sentence = (
