@@ -173,15 +173,16 @@ def show_series(
         results = [describe_result(*result) for result in zip(runs, report_paths, strict=True)]
         print_json({**_describe_group(runs), "interval": list(accuracy.interval), "runs": results})
         return
-    table = _table("seed", "test accuracy", "wrong", "training", "run folder")
-    for run in runs:
+    where = "report" if any(report_paths) else "run folder"
+    table = _table("seed", "test accuracy", "wrong", "training", where)
+    for run, report_path in zip(runs, report_paths, strict=True):
         summary = run.summary
         table.add_row(
             str(summary["seed"]),
             f"{summary['test']['accuracy']:.2%}",
             f"{summary['test']['errors']:,}",
             f"{summary['training_seconds']:.1f} s",
-            Text(str(run.folder)),
+            Text(str(report_path or run.folder)),
         )
     low, high = accuracy.interval
     console = Console()
@@ -313,7 +314,7 @@ def _table(*titles: str, **settings: Any) -> Table:
     """Make an empty table, with columns of words to the left and of numbers to the right."""
     table = Table(box=None, header_style="bold", footer_style="bold", pad_edge=False, **settings)
     for title in titles:
-        is_of_words = title in ("", "layer", "kind", "recipe", "run folder")
+        is_of_words = title in ("", "layer", "kind", "recipe", "run folder", "report")
         table.add_column(title, justify="left" if is_of_words else "right")
     return table
 
