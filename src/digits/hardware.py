@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
@@ -84,25 +84,43 @@ def keep_freed_memory() -> None:
 
 
 @contextmanager
+def limited_threads(num: int) -> Iterator[None]:
+    """Let an operation of torch use so many threads; in this thread, and those begun meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(num)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's global generators, and restore those of CPU and CUDA afterwards.
 
     On CUDA this also allows deterministic kernels only.
     """
-    cuda = device.type == "cuda"
-    if cuda:
-        # cuBLAS is deterministic only with a fixed workspace; it reads this when first used.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    is_cuda = device.type == "cuda"
+    with (
+        torch.random.fork_rng(devices=[device.index or 0] if is_cuda else []),
+        _deterministic_kernels() if is_cuda else nullcontext(),
+    ):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _deterministic_kernels() -> Iterator[None]:
+    # cuBLAS is deterministic only with a fixed workspace; it reads this when first used.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # Elsewhere this would do nothing but load torch's compiler, in a second.
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    with torch.random.fork_rng(devices=[device.index or 0] if cuda else []):
-        torch.manual_seed(seed)
-        if cuda:
-            torch.use_deterministic_algorithms(True)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
 
 
 def derive_seed(seed: int, *path: int) -> int:

@@ -1,13 +1,20 @@
 """Batched inference: the logits that a network in evaluation mode gives for images."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from digits.errors import InvalidInput
-from digits.hardware import autocast, memory_format, select_device, select_precision
+from digits.hardware import (
+    autocast,
+    limited_threads,
+    memory_format,
+    select_device,
+    select_precision,
+)
 
 BATCH_SIZE = 500
 """Images in a batch; larger batches are no faster and take more memory."""
@@ -64,12 +71,18 @@ def predict_batches(
     precision = select_precision(precision, compute_device)
     model_device = next(model.parameters()).device
     model.to(compute_device).eval()
-    outputs = []
-    try:
+
+    def compute(batch: Num[Tensor, "_ 1 _ _"]) -> Float[Tensor, "_ ..."]:
         with torch.inference_mode(), autocast(compute_device, precision):
-            for batch in batches:
-                pixels = batch.to(compute_device, memory_format=memory_format(compute_device))
-                outputs.append(model(pixels).float())
+            pixels = batch.to(compute_device, memory_format=memory_format(compute_device))
+            outputs: Tensor = model(pixels)
+            return outputs.float()
+
+    num_threads = torch.get_num_threads() if compute_device.type == "cpu" else 1
+    try:
+        # Threads that have a batch each do not wait for each other, as they would within one.
+        with limited_threads(1), ThreadPoolExecutor(num_threads) as pool:
+            outputs = list(pool.map(compute, batches))
     finally:
         model.to(model_device)
     return [output.cpu() for output in outputs]

@@ -179,6 +179,8 @@ def _open_session(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is told by the exception
     options.intra_op_num_threads = num_threads or 0
+    # Threads that wait for the next operation would take the cores from those of other programs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     except Exception as error:  # the runtime's errors have no common class

@@ -1,6 +1,8 @@
 """Optimisation: optimizer, learning-rate schedule and weight average that a recipe names."""
 
 import copy
+import inspect
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +25,24 @@ def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     weights, rate, momentum = model.parameters(), recipe.learning_rate, recipe.momentum
     decay = recipe.weight_decay
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
+        kind = _without_compiler(torch.optim.SGD)
+        return kind(
             weights, rate, momentum=momentum, nesterov=momentum > 0, weight_decay=decay, fused=fused
         )
-    betas = (momentum, recipe.beta2)
-    if decay:
-        return torch.optim.AdamW(weights, rate, betas=betas, weight_decay=decay, fused=fused)
-    return torch.optim.Adam(weights, rate, betas=betas, fused=fused)
+    kind = _without_compiler(torch.optim.AdamW if decay else torch.optim.Adam)
+    return kind(weights, rate, betas=(momentum, recipe.beta2), weight_decay=decay, fused=fused)
+
+
+def _without_compiler(
+    kind: type[torch.optim.Optimizer],
+) -> Callable[..., torch.optim.Optimizer]:
+    """Make a kind of optimizer that does not load torch's compiler, to tell it what to leave out.
+
+    Nothing is compiled here, and loading it takes as long as `fast` trains.
+    """
+    names = ("step", "zero_grad", "state_dict", "load_state_dict", "add_param_group")
+    plain = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    return type(kind.__name__, (kind,), {**plain, "step": torch.no_grad()(plain["step"])})
 
 
 def build_schedule(

@@ -1,6 +1,6 @@
 """Purposes of the seeds that are derived from a recipe's, so that no two draw the same numbers.
 
-Weights and dropout draw from torch's global generator.
+Weights draw from torch's global generator, and so does dropout, except on a CPU.
 """
 
 ORDER = 1
@@ -14,3 +14,6 @@ STYLES = 3
 
 COMPOSE = 4
 """Composition of lines."""
+
+DROPOUT = 5
+"""Dropout in the shards of a batch."""

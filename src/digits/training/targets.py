@@ -25,8 +25,8 @@ def smooth_labels(
 
     Source: Szegedy et al. 2015, arXiv:1512.00567.
     """
-    # In this order uniform targets stay as they are, to the bit.
-    return targets - label_smoothing * targets + label_smoothing / targets.shape[1]
+    # Uniform targets stay as they are, to the bit.
+    return targets.lerp(targets.new_tensor(1 / targets.shape[1]), label_smoothing)
 
 
 def smoothed_entropy(label_smoothing: float) -> float:

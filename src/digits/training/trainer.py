@@ -6,13 +6,12 @@ not.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from math import ceil, inf, isfinite
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int, Num
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from digits.data import DigitSet
@@ -20,6 +19,7 @@ from digits.errors import DigitsError, InvalidInput
 from digits.hardware import (
     autocast,
     derive_seed,
+    limited_threads,
     memory_format,
     random_state,
     set_random_state,
@@ -30,14 +30,11 @@ from digits.recipe import Recipe
 from digits.run import EpochRecord
 from digits.training.optimization import WeightAverage, build_optimizer, build_schedule
 from digits.training.seeds import ORDER
+from digits.training.shards import Judged, Shards
 from digits.training.tasks import build_task, digest_code
-from digits.training.tasks.glyphs import judge_glyphs
 
 CHECK_EVERY = 25
 """Steps between checks of the loss. Each check waits for the device."""
-
-Judge = Callable[[Tensor, Any], tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]]
-"""Function from outputs and targets to each image's loss, and whether it was read right."""
 
 
 class Trainer:
@@ -69,6 +66,7 @@ class Trainer:
         model = build_model(recipe.network, mean=recipe.mean, std=recipe.std)
         self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
         self._expect_no_batch_of_one()
+        self.shards = Shards(self.model, device, seed=recipe.seed)
         self.optimizer = build_optimizer(recipe, self.model)
         self.schedule = build_schedule(recipe, self.optimizer, self.num_steps)
         decay = recipe.average_weights
@@ -184,21 +182,18 @@ class Trainer:
         started = time.perf_counter()
         begin = self.step * self.recipe.batch_size
         indices = self.order[begin : begin + self.recipe.batch_size]
-        images, targets = self.task.batch(indices, epoch=self.epoch, step=self.step)
-        images = images.contiguous(memory_format=memory_format(self.device))
         self.learning_rate = self.optimizer.param_groups[0]["lr"]
-        losses, right = train_step(
-            self.model,
-            self.optimizer,
-            images,
-            targets,
-            self.task.judge,
-            precision=self.recipe.precision,
-            clip_gradients=self.recipe.clip_gradients,
-        )
-        self.schedule.step()
-        if self.average is not None:
-            self.average.update(self.model, self.num_steps_done)
+        with limited_threads(self.shards.num_threads):
+            losses, right = self.shards.backward(
+                indices, self._judge, epoch=self.epoch, step=self.step
+            )
+            if self.recipe.clip_gradients:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_gradients)
+            self.optimizer.step()
+            self.schedule.step()
+            if self.average is not None:
+                self.shards.average_statistics()
+                self.average.update(self.model, self.num_steps_done)
         self.losses[indices], self.right[indices] = losses, right
         self.loss_sum += losses.sum()
         self.step += 1
@@ -206,8 +201,16 @@ class Trainer:
             synchronize(self.device)  # or the clock would count what was queued, not done
         self.seconds += time.perf_counter() - started
 
+    def _judge(self, model: nn.Module, indices: Int[Tensor, " n"], first: int) -> Judged:
+        """Pass images of the running step's batch through a network, and judge the outputs."""
+        images, targets = self.task.batch(indices, epoch=self.epoch, step=self.step, first=first)
+        with autocast(self.device, self.recipe.precision):
+            outputs = model(images.contiguous(memory_format=memory_format(self.device)))
+        return self.task.judge(outputs.float(), targets)
+
     def end_epoch(self) -> EpochRecord:
         """Evaluate on the validation images, and add the epoch to the history."""
+        self.shards.average_statistics()
         validation_loss = validation_accuracy = None
         if (validated := self.task.validate(self.result)) is not None:
             validation_loss, validation_accuracy = validated
@@ -247,6 +250,7 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """State as tensors and plain data, from which a run goes on to the same bits."""
+        self.shards.average_statistics()
         return {
             "recipe": self.recipe.to_toml(),
             "device": self.device.type,
@@ -254,7 +258,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": random_state(self.device),
-            "task": self.task.state_dict(),
+            "shards": self.shards.state_dict(),
             "average": self.average and self.average.model.state_dict(),
             "history": [asdict(record) for record in self.history],
             "losses": self.losses,
@@ -270,7 +274,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.task.load_state_dict(state["task"])
+        self.shards.load_state_dict(state["shards"])
         if self.average is not None:
             self.average.model.load_state_dict(state["average"])
         self.history = [EpochRecord(**record) for record in state["history"]]
@@ -282,40 +286,3 @@ class Trainer:
         self.seconds = float(state["seconds"])
         self.loss_sum = state["loss_sum"].to(self.device)
         set_random_state(state["random"])
-
-
-def train_step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    images: Num[Tensor, "batch 1 h w"],
-    targets: Any,
-    judge: Judge = judge_glyphs,
-    *,
-    precision: str = "float32",
-    clip_gradients: float = 0.0,
-) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
-    """Update the weights once, down the gradient of the mean loss of a batch.
-
-    Args:
-        model: The network, in training mode.
-        optimizer: An optimizer of the model's parameters.
-        images: Raw pixels, 0 to 255, on the model's device. (batch, 1, h, w)
-        targets: What `judge` compares the network's outputs with.
-        judge: The loss, and what is right; by default the cross-entropy against the probability
-            that each class should have, (batch, classes).
-        precision: float32 or bfloat16.
-        clip_gradients: Norm to which the gradients are scaled down if they exceed it; 0 leaves
-            them.
-
-    Returns:
-        Each image's loss in nats, and whether it was read right, both before the update.
-    """
-    with autocast(images.device, precision):
-        outputs = model(images)
-    losses, right = judge(outputs.float(), targets)
-    optimizer.zero_grad()
-    losses.mean().backward()
-    if clip_gradients:
-        nn.utils.clip_grad_norm_(model.parameters(), clip_gradients)
-    optimizer.step()
-    return losses.detach(), right

@@ -46,6 +46,11 @@ class LineBatch:
     boxes: list[list[Edges]]
     """Box of each symbol, in pixels; a little of one may be outside of the image."""
 
+    def part(self, first: int, num: int) -> "LineBatch":
+        """Take so many lines, from the one of this number, with 0 for the first."""
+        chosen = slice(first, first + num)
+        return LineBatch(self.images[chosen], self.symbols[chosen], self.boxes[chosen])
+
 
 def compose_line(
     writers: Writers, random: np.random.Generator

@@ -1,8 +1,8 @@
 """Tasks: what networks are trained for. A recipe's network decides which one a run has.
 
 A task makes batches of images with their targets, computes the loss of each image, and says which
-were read right. All that decides its batches is the recipe, the epoch and the step, or in its
-`state_dict`.
+were read right. The recipe, the epoch and the step decide its batches. Several threads may ask for
+parts of one.
 """
 
 from collections.abc import Sequence
@@ -34,14 +34,15 @@ class Task(Protocol):
     """Number of images in an epoch."""
 
     def batch(
-        self, indices: Int[Tensor, " n"], *, epoch: int, step: int
+        self, indices: Int[Tensor, " n"], *, epoch: int, step: int, first: int
     ) -> tuple[Num[Tensor, "n 1 h w"], Any]:
-        """Make the images of these indices, 0 to `num_images` - 1, and their targets.
+        """Make a part of a batch: the images of these indices, 0 to `num_images` - 1, and targets.
 
         Args:
             indices: Indices of the images, on the device.
             epoch: Number of the epoch, from 1.
             step: Number of the batch in it, from 0.
+            first: Place of the first of these images in the batch, from 0.
 
         Returns:
             Raw pixels, 0 to 255, on the device, and the targets that `judge` takes.
@@ -57,12 +58,6 @@ class Task(Protocol):
 
         The loss is not finite if an output is not.
         """
-
-    def state_dict(self) -> dict[str, Any]:
-        """State as tensors and plain data, from which the same batches follow."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state that `state_dict` gave."""
 
 
 def build_task(

@@ -1,7 +1,7 @@
 """Lines: composed of a training set's digits, other ones in each epoch, to be read as symbols."""
 
 from math import ceil
-from typing import Any
+from threading import Lock
 
 import torch
 from jaxtyping import Bool, Float, Int, Num
@@ -50,17 +50,19 @@ class LineTask:
         writers = Writers(split.images, split.labels, seed=derive_seed(recipe.seed, STYLES))
         self._composers = Composers(writers, _num_composers(device))
         self._validation = None if validation is None else compose_from_split(validation)
+        self._composing = Lock()
         self._composed: tuple[tuple[int, int], list[LineBatch]] | None = None
         self.num_images = len(split)
 
     def batch(
-        self, indices: Int[Tensor, " n"], *, epoch: int, step: int
+        self, indices: Int[Tensor, " n"], *, epoch: int, step: int, first: int
     ) -> tuple[Num[Tensor, "n 1 40 w"], LineTargets]:
-        """Compose the lines of a step, and make their targets; see `Task.batch`."""
+        """Compose the lines of a step, and make the targets of a part; see `Task.batch`."""
         group, place = divmod(step, GROUP)
-        if self._composed is None or self._composed[0] != (epoch, group):
-            self._composed = (epoch, group), self._compose(epoch, group)
-        batch = self._composed[1][place]
+        with self._composing:
+            if self._composed is None or self._composed[0] != (epoch, group):
+                self._composed = (epoch, group), self._compose(epoch, group)
+            batch = self._composed[1][place].part(first, len(indices))
         return torch.from_numpy(batch.images)[:, None].to(self._device), make_targets(batch)
 
     def _compose(self, epoch: int, group: int) -> list[LineBatch]:
@@ -102,13 +104,6 @@ class LineTask:
         losses = torch.cat([losses for losses, _ in judged]).double()
         right = torch.cat([right for _, right in judged]).double()
         return float(losses.mean()), float(right.mean())
-
-    def state_dict(self) -> dict[str, Any]:
-        """State that no batch needs: epoch and step decide all."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore nothing."""
 
 
 def _num_composers(device: torch.device) -> int:
