@@ -48,11 +48,11 @@ test: $(READY_DEV) ## Set up and run all checks: ruff, mypy, pytest
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
 
 .PHONY: bench
-bench: $(READY_DEV) ## Train the quick recipes, timed beside document 000 (three minutes)
+bench: $(READY_DEV) ## Train the quick recipes, timed beside a guide (three minutes)
 	$(BIN)/python benchmarks/quick.py
 
 .PHONY: bench-speed
-bench-speed: $(READY_DEV) ## Time training against document 000's way (half an hour)
+bench-speed: $(READY_DEV) ## Time training against a guide's way (half an hour)
 	$(BIN)/python benchmarks/train_speed.py
 
 .PHONY: bench-serving

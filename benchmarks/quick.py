@@ -1,12 +1,12 @@
-"""Compare the quick recipes with document 000, in less than three minutes.
+"""Compare the quick recipes with the step-by-step guide, in less than three minutes.
 
     python benchmarks/quick.py
 
-Trains `fast` with ten seeds and `balanced` with three, and in between some steps of document 000,
+Trains `fast` with ten seeds and `balanced` with three, and in between some steps of that guide,
 which tell how long its five epochs take on this machine at this time. Prints accuracies, times and
 how many times sooner `fast` reaches 99 %, and writes them to results/quick.json.
 
-After five epochs the document's network has a test accuracy of 98.98 %, as the mean over three
+After five epochs the guide's network has a test accuracy of 98.98 %, as the mean over three
 seeds (results/train_speed.json). So the printed "times sooner" is a lower bound.
 """
 
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from document import BATCH_SIZE, EPOCHS, Document
+from guide import BATCH_SIZE, EPOCHS, Guide
 from recipes import describe_seed, train_quietly, warm_up
 
 import digits
@@ -28,15 +28,15 @@ from digits.hardware import describe_machine, describe_versions, find_commit
 RESULT = Path(__file__).parent / "results" / "quick.json"
 SEEDS = {"fast": 10, "balanced": 3}
 STEPS = 60
-"""Steps of the document's training between two runs."""
+"""Steps of the guide's training between two runs."""
 
 NUM_EVALUATIONS = 15
 
 
-def time_document(document: Document, num_images: int) -> float:
-    """Estimate the seconds of the document's five epochs from some steps."""
+def time_guide(guide: Guide, num_images: int) -> float:
+    """Estimate the seconds of the guide's five epochs from some steps."""
     started = time.perf_counter()
-    document.train(STEPS)
+    guide.train(STEPS)
     seconds_a_step = (time.perf_counter() - started) / STEPS
     return seconds_a_step * EPOCHS * num_images / BATCH_SIZE
 
@@ -51,15 +51,15 @@ def time_evaluation(run: digits.Run, test: digits.Split) -> float:
     return statistics.median(seconds)
 
 
-def train_in_turn(name: str, num_seeds: int, document: Document, folder: Path) -> dict[str, Any]:
-    """Train with each seed, alternating with some steps of the document."""
+def train_in_turn(name: str, num_seeds: int, guide: Guide, folder: Path) -> dict[str, Any]:
+    """Train with each seed, alternating with some steps of the guide."""
     mnist = digits.load("mnist")
     recipe = digits.load_recipe(name)
     cold = warm_up(recipe)
-    runs, document_seconds = [], []
+    runs, guide_seconds = [], []
     for seed in range(num_seeds):
         runs.append(train_quietly(recipe.override(seed=seed), folder / f"{name}-{seed}"))
-        document_seconds.append(time_document(document, len(mnist.train)))
+        guide_seconds.append(time_guide(guide, len(mnist.train)))
         print(f"{name}  {describe_seed(runs[-1])}", flush=True)
     accuracies = [run.summary["test"]["accuracy"] for run in runs]
     return {
@@ -69,24 +69,24 @@ def train_in_turn(name: str, num_seeds: int, document: Document, folder: Path) -
         "first_epoch_seconds_cold": round(cold, 3),
         "evaluation_seconds": round(time_evaluation(runs[-1], mnist.test), 4),
         "seeds": [describe_seed(run) for run in runs],
-        "document_seconds": [round(seconds, 1) for seconds in document_seconds],
+        "guide_seconds": [round(seconds, 1) for seconds in guide_seconds],
     }
 
 
 def main() -> None:
-    document = Document(digits.load("mnist").train, seed=0)
-    document.train(STEPS)
+    guide = Guide(digits.load("mnist").train, seed=0)
+    guide.train(STEPS)
     with tempfile.TemporaryDirectory() as folder:
         result: dict[str, Any] = {
-            name: train_in_turn(name, num_seeds, document, Path(folder))
+            name: train_in_turn(name, num_seeds, guide, Path(folder))
             for name, num_seeds in SEEDS.items()
         }
-    document_seconds = statistics.median(
-        seconds for name in SEEDS for seconds in result[name]["document_seconds"]
+    guide_seconds = statistics.median(
+        seconds for name in SEEDS for seconds in result[name]["guide_seconds"]
     )
     result |= {
-        "document_seconds_median": document_seconds,
-        "times_sooner": round(document_seconds / result["fast"]["seconds_median"], 1),
+        "guide_seconds_median": guide_seconds,
+        "times_sooner": round(guide_seconds / result["fast"]["seconds_median"], 1),
         "machine": describe_machine(),
         "versions": describe_versions(),
         "commit": find_commit(),
@@ -99,7 +99,7 @@ def main() -> None:
             f"{each['seconds_median']:6.2f} s  reads 10,000 images in "
             f"{1000 * each['evaluation_seconds']:.0f} ms"
         )
-    print(f"document 000  {EPOCHS} epochs         {document_seconds:6.1f} s")
+    print(f"step-by-step guide, {EPOCHS} epochs: {guide_seconds:.1f} s")
     print(f"fast is at 99 % at least {result['times_sooner']:.0f} times sooner → {RESULT}")
 
 

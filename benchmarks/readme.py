@@ -28,11 +28,11 @@ TIME_TICKS = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min"}
 
 @dataclass(frozen=True)
 class Point:
-    """Training time and test accuracy of a recipe, document or publication."""
+    """Training time and test accuracy of a recipe, guide or publication."""
 
     label: str
     kind: str
-    """One of own, documents and published."""
+    """One of own, guides and published."""
     seconds: float | None
     """Training time; None where it was not published."""
     accuracy: float
@@ -51,7 +51,7 @@ LABEL_OFFSETS = {
     "train_mnist_fast, GTX 1660 Ti": (9, -9, "left"),
     "accurate": (0, 16, "center"),
     "balanced --epochs 30": (-9, -3, "right"),
-    "document 000": (-8, -3, "right"),
+    "step-by-step guide": (-8, -3, "right"),
 }
 
 # Machines of the results that were not measured on the one that README names.
@@ -76,21 +76,21 @@ def load_points() -> list[Point]:
     points = [
         Point(
             label=label,
-            kind="own" if label.split()[0] in OWN_RECIPES else "documents",
+            kind="own" if label.split()[0] in OWN_RECIPES else "guides",
             seconds=result["seconds_median"],
             accuracy=result["accuracy_mean"],
             std=result["accuracy_std"],
         )
         for label, result in load_results()
     ]
-    document = json.loads((RESULTS / "train_speed.json").read_text())
-    seconds = sum(document["seeds"][0]["epoch_seconds"]["document"])
+    guide = json.loads((RESULTS / "train_speed.json").read_text())
+    seconds = sum(guide["seeds"][0]["epoch_seconds"]["guide"])
     points.append(
         Point(
-            label="document 000",
-            kind="documents",
+            label="step-by-step guide",
+            kind="guides",
             seconds=seconds,
-            accuracy=document["test_accuracy_mean"]["document"],
+            accuracy=guide["test_accuracy_mean"]["guide"],
         )
     )
     return [*points, *PUBLISHED]
@@ -126,7 +126,7 @@ def draw_plot(points: list[Point]) -> Figure:
     axes.margins(y=0.1)
     axes.grid(axis="y")
     for point in points:
-        colour = {"own": BLUE, "documents": ORANGE, "published": SOFT}[point.kind]
+        colour = {"own": BLUE, "guides": ORANGE, "published": SOFT}[point.kind]
         if point.seconds is None:
             axes.axhline(point.accuracy, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
             axes.annotate(

@@ -1,10 +1,10 @@
-"""Time `classic` against document 000 as written, epoch by epoch in turn, on all 60,000 images.
+"""Time `classic` against the step-by-step guide as written, in turn, on all 60,000 images.
 
     python benchmarks/train_speed.py --seeds 3 --epochs 5
 
-Both have the same network, batch size (64), optimizer (Adam) and number of epochs. The document
+Both have the same network, batch size (64), optimizer (Adam) and number of epochs. The guide
 converts each image to a PIL image and a tensor and normalises it, computes in float32, and keeps
-its learning rate constant (document.py); `classic` trains as `digits train` does, with its own
+its learning rate constant (guide.py); `classic` trains as `digits train` does, with its own
 schedule.
 
 Each has a process of its own, and they take turns, so that neither profits from how the other set
@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from document import Document
+from guide import Guide
 from rich.console import Console
 
 import digits
@@ -35,17 +35,17 @@ RESULT = Path(__file__).parent / "results" / "train_speed.json"
 NUM_IMAGES = 60_000
 
 
-def train_document(seed: int, num_epochs: int, turns: Connection) -> None:
-    """Train as the document does; send the seconds of each epoch, then the accuracy."""
+def train_guide(seed: int, num_epochs: int, turns: Connection) -> None:
+    """Train as the guide does; send the seconds of each epoch, then the accuracy."""
     turns.recv()
     mnist = digits.load("mnist")
-    document = Document(mnist.train, seed)
+    guide = Guide(mnist.train, seed)
     for _ in range(num_epochs):
         started = time.perf_counter()
-        document.train()
+        guide.train()
         turns.send(time.perf_counter() - started)
         turns.recv()
-    turns.send(document.accuracy(mnist.test))
+    turns.send(guide.accuracy(mnist.test))
 
 
 def train_classic(seed: int, num_epochs: int, turns: Connection) -> None:
@@ -70,7 +70,7 @@ def train_classic(seed: int, num_epochs: int, turns: Connection) -> None:
         turns.send(run.summary)
 
 
-TRAINERS = {"document": train_document, "classic": train_classic}
+TRAINERS = {"guide": train_guide, "classic": train_classic}
 
 
 def compare(seed: int, num_epochs: int) -> dict[str, Any]:
@@ -90,13 +90,13 @@ def compare(seed: int, num_epochs: int) -> dict[str, Any]:
     for epoch in range(1, num_epochs + 1):
         for name in TRAINERS:
             times[name].append(take_turn(name))
-        document, classic = times["document"][-1], times["classic"][-1]
+        guide, classic = times["guide"][-1], times["classic"][-1]
         print(
-            f"seed {seed}  epoch {epoch}/{num_epochs}  document {document:.1f} s  "
-            f"classic {classic:.1f} s  ratio {document / classic:.2f}",
+            f"seed {seed}  epoch {epoch}/{num_epochs}  guide {guide:.1f} s  "
+            f"classic {classic:.1f} s  ratio {guide / classic:.2f}",
             flush=True,
         )
-    accuracy = {"document": take_turn("document")}
+    accuracy = {"guide": take_turn("guide")}
     summary = take_turn("classic")
     accuracy["classic"] = summary["test"]["accuracy"]
     print(f"seed {seed}  test accuracy {accuracy}", flush=True)
@@ -127,10 +127,10 @@ def main() -> None:
     seconds = {
         name: [t for seed in seeds for t in seed["epoch_seconds"][name]] for name in TRAINERS
     }
-    pairs = zip(seconds["document"], seconds["classic"], strict=True)
+    pairs = zip(seconds["guide"], seconds["classic"], strict=True)
     accuracy = {
-        "document_as_written": [s["test_accuracy"]["document"]["as_written"] for s in seeds],
-        "document": [s["test_accuracy"]["document"]["eval_mode"] for s in seeds],
+        "guide_as_written": [s["test_accuracy"]["guide"]["as_written"] for s in seeds],
+        "guide": [s["test_accuracy"]["guide"]["eval_mode"] for s in seeds],
         "classic": [s["test_accuracy"]["classic"] for s in seeds],
     }
     result = {

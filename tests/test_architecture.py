@@ -120,6 +120,12 @@ def test_every_public_name_can_be_had_and_functions_stay_functions() -> None:
         _ = digits.missing
 
 
+def test_the_package_shows_its_public_names_once_each_and_nothing_else() -> None:
+    code = "import digits; digits.Reader, digits.InvalidInput; print(*dir(digits))"
+    assert run_python(code).split() == sorted(digits.__all__)
+    assert len(set(digits.__all__)) == len(digits.__all__)
+
+
 def test_shapes_in_signatures_are_checked_while_tests_run() -> None:
     with pytest.raises(TypeCheckError):
         confusion_matrix(torch.zeros(2, dtype=torch.int64), torch.zeros(3, dtype=torch.int64))

@@ -17,7 +17,7 @@ from digits.models import (
 )
 
 PARAMETERS = {
-    "classic": 1_199_882,  # as the documents say
+    "classic": 1_199_882,  # as the guides say
     "deep": 593_200,
     "compact": 121_930,
     "fast": 208_746,  # as their docstrings say
@@ -64,7 +64,7 @@ def test_gradients_reach_every_parameter(name: str) -> None:
         assert parameter.grad.abs().sum() > 0, parameter_name
 
 
-def test_classic_computes_what_the_document_writes() -> None:
+def test_classic_computes_what_the_guide_writes() -> None:
     """Pooling before ReLU, and logits instead of log-probabilities, change no prediction."""
     torch.manual_seed(0)
     model = build_model("classic", mean=0.5, std=0.5).eval()
@@ -101,12 +101,12 @@ def test_an_unknown_network_suggests_the_nearest() -> None:
         build_model("compct", mean=0.5, std=0.5)
 
 
-def test_normalize_maps_black_and_white_as_the_documents_do() -> None:
+def test_normalize_maps_black_and_white_as_the_guides_do() -> None:
     pixels = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2)
     assert Normalize(0.5, 0.5)(pixels).flatten().tolist() == [-1.0, 1.0]
 
 
-def test_the_documents_networks_have_their_dropout_where_it_belongs() -> None:
+def test_the_guides_networks_have_their_dropout_where_it_belongs() -> None:
     """Whole feature maps between the convolutions and the linear layers, elements after those."""
     model = build_model("classic", mean=0.5, std=0.5).train()
     net = dict(model.named_children())

@@ -14,7 +14,7 @@ from digits import plots
 from digits.errors import InvalidInput
 from digits.evaluation.inspection import FeatureMaps
 from digits.evaluation.intervals import estimate_mean
-from digits.evaluation.metrics import reliability, risk_coverage
+from digits.evaluation.metrics import RiskCoverage, reliability, risk_coverage
 from digits.plots.canvas import DOTS_PER_INCH, SCREEN_DOTS_PER_INCH, WIDTH_INCHES
 from digits.plots.readings import explanation
 from digits.reading.reader import Reader
@@ -134,6 +134,51 @@ def test_learning_curves_show_training_and_validation_where_there_is_one() -> No
     assert [axes.get_xlabel() for axes in both.axes] == ["epoch", "epoch"]
     alone = plots.learning_curves([record(1, validation=False), record(2, validation=False)])
     assert lines(alone) == [["train"]] * 2
+
+
+def test_the_least_loss_that_smoothed_labels_admit_is_a_line_of_its_own() -> None:
+    figure = plots.learning_curves([record(1), record(2)], target_entropy=0.5)
+    line = figure.axes[0].lines[-1]
+    assert np.asarray(line.get_ydata()).tolist() == [0.5, 0.5]
+    assert line.get_label() in texts(figure)
+    assert len(figure.axes[1].lines) == 2
+
+
+def sure_but_for(wrong: set[int], num_images: int) -> RiskCoverage:
+    """A curve for images of falling confidence, of which these are read wrong."""
+    confidence = torch.linspace(0.99, 0.5, num_images).double()
+    rest = (1 - confidence) / 9
+    probabilities = rest[:, None].repeat(1, 10)
+    probabilities[:, 3] = confidence
+    labels = torch.tensor([int(index in wrong) + 3 for index in range(num_images)])
+    return risk_coverage(probabilities, labels)
+
+
+def test_the_risk_is_drawn_by_what_is_refused_as_far_as_there_is_risk() -> None:
+    curve = sure_but_for({980, 990, 998}, 1000)
+    figure = plots.risk_coverage_curve(curve)
+    axes = figure.axes[0]
+    (line,) = axes.lines
+    refused, risk = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    for share in (0.001, 0.005, 0.01, 0.02, 0.5):
+        at = np.searchsorted(refused, share * (1 + 1e-9)) - 1  # the step on which this share lies
+        assert risk[at] == pytest.approx(curve.risk_at(1 - share))
+    assert risk[0] == pytest.approx(0.003)
+    low, high = axes.get_xlim()
+    assert (low, high) == pytest.approx((0.0005, 1.5 * 0.02))
+    assert axes.get_xscale() == "log"
+    assert "log scale" in axes.get_xlabel()
+    figure.draw_without_rendering()
+    assert {"0.1 %", "1 %"} <= {label.get_text() for label in axes.get_xticklabels()}
+
+
+@pytest.mark.parametrize("wrong", [set(), set(range(50)), {0}])
+@pytest.mark.parametrize("num_images", [1, 2, 50])
+def test_a_risk_that_never_or_always_is_can_be_drawn(wrong: set[int], num_images: int) -> None:
+    figure = plots.risk_coverage_curve(sure_but_for(wrong, num_images))
+    low, high = figure.axes[0].get_xlim()
+    assert 0 < low < high <= 1
+    assert plots.to_png(figure)
 
 
 def test_the_confusion_matrix_shows_every_count_but_zeros() -> None:

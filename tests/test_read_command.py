@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from digits.reading.confidence import CONFIDENCE
+from digits.reading.folder import natural_key
 from tests.reading.drawings import draw, enlarged
 
 Call = Callable[..., tuple[int, str, str]]
@@ -38,6 +41,39 @@ def test_one_bad_file_is_said_and_the_rest_is_read(call: Call) -> None:
     assert output == f"{Path('scans/b.png')}: 42\nphoto.jpg: 1995\n"
     assert errors.startswith(f"digits: {Path('scans/a.png')}: Expected a picture")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_folder_is_read_in_natural_order(call: Call) -> None:
+    Path("scans/a.png").unlink()
+    for name in ("b10.png", "b2.png", "b2-10.png", "b2-9.png"):
+        Path("scans", name).write_bytes(Path("scans/b.png").read_bytes())
+    _, output, _ = call("read", "scans")
+    expected = ["b.png", "b2.png", "b2-9.png", "b2-10.png", "b10.png"]
+    assert output == "".join(f"{Path('scans', name)}: 42\n" for name in expected)
+
+
+NAMES = st.text("ab0123٣²-. ", max_size=8)
+
+
+@given(st.lists(NAMES, unique=True))
+def test_the_natural_order_is_one_whatever_the_order_before(names: list[str]) -> None:
+    backwards = names[::-1]
+    assert sorted(backwards, key=natural_key) == sorted(names, key=natural_key)
+
+
+def test_the_natural_order_counts_leading_zeros_and_other_scripts() -> None:
+    names = ["2.png", "01.png", "١٠.png", "1.png", "1.jpg", "1a.png", "10.png", "x.png"]
+    assert sorted(names, key=natural_key) == [
+        "01.png",
+        "1.jpg",
+        "1.png",
+        "1a.png",
+        "2.png",
+        "10.png",
+        "١٠.png",
+        "x.png",
+    ]
 
 
 @pytest.mark.usefixtures("workspace")

@@ -17,7 +17,8 @@ from digits.evaluation.metrics import compute_metrics
 from digits.files import write_atomic
 from digits.models import build_model, count_parameters
 from digits.recipe import Augmentation, Recipe
-from digits.report import write_report
+from digits.report import Material, write_report
+from digits.report.illustrations import _learning_curves
 from digits.report.page import format_duration
 from digits.run import EpochRecord, Run
 
@@ -262,6 +263,17 @@ def test_a_summary_that_lacks_something_is_one_line(
     ) as caught:
         write_report(Run(run.folder))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_the_learning_curves_say_what_label_smoothing_leaves(
+    tmp_path: Path,
+    blob_set: DigitSet,
+    label_smoothing: float,
+) -> None:
+    run = make_run(tmp_path / "run", metrics_of(blob_set), label_smoothing=label_smoothing)
+    curves = _learning_curves(Material(run, blob_set, device="cpu"))
+    assert ("below 0.500, the dashed line" in curves.caption) == (label_smoothing > 0)
 
 
 def test_an_empty_history_is_one_line(tmp_path: Path, blob_set: DigitSet) -> None:

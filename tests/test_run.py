@@ -12,7 +12,7 @@ import torch
 from digits.errors import DigitsError, InvalidInput
 from digits.models import build_model
 from digits.recipe import Recipe
-from digits.run import FORMAT, EpochRecord, Run
+from digits.run import FORMAT, EpochRecord, History, Run
 
 RECIPE = Recipe(name="small", network="compact", epochs=1, mean=0.13, std=0.31)
 SUMMARY = {
@@ -38,6 +38,30 @@ def test_a_run_reads_back_what_was_written(run: Run) -> None:
     assert run.history == [EpochRecord(1, 1000, 0.5, 0.9, None, None, 0.001, 1.0)]
     assert torch.equal(run.load_checkpoint()["tensor"], torch.arange(1000))
     assert run.summary["test"] == SUMMARY["test"]
+
+
+def test_a_history_is_a_list_that_prints_as_a_table(run: Run) -> None:
+    records = [
+        EpochRecord(9, 55_000, 0.51234, 0.9, 0.25, 0.98765, 0.001, 1.0),
+        EpochRecord(10, 16_500, 0.4, 0.95, None, None, 1e-8, 12.345),
+    ]
+    run.save_checkpoint({}, records)
+    history = run.history
+    assert history == records
+    assert history[-1] == records[1]
+    assert str(history).splitlines() == [
+        "epoch  images  train loss  train accuracy  validation loss  validation accuracy  "
+        "learning rate  seconds",
+        "    9  55,000      0.5123          90.00%           0.2500               98.77%  "
+        "        0.001      1.0",
+        "   10  16,500      0.4000          95.00%                –                    –  "
+        "        1e-08     12.3",
+    ]
+    shown = history._repr_html_()
+    assert shown.count("<tr>") == 3
+    assert "<th>validation accuracy</th>" in shown
+    assert "<td>98.77%</td>" in shown
+    assert str(History()).split()[0] == "epoch"
 
 
 def test_a_model_is_rebuilt_from_its_file_alone(run: Run, tmp_path: Path) -> None:

@@ -150,6 +150,16 @@ def test_every_module_speaks_in_the_field_s_terms(rule: Rule) -> None:
     assert not found, "\n".join(["", *found])
 
 
+def test_the_guides_go_by_their_names_and_their_files_stand_in_one_place() -> None:
+    suffixes = {".py", ".md", ".toml", ".json", ".j2", ".html", ".js"}
+    paths = [ROOT / "README.md", ROOT / "Makefile", ROOT / "CONTRIBUTING.md"]
+    for folder in ("src", "docs", "benchmarks", "notebooks"):
+        paths += [path for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
+    by_number = re.compile(r"(\bdocuments? |[|] )00[0-4]\b", re.IGNORECASE)
+    found = [path.name for path in paths if by_number.search(path.read_text(encoding="utf-8"))]
+    assert found == ["guides.md"]
+
+
 def test_files_are_named_in_the_field_s_terms() -> None:
     found = [
         f"{path.relative_to(ROOT)}: the field says {USE_INSTEAD[word]}"

@@ -4,7 +4,7 @@ import atexit
 import gc
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
-from digits.errors import DigitsError, InvalidInput
+from digits.devices import DEVICES
+from digits.errors import DigitsError, InvalidInput, suggest
 from digits.extras import optional_imports
 from digits.recipe import (
     DEFAULT_RECIPE,
@@ -24,13 +26,17 @@ from digits.recipe import (
     recipe_names,
 )
 from digits.show import (
+    describe_result,
     print_json,
+    show_comparison,
+    show_costs,
     show_data,
     show_line_metrics,
     show_metrics,
     show_reading,
     show_recipes,
     show_result,
+    show_series,
 )
 
 if TYPE_CHECKING:
@@ -42,8 +48,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+EXPORT_FORMATS = ("onnx",)
+
+
+def _offer(words: Sequence[str]) -> Callable[[], list[str]]:
+    """Complete an option with these words when the Tab key is pressed."""
+    return lambda: list(words)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device = Annotated[str, typer.Option(help=", ".join(DEVICES) + ".", autocompletion=_offer(DEVICES))]
 
 
 def main() -> None:
@@ -153,6 +167,7 @@ def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
                 typer.Option(
                     "--" + field.name.replace("_", "-"),
                     help=_describe(field),
+                    autocompletion=_offer(field.metadata["offered"]),
                     rich_help_panel="Fields of the recipe",
                     show_default=False,
                 ),
@@ -175,9 +190,9 @@ def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _describe(field: "Field[Any]") -> str:
-    """A field's help text with what it takes: its choices, or its range."""
+    """A field's help text with what it takes: its choices, names known to it, or its range."""
     facts = field.metadata
-    takes = ", ".join(facts["choices"])
+    takes = ", ".join(facts["offered"])
     if facts["low"] is not None and facts["high"] < 2**31:
         takes = f"{facts['low']:,} to {facts['high']:,}"
     return f"{facts['help']} ({takes})" if takes else str(facts["help"])
@@ -199,10 +214,19 @@ def train(
         typer.Option(help="The run folder to make. (default: runs/<recipe>-<time>)"),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Resume a run that was stopped.")
+        Path | None,
+        typer.Option(metavar="RUN", help="Resume a run that was stopped; with --seeds, several."),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Train as many runs, with --seed and the seeds that follow it, and show the mean.",
+        ),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda or mps. (default: auto)")
+        str | None,
+        typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=_offer(DEVICES)),
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write the report as well.")] = False,
     as_json: Json = False,
@@ -226,25 +250,29 @@ def train(
 
     progress = TrainingProgress(Console(stderr=as_json))
     try:
-        if resume is not None:
-            run = training.resume(resume, device=device, progress=progress)
+        if seeds is not None and resume is not None:
+            runs = training.resume_series(resume, seeds, device=device, progress=progress)
+        elif seeds is not None:
+            runs = training.train_series(chosen, seeds, out=out, device=device, progress=progress)
+        elif resume is not None:
+            runs = [training.resume(resume, device=device, progress=progress)]
         else:
-            run = training.train(chosen, out=out, device=device or "auto", progress=progress)
-    except training.Interrupted as stopped:
+            runs = [training.train(chosen, out=out, device=device or "auto", progress=progress)]
+    except (training.Interrupted, training.SeriesInterrupted) as stopped:
         raise DigitsError(str(stopped)) from stopped
-    report_path = None
+    report_paths: list[Path | None] = [None] * len(runs)
     if report:
         from digits.report import write_report
 
-        report_path = write_report(run, device=run.summary["device"])
-    if as_json:
-        print_json({"folder": str(run.folder), "report": _text(report_path), **run.summary})
-        return
-    show_result(run, report_path)
+        report_paths = [write_report(run, device=run.summary["device"]) for run in runs]
+    if seeds is not None:
+        from digits.evaluation import summarize
 
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+        show_series(runs, summarize(runs), report_paths, as_json=as_json)
+    elif as_json:
+        print_json(describe_result(runs[0], report_paths[0]))
+    else:
+        show_result(runs[0], report_paths[0])
 
 
 @app.command()
@@ -267,6 +295,79 @@ def evaluate(
         show_line_metrics(metrics)
     else:
         show_metrics(metrics)
+
+
+class TwoGroups(TyperCommand):
+    """A command whose arguments are two groups, parted by `--`; options may stand anywhere."""
+
+    PARTING = "\0"
+    """What stands for `--` among the arguments: a character that no argument can contain."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; else `--` would be dropped, and options after it taken for runs."""
+        return super().parse_args(ctx, [self.PARTING if arg == "--" else arg for arg in args])
+
+
+@app.command(cls=TwoGroups)
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FIRST... -- SECOND",
+            help="Run folders of one recipe, and of another; --seeds makes a folder of several.",
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Say whether the first runs are better than the second, as far as their seeds can tell."""
+    if runs.count(TwoGroups.PARTING) != 1:
+        raise InvalidInput(
+            "Expected two groups of runs with one -- between them: "
+            "digits compare runs/a runs/b -- runs/c runs/d"
+        )
+    parting = runs.index(TwoGroups.PARTING)
+
+    from digits.evaluation.runs import compare as compare_runs
+    from digits.run import open_runs
+
+    first, second = open_runs(runs[:parting]), open_runs(runs[parting + 1 :])
+    if min(len(first), len(second)) < 2:
+        raise InvalidInput(
+            "Expected at least 2 runs before -- and after it, with different seeds, as one has no "
+            f"spread; found {len(first)} and {len(second)}. Train more with: digits train --seeds 5"
+        )
+    show_comparison(first, second, compare_runs(first, second), as_json=as_json)
+
+
+@app.command()
+def summary(
+    recipe_or_run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE_OR_RUN",
+            help="A recipe's name, a .toml file, or a run folder.",
+            autocompletion=recipe_names,
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show a network's layers: shapes, parameters, and multiplications for one image."""
+    is_recipe = recipe_or_run in recipe_names() or Path(recipe_or_run).suffix == ".toml"
+    if not is_recipe and not Path(recipe_or_run).exists():
+        raise InvalidInput(
+            f"No recipe and no run folder is called {recipe_or_run!r}; "
+            f"{suggest(recipe_or_run, recipe_names())}"
+        )
+
+    from digits.models import build_model
+    from digits.models.costs import image_shape, layer_costs
+    from digits.run import Run
+
+    recipe = load_recipe(recipe_or_run) if is_recipe else Run(recipe_or_run).recipe
+    # Costs are the same whatever the network is normalised by.
+    shape = image_shape(recipe.network)
+    costs = layer_costs(build_model(recipe.network, mean=0.5, std=0.5), shape)
+    show_costs(recipe.network, shape, costs, as_json=as_json)
 
 
 @app.command()
@@ -334,7 +435,10 @@ def read(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
-    format: Annotated[str, typer.Option(help="onnx is the one there is.")] = "onnx",
+    format: Annotated[
+        str,
+        typer.Option(help="onnx is the one there is.", autocompletion=_offer(EXPORT_FORMATS)),
+    ] = "onnx",
     out: Annotated[
         Path | None, typer.Option(help="The file to write. (default: model.onnx in the run folder)")
     ] = None,
@@ -344,8 +448,8 @@ def export(
     from digits.export import export as write_export
     from digits.run import Run
 
-    if format != "onnx":
-        raise InvalidInput(f"--format: expected onnx, found {format!r}.")
+    if format not in EXPORT_FORMATS:
+        raise InvalidInput(f"--format: expected {' or '.join(EXPORT_FORMATS)}, found {format!r}.")
     written = write_export(Run(run), out)
     if as_json:
         print_json(written.to_dict())

@@ -4,7 +4,6 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import requires
 
 from digits.errors import DigitsError
 
@@ -39,5 +38,7 @@ def optional_imports(what: str) -> Iterator[None]:
 
 def _packages() -> set[str]:
     """Packages of the extra; each is imported under the name that it is installed by."""
+    from importlib.metadata import requires  # takes longer than the rest of `import digits`
+
     found = (re.match(r"[\w-]+(?=.*; extra == 'train')", each) for each in requires("digits") or ())
     return {match[0] for match in found if match}

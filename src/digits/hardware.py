@@ -13,10 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from digits.devices import DEVICES, PRECISIONS
 from digits.errors import InvalidInput
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def select_device(name: str = "auto") -> torch.device:

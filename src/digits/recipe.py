@@ -12,11 +12,25 @@ from typing import Any
 
 import tomli_w
 
+from digits.devices import PRECISIONS
 from digits.errors import DigitsError, InvalidInput, suggest
 
 DEFAULT_RECIPE = "balanced"
 OWN_RECIPES = ("fast", "balanced", "accurate", "tiny", "reader", "lines")
-"""Recipes of this project, as opposed to the documents', in the order in which they are shown."""
+"""Recipes of this project, as opposed to the guides', in the order in which they are shown."""
+
+NETWORKS = (
+    "fast",
+    "balanced",
+    "accurate",
+    "tiny",
+    "glyph-classifier",
+    "line-recognizer",
+    "classic",
+    "deep",
+    "compact",
+)
+"""Names of the networks that come with the package; a user's own can be registered besides."""
 
 NAME = re.compile(r"\w[\w .-]{0,59}")
 """Pattern of a recipe's name; run folders are named after it."""
@@ -51,9 +65,14 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    offered: tuple[str, ...] = (),
 ) -> Any:
-    """Declare a field with its help text, type and range, for checks and the command's flags."""
+    """Declare a field with its help text, type and range, for checks and the command's flags.
+
+    `choices` are all that it takes; of what else it could take as well, `offered` are shown.
+    """
     facts = {"help": help, "type": type, "low": low, "high": high, "choices": choices}
+    facts["offered"] = choices or offered
     return field(default=default, metadata=facts)
 
 
@@ -163,11 +182,7 @@ class Recipe:
 
     name: str = setting("Name of the recipe.", type=str)
     description: str = setting("What the recipe is, in a line.", default="", type=str)
-    network: str = setting(
-        "The network: fast, balanced, accurate, tiny, glyph-classifier, line-recognizer, classic, "
-        "deep or compact.",
-        type=str,
-    )
+    network: str = setting("The network.", type=str, offered=NETWORKS)
     dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
     mean: float | None = setting(
         "Mean of the pixels, from 0 to 1, that is subtracted (default: the training set's).",
@@ -232,7 +247,7 @@ class Recipe:
     )
     precision: str = setting(
         "Precision of the arithmetic; auto takes bfloat16 where the machine is fast at it.",
-        default="auto", type=str, choices=("auto", "float32", "bfloat16"),
+        default="auto", type=str, choices=PRECISIONS,
     )  # fmt: skip
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -276,7 +291,7 @@ def overridable_fields() -> Iterator[Field[Any]]:
 
 
 def recipe_names() -> list[str]:
-    """List the recipes that come with the package: the project's own, then the documents'."""
+    """List the recipes that come with the package: the project's own, then the guides'."""
     folder = files("digits") / "recipes"
     names = {Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml")}
     return [*OWN_RECIPES, *sorted(names - {*OWN_RECIPES})]

@@ -19,9 +19,9 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ from digits.recipe import Recipe, RenamedField, parse_recipe
 
 SHOWN = ("accuracy", "errors", "images")
 """Numbers of the test set's evaluation that a summary must have."""
+
+SEED = "seed-"
+"""Beginning of the names of the run folders in a series: one recipe, trained with several seeds."""
 
 FORMAT = 3
 """Version of the run folder's format. A folder of another format is refused, not misread."""
@@ -67,6 +70,40 @@ class EpochRecord:
     """Time of training, without validation and checkpoint."""
 
 
+class History(list[EpochRecord]):
+    """Records of a run's epochs, first to last; printed, or shown in a notebook, a table."""
+
+    def __str__(self) -> str:
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = (
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in rows
+        )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head, *body = (
+            "".join(f"<{tag}>{cell}</{tag}>" for cell in row)
+            for tag, row in zip(["th", *["td"] * len(self)], self._rows(), strict=True)
+        )
+        rows = "".join(f"<tr>{row}</tr>" for row in body)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _rows(self) -> list[list[str]]:
+        """Format each value for people, below the names of the fields."""
+        head = [field.name.replace("_", " ") for field in fields(EpochRecord)]
+        return [head, *([_shown(*item) for item in asdict(record).items()] for record in self)]
+
+
+def _shown(name: str, value: float | None) -> str:
+    """Format a value of an epoch's record."""
+    if value is None:
+        return "–"
+    formats = {"loss": ".4f", "accuracy": ".2%", "rate": ".3g", "seconds": ".1f"}
+    return format(value, formats.get(name.rpartition("_")[2], ","))
+
+
 class Run:
     """A training run in its folder; files are read when asked for.
 
@@ -89,8 +126,11 @@ class Run:
         if not self.folder.is_dir():
             raise InvalidInput(f"No run folder at {self.folder}.")
         if not self.recipe_path.is_file():
+            series = runs_by_seed(self.folder)
+            inside = f"; name a run in it, such as {series[0].folder}" if series else ""
             raise InvalidInput(
-                f"{self.folder} is not a run folder: expected a recipe.toml in it, found none."
+                f"{self.folder} is not a run folder: expected a recipe.toml in it, found none"
+                f"{inside}."
             )
 
     def __repr__(self) -> str:
@@ -118,7 +158,7 @@ class Run:
             raise DigitsError(_damaged(self.recipe_path, error)) from error
 
     @property
-    def history(self) -> list[EpochRecord]:
+    def history(self) -> History:
         """The epochs' records, first to last."""
         return _read_history(self.history_path)
 
@@ -244,6 +284,25 @@ class Run:
             )
 
 
+def runs_by_seed(folder: Path) -> list[Run]:
+    """Open the runs of a series, in the order of their seeds; none if the folder holds no series.
+
+    Raises:
+        InvalidInput: If a folder is named after a seed but is no run.
+    """
+    paths = {path.name.removeprefix(SEED): path for path in folder.glob(f"{SEED}*")}
+    return [Run(paths[seed]) for seed in sorted(filter(str.isdecimal, paths), key=int)]
+
+
+def open_runs(paths: Sequence[str | Path]) -> list[Run]:
+    """Open run folders; the folder of a series stands for all runs in it.
+
+    Raises:
+        InvalidInput: If there is no run at a path.
+    """
+    return [run for path in paths for run in runs_by_seed(Path(path)) or [Run(path)]]
+
+
 def expect_absent(folder: Path) -> None:
     """Refuse a run folder that exists.
 
@@ -263,9 +322,9 @@ def _read(path: Path) -> bytes:
         raise DigitsError(f"Can't read {path}: {error.strerror}.") from error
 
 
-def _read_history(path: Path) -> list[EpochRecord]:
+def _read_history(path: Path) -> History:
     try:
-        return [_parse_record(line) for line in _read(path).decode().splitlines()]
+        return History(_parse_record(line) for line in _read(path).decode().splitlines())
     except (ValueError, TypeError, RecursionError) as error:
         raise DigitsError(_damaged(path, error)) from error
 

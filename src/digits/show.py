@@ -2,18 +2,23 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from digits.errors import InvalidInput
 from digits.recipe import Recipe
 
 if TYPE_CHECKING:
+    from digits.evaluation.intervals import Estimate
     from digits.evaluation.lines import LineMetrics
     from digits.evaluation.metrics import Metrics
+    from digits.models.costs import LayerCost
     from digits.reading.results import Reading
     from digits.run import Run
 
@@ -136,6 +141,182 @@ def show_result(run: "Run", report_path: Path | None) -> None:
     for name, value in rows:
         console.print(f"[bold]{name:<14}[/] ", end="")
         console.print(value, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def describe_result(run: "Run", report_path: Path | None) -> dict[str, Any]:
+    """Describe the results of a run for JSON: its summary, folder and report.
+
+    Args:
+        run: A finished run.
+        report_path: The run's report; None if it was not written.
+    """
+    report = None if report_path is None else str(report_path)
+    return {"folder": str(run.folder), "report": report, **run.summary}
+
+
+def show_series(
+    runs: Sequence["Run"],
+    accuracy: "Estimate",
+    report_paths: Sequence[Path | None],
+    *,
+    as_json: bool,
+) -> None:
+    """Print the test accuracy of each run of a series, and their mean with its spread.
+
+    Args:
+        runs: Finished runs of one recipe, by seed.
+        accuracy: Their mean test accuracy.
+        report_paths: The report of each; None if it was not written.
+        as_json: Whether to print JSON.
+    """
+    if as_json:
+        results = [describe_result(*result) for result in zip(runs, report_paths, strict=True)]
+        print_json({**_describe_group(runs), "interval": list(accuracy.interval), "runs": results})
+        return
+    where = "report" if any(report_paths) else "run folder"
+    table = _table("seed", "test accuracy", "wrong", "training", where)
+    for run, report_path in zip(runs, report_paths, strict=True):
+        summary = run.summary
+        table.add_row(
+            str(summary["seed"]),
+            f"{summary['test']['accuracy']:.2%}",
+            f"{summary['test']['errors']:,}",
+            f"{summary['training_seconds']:.1f} s",
+            Text(str(report_path or run.folder)),
+        )
+    low, high = accuracy.interval
+    console = Console()
+    console.print(table)
+    console.print(
+        f"test accuracy {_spread(runs)}  (mean ± standard deviation over {len(runs)} seeds; "
+        f"95 % interval of the mean {low:.2%} – {high:.2%})",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def show_comparison(
+    first: Sequence["Run"], second: Sequence["Run"], difference: "Estimate", *, as_json: bool
+) -> None:
+    """Print the test accuracies of two groups of runs, their difference, and what it says.
+
+    Args:
+        first: Finished runs of one recipe.
+        second: Finished runs of another.
+        difference: The mean test accuracy of the first minus that of the second.
+        as_json: Whether to print JSON.
+    """
+    low, high = difference.interval
+    verdict = "better" if low > 0 else "worse" if high < 0 else "unclear"
+    if as_json:
+        print_json(
+            {
+                "first": _describe_group(first),
+                "second": _describe_group(second),
+                "difference": difference.mean,
+                "interval": [low, high],
+                "verdict": verdict,
+            }
+        )
+        return
+    table = _table("", "recipe", "seeds", "test accuracy")
+    for name, runs in (("first", first), ("second", second)):
+        table.add_row(name, Text(runs[0].recipe.name), str(len(runs)), _spread(runs))
+    found = (
+        f"{100 * difference.mean:+.3f} points (95 % interval {100 * low:+.3f} to {100 * high:+.3f})"
+    )
+    seeds = f"{len(first)} and {len(second)} seeds"
+    sentence = (
+        f"With {seeds} it can't be told which is better: the interval contains 0. "
+        "More seeds make it narrower."
+        if verdict == "unclear"
+        else f"The first are {verdict} than the second, as far as {seeds} tell."
+    )
+    console = Console()
+    console.print(table)
+    console.print(f"difference {found}\n{sentence}", highlight=False, soft_wrap=True)
+
+
+def _describe_group(runs: Sequence["Run"]) -> dict[str, Any]:
+    """Describe runs of one recipe for JSON: their test accuracies, mean and standard deviation."""
+    accuracies = [run.summary["test"]["accuracy"] for run in runs]
+    return {
+        "recipe": runs[0].recipe.name,
+        "folders": [str(run.folder) for run in runs],
+        "accuracies": accuracies,
+        "accuracy_mean": mean(accuracies),
+        "accuracy_std": stdev(accuracies),
+    }
+
+
+def _spread(runs: Sequence["Run"]) -> str:
+    """Format the mean test accuracy of several runs with its standard deviation."""
+    group = _describe_group(runs)
+    return f"{group['accuracy_mean']:.2%} ± {group['accuracy_std']:.2%}"
+
+
+def show_costs(
+    network: str, shape: Sequence[int], costs: Sequence["LayerCost"], *, as_json: bool
+) -> None:
+    """Print a table of a network's layers with what they cost for one image.
+
+    Args:
+        network: Name of the network.
+        shape: Shape of the image: channel, height and width.
+        costs: The layers, as `digits.models.costs.layer_costs` counts them.
+        as_json: Whether to print JSON.
+    """
+    num_parameters = sum(cost.num_parameters for cost in costs)
+    num_multiplications = sum(cost.num_multiplications for cost in costs)
+    if as_json:
+        layers = [
+            {
+                "name": cost.name,
+                "kind": cost.kind,
+                "shape": cost.shape and list(cost.shape),
+                "parameters": cost.num_parameters,
+                "multiply_adds": cost.num_multiplications,
+            }
+            for cost in costs
+        ]
+        print_json(
+            {
+                "network": network,
+                "image": list(shape),
+                "layers": layers,
+                "parameters": num_parameters,
+                "multiply_adds": num_multiplications,
+            }
+        )
+        return
+    table = _table("layer", "kind", "output", "parameters", "multiply-adds", show_footer=True)
+    footers = ("", "", "", f"{num_parameters:,}", f"{num_multiplications:,}")
+    for column, footer in zip(table.columns, ("all", *footers[1:]), strict=True):
+        column.footer = footer
+    for cost in costs:
+        table.add_row(
+            cost.name,
+            cost.kind,
+            " × ".join(map(str, cost.shape)) if cost.shape else "–",
+            f"{cost.num_parameters:,}" if cost.num_parameters else "",
+            f"{cost.num_multiplications:,}" if cost.num_multiplications else "",
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{network}, for one image of {shape[1]}×{shape[2]} pixels",
+        style="dim",
+        highlight=False,
+    )
+
+
+def _table(*titles: str, **settings: Any) -> Table:
+    """Make an empty table, with columns of words to the left and of numbers to the right."""
+    table = Table(box=None, header_style="bold", footer_style="bold", pad_edge=False, **settings)
+    for title in titles:
+        is_of_words = title in ("", "layer", "kind", "recipe", "run folder", "report")
+        table.add_column(title, justify="left" if is_of_words else "right")
+    return table
 
 
 def show_line_metrics(metrics: "LineMetrics") -> None:

@@ -83,6 +83,16 @@ def answer_well(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     handler.wfile.write(body)
 
 
+def status(code: int) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        handler.send_response(code)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    answer.__name__ = f"status_{code}"
+    return answer
+
+
 class Server(ThreadingHTTPServer):
     """Mirror of the small set; `answers` holds what a file's next requests get instead."""
 
@@ -117,6 +127,10 @@ class Handler(BaseHTTPRequestHandler):
         answers = server.answers.get(self.path)
         answer = answers.pop(0) if answers else answer_well
         answer(self, server.bodies.get(self.path, b""))
+
+    def do_CONNECT(self) -> None:
+        """Answer what a proxy is asked before it connects."""
+        self.do_GET()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Write no log, because the tests check standard error."""

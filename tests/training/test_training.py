@@ -21,7 +21,7 @@ from digits.training.augmentation import augment, digest_amounts, strokes
 from digits.training.optimization import build_schedule
 from digits.training.progress import TrainingProgress
 from digits.training.seeds import AUGMENT, ORDER
-from digits.training.targets import one_hot, smooth_labels
+from digits.training.targets import cross_entropy, one_hot, smooth_labels, smoothed_entropy
 from digits.training.tasks.glyphs import judge_glyphs
 from digits.training.trainer import Trainer
 
@@ -129,6 +129,19 @@ def test_label_smoothing_is_that_of_torch() -> None:
     torch.testing.assert_close(losses, expected)
     assert torch.equal(right, logits.argmax(dim=1) == labels)
     assert torch.equal(smooth_labels(one_hot(labels), 0), one_hot(labels))
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.9])
+def test_no_prediction_has_less_loss_than_the_entropy_of_its_smoothed_label(
+    label_smoothing: float,
+) -> None:
+    floor = smoothed_entropy(label_smoothing)
+    targets = smooth_labels(one_hot(torch.arange(10)), label_smoothing)
+    best = cross_entropy(targets.clamp(min=1e-30).log(), targets)
+    assert best.tolist() == pytest.approx([floor] * 10, abs=1e-6)
+    random = torch.randn(100, 10, 10, generator=torch.Generator().manual_seed(0)).mul(5)
+    losses = [float(cross_entropy(logits, targets).min()) for logits in random]
+    assert min(losses) >= floor - 1e-6
 
 
 def test_outliers_teach_that_all_ten_digits_are_equally_likely() -> None:

@@ -132,7 +132,7 @@ def _status_error(response: "requests.Response") -> SourceError:
 def _connection_error(error: Exception) -> SourceError:
     """Convert a failed request to an error: transient for timeouts and broken connections."""
     import requests
-    from urllib3.exceptions import ProtocolError, ReadTimeoutError
+    from urllib3.exceptions import ProtocolError, ProxyError, ReadTimeoutError
 
     # requests wraps urllib3's errors while it reads the headers, but not in the body.
     cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else error
@@ -142,6 +142,23 @@ def _connection_error(error: Exception) -> SourceError:
         return _TransientError(f"no data for {READ_SECONDS:g} s")
     if isinstance(cause, ProtocolError):
         return _TransientError("the connection broke off")
-    # urllib3 puts the object before the reason: "HTTPSConnection(host=…): Failed to …".
-    reason = re.sub(r"^\w+\(.*?\): ", "", str(getattr(cause, "reason", error)))
-    return SourceError(" ".join(reason.split()))
+    reason = getattr(cause, "reason", error)
+    if isinstance(reason, ProxyError):
+        proxy = _proxy_of(error)
+        why = _in_words(reason.original_error)
+        return SourceError(f"no connection through the proxy {proxy}; check HTTPS_PROXY: {why}")
+    return SourceError(_in_words(reason))
+
+
+def _in_words(error: object) -> str:
+    """Take the reason out of an error: urllib3 puts its object before, "HTTPConnection(…): "."""
+    return " ".join(re.sub(r"^\w+\(.*?\): ", "", str(error)).split())
+
+
+def _proxy_of(error: Exception) -> str:
+    """Host and port of the proxy that a failed request went to, without a password in its URL."""
+    from requests.utils import get_environ_proxies, select_proxy
+    from urllib3.util import parse_url
+
+    url = getattr(getattr(error, "request", None), "url", None) or ""
+    return parse_url(select_proxy(url, get_environ_proxies(url)) or "").netloc or "of this system"

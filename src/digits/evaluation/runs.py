@@ -112,10 +112,21 @@ def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]
         that these runs do not show which recipe is better.
 
     Raises:
-        InvalidInput: If `summarize` would refuse either group of runs.
+        InvalidInput: If `summarize` would refuse either group of runs, one reads lines and the
+            other glyphs, or a run is in both.
         DigitsError: If a run is unfinished or damaged.
     """
-    return estimate_difference(_accuracies(runs), _accuracies(others))
+    groups = [_open(runs), _open(others)]
+    difference = estimate_difference(*map(_accuracies, groups))
+    if len({reads_lines(group[0].recipe.network) for group in groups}) > 1:
+        raise InvalidInput(
+            "Expected runs of one task, found lines and single digits, whose accuracies can't be "
+            "compared."
+        )
+    folders = [{run.folder.resolve() for run in group} for group in groups]
+    for folder in folders[0] & folders[1]:
+        raise InvalidInput(f"Expected other runs in each group, found {folder} in both.")
+    return difference
 
 
 def _accuracies(runs: Sequence[Run | str | Path]) -> list[float]:

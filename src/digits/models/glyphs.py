@@ -1,7 +1,7 @@
 """Convolutional networks (CNNs) that read glyphs.
 
 They take raw pixels, 0 to 255, of shape (n, 1, 28, 28), in any dtype, and return ten logits for
-each image. The documents' convolutions are 3×3 without padding: each makes the maps two pixels
+each image. The guides' convolutions are 3×3 without padding: each makes the maps two pixels
 narrower.
 """
 
@@ -13,7 +13,7 @@ NUM_CLASSES = 10
 
 
 class Classic(nn.Sequential):
-    """Documents 000, 001 and 002: two convolutions, one pool, two linear layers.
+    """The step-by-step, project and script guides: two convolutions, one pool, two linear layers.
 
     1,199,882 parameters.
     """
@@ -36,7 +36,7 @@ class Classic(nn.Sequential):
 
 
 class Deep(nn.Sequential):
-    """Document 003: four convolutions, two pools, two linear layers. 593,200 parameters."""
+    """The deep guide: four convolutions, two pools, two linear layers. 593,200 parameters."""
 
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()
@@ -58,7 +58,10 @@ class Deep(nn.Sequential):
 
 
 class Compact(nn.Sequential):
-    """Document 004: two convolutions, each with a pool, two linear layers. 121,930 parameters."""
+    """The compact guide: two convolutions, each with a pool, two linear layers.
+
+    121,930 parameters.
+    """
 
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()

@@ -19,11 +19,15 @@ from digits.run import EpochRecord
 
 
 @styled
-def learning_curves(history: Sequence[EpochRecord]) -> Figure:
+def learning_curves(
+    history: Sequence[EpochRecord], *, target_entropy: float | None = None
+) -> Figure:
     """Draw loss and accuracy over the epochs, for training and, if there is one, validation.
 
     Args:
         history: One record per epoch, at least one.
+        target_entropy: Entropy of the targets in nats, below which no training loss can fall; it
+            is drawn as a line. Not if None.
 
     Returns:
         The figure.
@@ -48,8 +52,11 @@ def learning_curves(history: Sequence[EpochRecord]) -> Figure:
     left.set_ylabel("loss (nats)")
     right.set_ylabel("accuracy")
     right.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    if target_entropy is not None:
+        label = "least train loss, by label smoothing"
+        left.axhline(target_entropy, color=SOFT, linestyle="--", linewidth=1, label=label)
     left.set_ylim(bottom=0)
-    left.legend()
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 
@@ -94,7 +101,10 @@ def confusion_matrix(counts: Sequence[Sequence[int]]) -> Figure:
 
 @styled
 def risk_coverage_curve(curve: RiskCoverage) -> Figure:
-    """Draw the risk–coverage curve of selective prediction.
+    """Draw the risk–coverage curve of selective prediction, as far as there is risk.
+
+    The axis is logarithmic in the share that is refused, the rest of coverage: what changes does so
+    where few are.
 
     Args:
         curve: The curve, as `metrics.risk_coverage` computes it.
@@ -106,16 +116,24 @@ def risk_coverage_curve(curve: RiskCoverage) -> Figure:
         InvalidInput: If the curve is empty.
     """
     expect_some(len(curve.coverage))
+    one = 1 / len(curve.coverage)  # image
+    # None refused would be infinitely far to the left; it is drawn where less than one is.
+    refused = (1 - curve.coverage).flip(0).clip(min=one / 2).numpy()
+    risk = curve.risk.flip(0).numpy()
+    # As far as something changes, and some images more; all the way if the risk is never 0.
+    last = max(1.5 * refused[risk == 0].min(initial=1), 10 * one)
     figure = new_figure(3.2)
     axes = figure.subplots()
-    axes.plot(curve.coverage.numpy(), curve.risk.numpy(), color=BLUE, drawstyle="steps-post")
-    axes.set_xlabel("coverage: share of images that are read, the most confident first")
-    axes.set_ylabel("risk: share of them\nread wrong")
-    axes.set_xlim(0, 1)
+    axes.plot(refused, risk, color=BLUE, drawstyle="steps-post")
+    axes.set_xscale("log")
+    axes.set_xlabel("refused: share of images, the least confident first (log scale)")
+    axes.set_ylabel("risk: share of the\nothers read wrong")
+    axes.set_xlim(one / 2, min(1, last))
     axes.set_ylim(0, max(1.1 * float(curve.risk[-1]), 1e-3))
-    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    # Risks range from whole percents to hundredths of one; trailing zeros are left out.
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda risk, _: f"{100 * risk:.3g} %"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    # Both range from whole percents to hundredths of one; trailing zeros are left out.
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
     axes.grid()
     return figure
 

@@ -12,6 +12,7 @@ from digits.evaluation.metrics import reliability, risk_coverage
 from digits.recipe import Augmentation
 from digits.report.material import Material
 from digits.training.augmentation import augment
+from digits.training.targets import smoothed_entropy
 
 NUM_COPIES = 21
 """Number of copies of the augmented digit."""
@@ -136,6 +137,13 @@ def _learning_curves(material: Material) -> Illustration:
             f"From the second epoch on, it learns from the {100 * fraction:g} % of the images with "
             "the highest loss; the others enter the training figures with their last result. "
         )
+    target_entropy = None
+    if smoothing := material.recipe.label_smoothing:
+        target_entropy = smoothed_entropy(smoothing)
+        reached += (
+            f"As labels are smoothed by {smoothing:g}, no training loss can fall below "
+            f"{target_entropy:.3f}, the dashed line; validation loss is without smoothing. "
+        )
     return Illustration(
         name="learning-curves",
         title="Learning curves",
@@ -143,7 +151,7 @@ def _learning_curves(material: Material) -> Illustration:
         "dropout, augmentation and label smoothing where the recipe has them, so they can be worse "
         "than the validation figures.",
         alt="Two line charts over the epochs: training and validation loss, and accuracy.",
-        png=plots.to_png(plots.learning_curves(material.history)),
+        png=plots.to_png(plots.learning_curves(material.history, target_entropy=target_entropy)),
     )
 
 
@@ -195,7 +203,7 @@ def _risk(material: Material) -> Illustration:
         f"read wrong: {100 * curve.risk_at(1):.2f} % at full coverage, "
         f"{100 * curve.risk_at(0.99):.2f} % at 99 % coverage, and "
         f"{100 * curve.risk_at(0.95):.2f} % at 95 % coverage.",
-        alt="The error rate rises with the share of images that are read.",
+        alt="The error rate falls with the share of images that are refused.",
         png=plots.to_png(plots.risk_coverage_curve(curve)),
     )
 

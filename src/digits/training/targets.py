@@ -5,6 +5,7 @@ smoothing moves a part of it to all classes, and an outlier, to which any answer
 uniform.
 """
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -26,6 +27,16 @@ def smooth_labels(
     """
     # Uniform targets stay as they are, to the bit.
     return targets.lerp(targets.new_tensor(1 / targets.shape[1]), label_smoothing)
+
+
+def smoothed_entropy(label_smoothing: float) -> float:
+    """Entropy of a smoothed label in nats: the least cross-entropy that a network can reach.
+
+    >>> f"{smoothed_entropy(0.1):.3f}"
+    '0.500'
+    """
+    targets = smooth_labels(one_hot(torch.tensor([0])), label_smoothing)
+    return float(torch.special.entr(targets).sum())
 
 
 def cross_entropy(

@@ -1,4 +1,4 @@
-"""Baseline: document 000's training loop as it is written there.
+"""Baseline: the step-by-step guide's training loop as it is written there.
 
 Images are converted one at a time, to a PIL image and a normalised tensor; batches of 64 in
 float32, Adam at 1e-3. The transforms of torchvision (ToTensor, Normalize) are written out here, so
@@ -21,8 +21,8 @@ EPOCHS = 5
 BATCH_SIZE = 64
 
 
-class DocumentNet(nn.Module):
-    """Network of document 000, with its log-softmax and its two-dimensional dropout."""
+class GuideNet(nn.Module):
+    """Network of the step-by-step guide, with its log-softmax and its two-dimensional dropout."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,14 +60,14 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
         return image.clone().sub_(0.5).div_(0.5), int(self.labels[index])
 
 
-class Document:
-    """The document's network, optimizer and loop."""
+class Guide:
+    """The guide's network, optimizer and loop."""
 
     def __init__(self, split: Split, seed: int) -> None:
-        # The document's second dropout emits a warning at each step.
+        # The guide's second dropout emits a warning at each step.
         warnings.filterwarnings("ignore", message="dropout2d: Received a 2-D input")
         torch.manual_seed(seed)
-        self.net = DocumentNet().train()
+        self.net = GuideNet().train()
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=0.001)
         self.loader = DataLoader(PictureDataset(split), batch_size=BATCH_SIZE, shuffle=True)
 
@@ -82,7 +82,7 @@ class Document:
             loss.item()
 
     def accuracy(self, test: Split) -> dict[str, float]:
-        """Measure test accuracy without dropout, and with it, as the document does."""
+        """Measure test accuracy without dropout, and with it, as the guide does."""
         loader = DataLoader(PictureDataset(test), batch_size=BATCH_SIZE)
         right = {}
         with torch.no_grad():
