@@ -221,6 +221,17 @@ def make_serving_table() -> str:
     return "\n".join(lines)
 
 
+def make_busy_table() -> str:
+    """Make the table of times alone and beside busy processes, in Markdown."""
+    tasks = json.loads((RESULTS / "busy.json").read_text())["tasks"]
+    lines = ["| | alone | beside two busy processes | |", "| --- | ---: | ---: | ---: |"]
+    for name, task in tasks.items():
+        alone, busy = (task["medians"][way]["seconds"] for way in ("alone", "busy"))
+        label = f"`{name}`" if name.startswith("digits") else name
+        lines.append(f"| {label} | {alone:.2f} s | {busy:.2f} s | {task['times_busy']:.1f} times |")
+    return "\n".join(lines)
+
+
 PEER_COLUMNS = {
     "cheques": ("cheques",),
     "photos of a row, of a page": ("photos of a row", "pages"),
@@ -274,6 +285,7 @@ TABLES = {
     "reading": make_reading_table,
     "peers": make_peers_table,
     "serving": make_serving_table,
+    "busy": make_busy_table,
 }
 
 
