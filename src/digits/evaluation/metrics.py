@@ -82,6 +82,16 @@ class Reliability:
     accuracy: Float[Tensor, " bins"]
     """Accuracy on the images in each bin, 0 to 1."""
 
+    @property
+    def mean_confidence(self) -> float:
+        """Mean confidence of all images, 0 to 1."""
+        return float((self.counts * self.confidence).sum() / self.counts.sum())
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Accuracy on all images, 0 to 1."""
+        return float((self.counts * self.accuracy).sum() / self.counts.sum())
+
 
 def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Metrics:
     """Compute all metrics of a split.

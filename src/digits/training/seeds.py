@@ -14,3 +14,6 @@ STYLES = 3
 
 COMPOSE = 4
 """Composition of lines."""
+
+CALIBRATE = 5
+"""Changes of the images that a temperature is found on."""
