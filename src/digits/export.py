@@ -193,15 +193,20 @@ def _disagreement(run: Run, difference: float) -> DigitsError:
 def describe(run: Run, temperature: float) -> dict[str, str]:
     """List the metadata of the ONNX file: recipe, figures and versions."""
     summary = run.summary
-    return {
-        "recipe": run.recipe.to_toml(),
-        "temperature": f"{temperature:.4f}",
-        "test_accuracy": f"{summary['test']['accuracy']:.4f}",
-        "training_images": str(summary["training_images"]),
-        "parameters": str(summary["parameters"]),
-        "commit": str(summary["commit"]),
-        "versions": json.dumps(summary["versions"]),
-    }
+    try:
+        return {
+            "recipe": run.recipe.to_toml(),
+            "temperature": f"{temperature:.4f}",
+            "test_accuracy": f"{summary['test']['accuracy']:.4f}",
+            "training_images": str(summary["training_images"]),
+            "parameters": str(summary["parameters"]),
+            "commit": str(summary["commit"]),
+            "versions": json.dumps(summary["versions"]),
+        }
+    except KeyError as error:
+        raise DigitsError(
+            f"{run.summary_path}: expected {error}, found none; train anew."
+        ) from error
 
 
 def _to_onnx(model: nn.Module) -> bytes:

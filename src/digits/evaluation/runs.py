@@ -22,8 +22,8 @@ Runs = Run | str | Path | Sequence[Run | str | Path]
 """A run or its folder, or several of them."""
 
 
-Labelled = Split | tuple[Any, Any]
-"""A split, or images with their labels, as tensors or arrays."""
+Labelled = Split | Sequence[Any]
+"""A split, or a pair of images and labels, as tensors or arrays."""
 
 
 def evaluate(runs: Runs, split: Labelled, *, device: str = "auto") -> Metrics:
@@ -89,7 +89,7 @@ def _images_and_labels(split: Any) -> tuple[Num[Tensor, "n 28 28"], Int[Tensor, 
             "Expected images (n, 28, 28) and whole numbers as labels (n,), "
             f"found {tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
         )
-    return images, labels
+    return images, labels.long()
 
 
 def evaluate_lines(run: Run, lines: Lines, *, device: str = "auto") -> LineMetrics:
