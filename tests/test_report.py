@@ -234,7 +234,7 @@ def test_the_report_says_by_how_much_the_network_was_over_or_underconfident(
     run = make_run(tmp_path / "run", metrics_of(blob_set, logits))
     text = Page(write_report(run)).text
     points = abs(100 * (float(probabilities.amax(dim=1).mean()) - 0.9))
-    assert f"before that it is {found} {points:.2f} percentage points" in text
+    assert f"before that it was {found} {points:.2f} percentage points" in text
     calibrated = 100 * float((4.4 * torch.eye(10)[0]).softmax(dim=0).amax())
     assert f"{calibrated:.2f} % on average, and 90.00 % of the test images" in text
     assert f"a temperature of {scale / 4.4:.2f}" in text
