@@ -39,9 +39,9 @@ from digits.errors import InvalidInput
 from digits.evaluation.metrics import expected_calibration_error
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
+from digits.reader import Reader
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
-from digits.reading.reader import Reader
 from digits.reading.results import Digit, Reading
 
 ROOT = Path(__file__).parents[1]
@@ -372,7 +372,9 @@ SECTIONS: dict[str, Callable[[Reader, Path, int | None], Figures]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="the folder of handwriting")
-    parser.add_argument("--model", type=Path, help="an ONNX file (default: the package's)")
+    parser.add_argument(
+        "--model", type=Path, help="a run, or an ONNX file (default: the package's)"
+    )
     parser.add_argument(
         "--only", nargs="+", choices=SECTIONS, metavar="SECTION", help="keep what else was measured"
     )

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,7 @@ from torch import Tensor
 from digits import export as exporting
 from digits.data import DigitSet
 from digits.errors import DigitsError
-from digits.evaluation.metrics import fit_temperature, negative_log_likelihood
-from digits.export import Calibrated, Export, calibrate, export
+from digits.export import Calibrated, Export, export
 from digits.models import NETWORKS, build_model, reads_lines
 from digits.reading import Reader
 from digits.reading.network import Network
@@ -102,33 +102,20 @@ def test_the_reader_gives_what_a_plain_session_gives_for_the_same_glyphs() -> No
     assert [digit.label for digit in read] == list(range(10))
 
 
-def test_the_temperature_is_that_at_which_the_held_out_labels_are_likeliest(
-    run: Run, written: Export, blob_set: DigitSet
+def test_the_file_has_the_temperature_of_the_run(run: Run, written: Export) -> None:
+    assert written.temperature == run.temperature
+    assert float(Network(written.path).metadata["temperature"]) == pytest.approx(
+        written.temperature, abs=1e-4
+    )
+
+
+def test_a_run_without_a_temperature_gets_the_same_one_when_it_is_exported(
+    run: Run, written: Export, tmp_path: Path
 ) -> None:
-    _, validation = blob_set.split(100)
-    assert validation is not None
-
-    def loss(probabilities: Tensor) -> float:
-        return negative_log_likelihood(probabilities.log(), validation.labels)
-
-    given = torch.from_numpy(Network(written.path).probabilities(validation.images.numpy()))
-    for factor in (0.98, 1.02):
-        other = plain_probabilities(run, validation.images, factor * written.temperature)
-        assert loss(given) < loss(other)
-    with torch.inference_mode():
-        logits = run.model.float().eval()(validation.images[:, None])
-    of_one_view = fit_temperature(logits, validation.labels)
-    assert written.temperature != pytest.approx(of_one_view, rel=0.01)
-
-
-def test_without_held_out_images_probabilities_stay_as_they_are(
-    run: Run, blob_set: DigitSet
-) -> None:
-    run.__dict__["recipe"] = run.recipe.override(validation_size=0)
-    try:
-        assert calibrate(run, blob_set) == 1
-    finally:
-        del run.__dict__["recipe"]
+    older = Run(shutil.copytree(run.folder, tmp_path / "older"))
+    older.save_model(run.model)
+    assert older.temperature is None
+    assert export(older).temperature == pytest.approx(written.temperature, rel=1e-3)
 
 
 def test_the_file_says_nothing_of_the_machine(run: Run, written: Export) -> None:

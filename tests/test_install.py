@@ -20,6 +20,7 @@ from tests.reading.drawings import draw
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "digits"
+WEIGHTS = SOURCE / "reading" / "weights"
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -174,6 +175,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["export", "run"],
         ["data"],
         ["serve", "--model", "run"],
+        ["read", "photo.png", "--model", "run"],
         ["read", "photo.png", "--explain", "how.png"],
     ],
     ids=" ".join,
@@ -181,7 +183,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_command_that_needs_more_says_so_in_one_line(folder: Path, arguments: list[str]) -> None:
     done = digits(*arguments, cwd=folder)
     assert re.match(
-        r"digits: This needs packages that are not installed, such as \w+;", done.stderr
+        r"digits: (This|Reading with a run) needs packages that are not installed, such as \w+;",
+        done.stderr,
     )
     assert done.stderr.endswith(COMMAND)
     assert done.stderr.count("\n") == 1
@@ -192,6 +195,7 @@ def test_a_command_that_needs_more_says_so_in_one_line(folder: Path, arguments: 
     ("arguments", "shown"),
     [
         (["read", "photo.png"], "1995\n"),
+        (["read", "photo.png", "--model", str(WEIGHTS / "reader.onnx")], "1995\n"),
         (["--version"], "digits "),
         (["--help"], "Usage: digits"),
         (["train", "--help"], "Usage: digits train"),

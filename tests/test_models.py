@@ -54,6 +54,47 @@ def test_networks_take_raw_pixels_and_return_ten_logits(name: str) -> None:
     assert not torch.allclose(logits.exp().sum(dim=1), torch.ones(3)), "these look normalised"
 
 
+PIXELS = torch.randint(0, 256, (3, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    "scaled",
+    [PIXELS / 255, PIXELS / 127.5 - 1, (PIXELS / 255 - 0.1307) / 0.3081, (PIXELS > 99).float()],
+    ids=["0 to 1", "-1 to 1", "standardised", "black and white"],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_floats_on_another_scale_are_warned_of(scaled: Tensor, dtype: torch.dtype) -> None:
+    model = build_model("fast", mean=0.13, std=0.31).eval()
+    with pytest.warns(UserWarning, match=r"Expected raw pixels from 0 to 255, found floats from"):
+        model(scaled.to(dtype))
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [PIXELS.byte(), PIXELS, PIXELS.float(), PIXELS.double(), 0 * PIXELS.float()],
+    ids=["uint8", "int64", "float32", "float64", "black"],
+)
+def test_raw_pixels_are_not_warned_of(pixels: Tensor) -> None:
+    build_model("fast", mean=0.13, std=0.31).eval()(pixels)  # a warning fails a test
+
+
+def test_training_looks_at_no_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digits.models.layers._warn_of_other_scale", None)
+    build_model("fast", mean=0.13, std=0.31).train()(PIXELS / 255)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_warning_is_in_no_graph_and_in_the_way_of_none() -> None:
+    model = build_model("fast", mean=0.13, std=0.31).eval()
+    scaled = PIXELS / 255
+    graph = torch.export.export(model, (scaled,)).graph
+    assert not any("aminmax" in str(node.target) for node in graph.nodes)
+    torch.fx.symbolic_trace(model)
+    of_each = torch.func.vmap(lambda image: model(image[None])[0])(scaled)
+    assert of_each.shape == (3, 10)
+    assert model.to("meta")(scaled.to("meta")).shape == (3, 10)
+
+
 def test_gradients_reach_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     model = build_model(name, mean=0.1, std=0.3)

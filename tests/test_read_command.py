@@ -182,7 +182,11 @@ def test_the_threshold_refuses(call: Call) -> None:
         (["read", "empty"], 2, "empty: expected pictures, found none."),
         (["read", "scans", "--explain", "x.png"], 2, "--explain draws one picture"),
         (["read", "photo.jpg", "--threshold", "2"], 2, "threshold: expected 0 to 1, found 2."),
-        (["read", "photo.jpg", "--model", "scans"], 2, "make one with digits export scans"),
+        (
+            ["read", "photo.jpg", "--model", "scans"],
+            2,
+            "scans is not a run folder: expected a recipe.toml",
+        ),
         (["read", "photo.jpg", "--model", "photo.jpg"], 2, "expected a network in ONNX"),
         (["read", "photo.jpg", "--explain", "photo.jpg/x.png"], 1, "Can't write"),
         (["read"], 2, "Missing argument"),

@@ -78,7 +78,7 @@ def make_run(folder: Path, test: Any, *, validation: bool = True, **fields: Any)
     run = Run.create(folder, recipe, {})
     loss, accuracy = (0.25, 0.9) if validation else (None, None)
     run.save_checkpoint({}, [EpochRecord(1, 1000, 0.5, 0.8, loss, accuracy, 1e-3, 1.0)])
-    run.save_model(model)
+    run.save_model(model, 1.5)
     run.save_summary(
         {
             "recipe": recipe.name,
@@ -217,6 +217,28 @@ def test_a_network_that_knows_nothing_has_a_report(
     monkeypatch.setattr("digits.report.material.predict", lambda *args, **kwargs: same)
     run = make_run(tmp_path / "run", metrics_of(blob_set, same))
     assert "0 of 100 images are read with more than 93 %" in Page(write_report(run)).text
+
+
+@pytest.mark.parametrize(("scale", "found"), [(20, "overconfident by"), (0.1, "underconfident by")])
+def test_the_report_says_by_how_much_the_network_was_over_or_underconfident(
+    tmp_path: Path,
+    blob_set: DigitSet,
+    monkeypatch: pytest.MonkeyPatch,
+    scale: float,
+    found: str,
+) -> None:
+    logits = scale * F.one_hot(blob_set.test.labels.clone(), 10).float()
+    logits[:10] = logits[:10].roll(1, dims=1)  # a tenth is read wrong
+    probabilities = logits.double().softmax(dim=1)
+    monkeypatch.setattr("digits.report.material.predict", lambda *args, **kwargs: logits)
+    monkeypatch.setattr("digits.report.material.temperature_of", lambda run, data: scale / 4.4)
+    run = make_run(tmp_path / "run", metrics_of(blob_set, logits))
+    text = Page(write_report(run)).text
+    points = abs(100 * (float(probabilities.amax(dim=1).mean()) - 0.9))
+    assert f"before that it was {found} {points:.2f} percentage points" in text
+    calibrated = 100 * float((4.4 * torch.eye(10)[0]).softmax(dim=0).amax())
+    assert f"{calibrated:.2f} % on average, and 90.00 % of the test images" in text
+    assert f"a temperature of {scale / 4.4:.2f}" in text
 
 
 def test_predictions_that_differ_from_those_of_the_training_are_said_to(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from digits.evaluation.intervals import Estimate
     from digits.evaluation.metrics import Metrics
     from digits.models import build_model, register_network
-    from digits.reading import Digit, Reader, Reading
+    from digits.reader import Reader
+    from digits.reading import Digit, Reading
     from digits.recipe import Augmentation, Recipe, load_recipe
     from digits.report import write_report
     from digits.run import Run
@@ -61,7 +62,7 @@ _HOMES = {
     "Estimate": "evaluation.intervals",
     "InvalidInput": "errors",
     "Metrics": "evaluation.metrics",
-    "Reader": "reading",
+    "Reader": "reader",
     "Reading": "reading",
     "Recipe": "recipe",
     "Run": "run",

@@ -58,6 +58,14 @@ def _offer(words: Sequence[str]) -> Callable[[], list[str]]:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
 Device = Annotated[str, typer.Option(help=", ".join(DEVICES) + ".", autocompletion=_offer(DEVICES))]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN_OR_ONNX",
+        help="A run folder, or an ONNX file made by digits export. (default: comes with the "
+        "package)",
+    ),
+]
 
 
 def main() -> None:
@@ -392,10 +400,7 @@ def read(
     pictures: Annotated[
         list[Path], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")
     ],
-    model: Annotated[
-        Path | None,
-        typer.Option(help="An ONNX file made by digits export. (default: comes with the package)"),
-    ] = None,
+    model: Model = None,
     threshold: Annotated[
         float | None,
         typer.Option(help="Refuse what is read with less confidence, 0 to 1. (default: 0.78)"),
@@ -412,8 +417,8 @@ def read(
     ] = False,
 ) -> int:
     """Read the digits in people's own pictures: photos, scans, drawings."""
+    from digits.reader import Reader
     from digits.reading.folder import read_pictures
-    from digits.reading.reader import Reader
 
     is_single = len(pictures) == 1 and not pictures[0].is_dir()
     if explain is not None:
@@ -472,13 +477,7 @@ def serve(
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the page in a browser.")
     ] = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN_OR_ONNX",
-            help="A run folder, or an ONNX file. (default: comes with the package)",
-        ),
-    ] = None,
+    model: Model = None,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
@@ -487,9 +486,10 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a page to draw digits on, and an HTTP API that reads pictures."""
-    from digits.server.model import open_reader
+    from digits.reader import Reader
     from digits.server.process import serve as run_server
 
     origins = tuple(allow_origin or ())
-    reader = open_reader(model)
+    # More threads for one request would wait for those of the others.
+    reader = Reader(model, num_threads=1)
     run_server(reader, host=host, port=port, open_browser=open_browser, origins=origins)

@@ -18,9 +18,7 @@ from torch import Tensor, nn
 
 from digits.data import DigitSet, load
 from digits.errors import DigitsError
-from digits.evaluation import predict
 from digits.evaluation.lines import Lines
-from digits.evaluation.metrics import fit_temperature
 from digits.files import write_atomic
 from digits.hardware import describe_versions
 from digits.models import NUM_CLASSES, reads_lines
@@ -28,6 +26,7 @@ from digits.reading import symbols
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.run import Run
+from digits.training.calibration import temperature_of
 from digits.training.tasks import compose_lines
 from digits.views import VIEWS, Views
 
@@ -124,8 +123,7 @@ def export(run: Run, path: Path | None = None) -> Export:
     """Write a run's network as one ONNX file, for `Reader` and for any other runtime.
 
     Its input is `images`, float32 (n, 1, 28, 28), 0 to 255, any n; its output is `probabilities`
-    (n, 10), the mean over three views of each image, calibrated on the held-out images, if the
-    recipe held any out.
+    (n, 10), the mean over three views of each image, calibrated by the run's temperature.
 
     A network that reads lines takes `images`, float32 (n, 1, 40, w), any n and any even w. It gives
     `log_probabilities` (n, 16, w / 2) and `boxes` (n, 4, w / 2), as `reading.symbols` says. Its
@@ -141,8 +139,6 @@ def export(run: Run, path: Path | None = None) -> Export:
     Raises:
         DigitsError: If the run is unfinished, the network can't be written in ONNX, or what was
             written does not agree with torch.
-
-    Source: for the temperature, Guo et al. 2017, arXiv:1706.04599.
     """
     path = path or run.folder / "model.onnx"
     made = convert(run)
@@ -165,7 +161,7 @@ def convert(run: Run) -> Converted:
     mnist = load(run.recipe.dataset)
     if reads_lines(run.recipe.network):
         return _convert_lines(run, mnist)
-    temperature = calibrate(run, mnist)
+    temperature = temperature_of(run, mnist)
     model = Calibrated(run.model.float(), temperature).eval()
     content = _to_onnx(model)
     difference = _largest_difference(content, model, mnist.test.images[:NUM_CHECKED])
@@ -194,39 +190,23 @@ def _disagreement(run: Run, difference: float) -> DigitsError:
     )
 
 
-def calibrate(run: Run, mnist: DigitSet) -> float:
-    """Fit the temperature to the held-out images, for the mean over the views of each.
-
-    The images are not augmented: under the recipe's augmentation, harder than most handwriting,
-    another temperature would be right, and the confidence in MNIST's own digits too low.
-
-    Args:
-        run: A finished run.
-        mnist: The set that it was trained on.
-
-    Returns:
-        The temperature; 1 if the recipe held no images out.
-    """
-    _, validation = mnist.split(run.recipe.validation_size)
-    if validation is None:
-        return 1.0
-    views = Views()(validation.images[:, None]).squeeze(1)
-    logits = predict(run.model, views, precision="float32")
-    return fit_temperature(logits.unflatten(0, (len(VIEWS), -1)), validation.labels)
-
-
 def describe(run: Run, temperature: float) -> dict[str, str]:
     """List the metadata of the ONNX file: recipe, figures and versions."""
     summary = run.summary
-    return {
-        "recipe": run.recipe.to_toml(),
-        "temperature": f"{temperature:.4f}",
-        "test_accuracy": f"{summary['test']['accuracy']:.4f}",
-        "training_images": str(summary["training_images"]),
-        "parameters": str(summary["parameters"]),
-        "commit": str(summary["commit"]),
-        "versions": json.dumps(summary["versions"]),
-    }
+    try:
+        return {
+            "recipe": run.recipe.to_toml(),
+            "temperature": f"{temperature:.4f}",
+            "test_accuracy": f"{summary['test']['accuracy']:.4f}",
+            "training_images": str(summary["training_images"]),
+            "parameters": str(summary["parameters"]),
+            "commit": str(summary["commit"]),
+            "versions": json.dumps(summary["versions"]),
+        }
+    except KeyError as error:
+        raise DigitsError(
+            f"{run.summary_path}: expected {error}, found none; train anew."
+        ) from error
 
 
 def _to_onnx(model: nn.Module) -> bytes:

@@ -7,8 +7,8 @@ Only this module knows its file names:
 | `recipe.toml` | the recipe exactly as it ran |
 | `history.jsonl` | a line for each epoch |
 | `checkpoint.pt` | all that is needed to resume |
-| `model.safetensors` | the trained weights, and in the metadata how to rebuild the network |
-| `summary.json` | results, machine, versions, time |
+| `model.safetensors` | the trained weights, with how to rebuild the network and its temperature |
+| `summary.json` | results, temperature, machine, versions, time |
 | `figures/`, `report.html` | made by `digits report` |
 
 Every file is whole or absent. Loading executes nothing.
@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -43,6 +44,9 @@ SHOWN = ("accuracy", "errors", "images")
 
 SEED = "seed-"
 """Beginning of the names of the run folders in a series: one recipe, trained with several seeds."""
+
+DAMAGE = (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError)
+"""Errors that reading a damaged weights file raises."""
 
 FORMAT = 3
 """Version of the run folder's format. A folder of another format is refused, not misread."""
@@ -174,6 +178,15 @@ class Run:
         self._expect_finished(self.model_path)
         return _read_model(self.model_path)
 
+    @property
+    def temperature(self) -> float | None:
+        """The temperature by which to divide the network's logits, so that they are calibrated.
+
+        A run that was finished before runs were calibrated has none.
+        """
+        self._expect_finished(self.model_path)
+        return _read_temperature(self.model_path)
+
     @classmethod
     def create(cls, folder: Path, recipe: Recipe, checkpoint: dict[str, Any]) -> "Run":
         """Create the folder of a run that is about to start.
@@ -249,8 +262,13 @@ class Run:
         assert isinstance(checkpoint, dict)
         return checkpoint
 
-    def save_model(self, model: nn.Module) -> None:
-        """Save the weights, with what is needed to rebuild the network in the metadata."""
+    def save_model(self, model: nn.Module, temperature: float | None = None) -> None:
+        """Save the weights, with what is needed to rebuild the network in the metadata.
+
+        Args:
+            model: The trained network.
+            temperature: The temperature by which its logits are to be divided, if it is known.
+        """
         # Copies, as safetensors refuses layers that share weights.
         tensors = {
             name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -262,6 +280,7 @@ class Run:
             "network": recipe.network,
             "mean": recipe.mean,
             "std": recipe.std,
+            "temperature": temperature,
             "recipe": recipe.to_toml(),
             "sha256": _digest(tensors),
         }
@@ -357,13 +376,12 @@ def _read_summary(path: Path) -> dict[str, Any]:
 def _read_model(path: Path) -> nn.Module:
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})["digits"])
+            facts = _facts_of(path, file)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        _expect_format(path, facts["format"])
         if facts["sha256"] != _digest(tensors):
             raise ValueError("the weights do not match their checksum")
         name, mean, std = str(facts["network"]), float(facts["mean"]), float(facts["std"])
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except DAMAGE as error:
         raise DigitsError(_damaged(path, error)) from error
     try:
         model = build_model(name, mean=mean, std=std)
@@ -372,6 +390,27 @@ def _read_model(path: Path) -> nn.Module:
         reason = " ".join(str(error).split())
         raise DigitsError(f"{path} does not fit the networks known here: {reason}") from error
     return model.eval()
+
+
+def _read_temperature(path: Path) -> float | None:
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = _facts_of(path, file).get("temperature")
+        if found is None:
+            return None
+        if not 0 < float(found) < inf:
+            raise ValueError(f"the temperature is {found}")
+        return float(found)
+    except DAMAGE as error:
+        raise DigitsError(_damaged(path, error)) from error
+
+
+def _facts_of(path: Path, file: Any) -> dict[str, Any]:
+    """Read what the metadata of an open weights file says."""
+    facts = json.loads((file.metadata() or {})["digits"])
+    _expect_format(path, facts["format"])
+    assert isinstance(facts, dict)
+    return facts
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

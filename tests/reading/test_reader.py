@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
@@ -398,6 +399,37 @@ def test_single_digits_are_read_one_for_each(reader: Reader) -> None:
 
 
 @pytest.mark.mnist
+def test_tensors_are_read_as_arrays_are(reader: Reader) -> None:
+    page = draw("1995")
+    expected = reader.read(page).to_dict()
+    for source in (
+        torch.from_numpy(page),
+        torch.from_numpy(page)[None],
+        torch.from_numpy(page).float(),
+        (torch.from_numpy(page) / 255).requires_grad_(),
+    ):
+        assert reader.read(source).to_dict() == expected
+    glyphs = np.stack([draw(digit)[:80, :60] for digit in "375"])
+    labels = [digit.label for digit in reader.read_glyphs(glyphs)]
+    for batch in (torch.from_numpy(glyphs), torch.from_numpy(glyphs)[:, None] / 255):
+        assert [digit.label for digit in reader.read_glyphs(batch)] == labels
+
+
+def test_a_tensor_that_is_no_picture_is_refused_in_one_line(reader: Reader) -> None:
+    for tensor in (torch.zeros(40), torch.zeros(40, 40, dtype=torch.bfloat16), torch.zeros(0, 9)):
+        with pytest.raises(InvalidInput, match="Expected") as caught:
+            reader.read(tensor)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_glyphs_on_another_scale_are_refused(reader: Reader) -> None:
+    glyphs = np.zeros((2, 28, 28), np.uint8)
+    for wrong in (glyphs / 255, glyphs[:, :20], glyphs[0]):
+        with pytest.raises(InvalidInput, match=r"Expected glyphs uint8 \(n, 28, 28\), found"):
+            reader.classify(wrong)
+
+
 def test_mnist_is_read_as_pictures_too(reader: Reader) -> None:
     test = digits.load("mnist").test
     read = reader.read_glyphs(test.images[:300].numpy())

@@ -14,7 +14,6 @@ from PIL import Image
 
 from digits.reading.reader import Reader
 from digits.server.app import create_app
-from digits.server.model import open_reader
 from digits.server.process import configure
 from tests.reading.drawings import draw
 
@@ -105,7 +104,7 @@ def exchange(port: int, sent: bytes) -> tuple[bytes, bytes]:
 
 @pytest.fixture(scope="session")
 def reader() -> Reader:
-    return open_reader()
+    return Reader(num_threads=1)
 
 
 @contextmanager

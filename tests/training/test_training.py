@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import DataLoader
 
 from digits.data import DigitSet
 from digits.errors import DigitsError, InvalidInput
@@ -415,8 +416,9 @@ def test_evaluation_is_the_same_twice_and_a_committee_is_the_mean_of_probabiliti
     together = evaluate([run.folder for run in runs], with_blobs.test)
     pixels = with_blobs.test.images[:, None]
     with torch.inference_mode():
-        mean = sum(run.model(pixels).double().softmax(dim=1) for run in runs) / 2
+        mean = sum((run.model(pixels) / run.temperature).double().softmax(dim=1) for run in runs)
     assert isinstance(mean, torch.Tensor)
+    mean = mean / 2
     labels = with_blobs.test.labels
     assert together.num_errors == int((mean.argmax(dim=1) != labels).sum())
     assert together.negative_log_likelihood == pytest.approx(
@@ -424,12 +426,45 @@ def test_evaluation_is_the_same_twice_and_a_committee_is_the_mean_of_probabiliti
     )
 
 
+def test_evaluate_takes_images_and_labels_as_people_have_them(
+    with_blobs: DigitSet, tmp_path: Path
+) -> None:
+    run = train(SMALL, out=tmp_path / "run", progress=Silent(), epochs=1)
+    images, labels = with_blobs.test.images, with_blobs.test.labels
+    expected = evaluate(run, with_blobs.test)
+    loader: Any = DataLoader(with_blobs.test, batch_size=100)  # type: ignore[arg-type]
+    pairs = (
+        (images, labels),
+        (images.float(), labels.int()),
+        (images[:, None], labels.byte()),
+        (images.numpy(), labels.numpy()),
+        (images.numpy(), labels.tolist()),
+        next(iter(loader)),
+    )
+    for pair in pairs:
+        assert evaluate(run, pair) == expected
+    with pytest.warns(UserWarning, match="Expected raw pixels from 0 to 255"):
+        evaluate(run, (images / 255, labels))
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_evaluate_says_what_it_expected(with_blobs: DigitSet, tmp_path: Path) -> None:
     junk: Any = [[0, 1], [2, 3]]
     model = build_model("compact", mean=0.5, std=0.5)
-    with pytest.raises(InvalidInput, match=r"Expected a Split.*found list"):
-        evaluate([], junk)
+    with pytest.raises(InvalidInput, match=r"Expected a Split.*found dict"):
+        evaluate([], {})  # type: ignore[arg-type]
+    test = with_blobs.test
+    for images, labels in (
+        junk,
+        (test.images, test.labels[:9]),
+        (test.images, test.labels.float()),
+        (test.images[:, :20], test.labels),
+        (test.images[0], test.labels[0]),
+    ):
+        with pytest.raises(InvalidInput, match=r"Expected images \(n, 28, 28\) and whole numbers"):
+            evaluate([], (images, labels))
+    with pytest.raises(InvalidInput, match=r"a pair of images and labels, found \(str, object\)"):
+        evaluate([], ("images", object()))
     with pytest.raises(InvalidInput, match=r"Expected images as a torch\.Tensor, found list"):
         predict(model, junk)
     with pytest.raises(InvalidInput, match=r"Expected images \(n, 28, 28\).*found \(3, 32, 32\)"):

@@ -82,6 +82,16 @@ class Reliability:
     accuracy: Float[Tensor, " bins"]
     """Accuracy on the images in each bin, 0 to 1."""
 
+    @property
+    def mean_confidence(self) -> float:
+        """Mean confidence of all images, 0 to 1."""
+        return float((self.counts * self.confidence).sum() / self.counts.sum())
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Accuracy on all images, 0 to 1."""
+        return float((self.counts * self.accuracy).sum() / self.counts.sum())
+
 
 def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Metrics:
     """Compute all metrics of a split.
@@ -266,12 +276,17 @@ def fit_temperature(logits: Float[Tensor, "*views n classes"], labels: Int[Tenso
     low, high = log(0.05), log(20)
     # The loss has a single minimum, and golden-section search brackets it.
     golden = (sqrt(5) - 1) / 2
+    left, right = high - golden * (high - low), low + golden * (high - low)
+    at_left, at_right = (_loss_at(point, views, labels) for point in (left, right))
     while high - low > 1e-4:
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        if _loss_at(left, views, labels) < _loss_at(right, views, labels):
-            high = right
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - golden * (high - low)
+            at_left = _loss_at(left, views, labels)
         else:
-            low = left
+            low, left, at_left = left, right, at_right
+            right = low + golden * (high - low)
+            at_right = _loss_at(right, views, labels)
     return exp((low + high) / 2)
 
 

@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Int, Num
+from torch import Tensor
 
 from digits.data import Split
 from digits.errors import InvalidInput
@@ -17,20 +22,27 @@ Runs = Run | str | Path | Sequence[Run | str | Path]
 """A run or its folder, or several of them."""
 
 
-def evaluate(runs: Runs, split: Split, *, device: str = "auto") -> Metrics:
+Labelled = Split | Sequence[Any]
+"""A split, or a pair of images and labels, as tensors or arrays."""
+
+
+def evaluate(runs: Runs, split: Labelled, *, device: str = "auto") -> Metrics:
     """Compute the metrics of a run's network on a split; several runs form a committee.
+
+    Logits are divided by the run's temperature, so that probabilities are calibrated.
 
     Args:
         runs: A run or its folder, or several of them. A committee predicts the mean of its
             members' probabilities.
-        split: Images with their labels, such as `digits.load("mnist").test`.
+        split: Images with their labels, such as `digits.load("mnist").test`; or a pair of images,
+            raw pixels from 0 to 255 (n, 28, 28) or (n, 1, 28, 28), and labels (n,).
         device: Device to compute on: auto, cpu, cuda or mps.
 
     Returns:
         The metrics on all images of the split.
 
     Raises:
-        InvalidInput: If there is no run, `split` is not a `Split`, or a network reads lines.
+        InvalidInput: If there is no run, `split` is neither of these, or a network reads lines.
         DigitsError: If a run is unfinished or damaged, or its network is not registered here.
 
     Example:
@@ -39,8 +51,7 @@ def evaluate(runs: Runs, split: Split, *, device: str = "auto") -> Metrics:
         >>> digits.evaluate("runs/classic", mnist.test).accuracy  # doctest: +SKIP
         0.991
     """
-    if not isinstance(split, Split):
-        raise InvalidInput(f"Expected a Split such as mnist.test, found {type(split).__name__}.")
+    images, labels = _images_and_labels(split)
     members = _open(runs)
     if not members:
         raise InvalidInput("Expected at least one run, found none.")
@@ -51,10 +62,34 @@ def evaluate(runs: Runs, split: Split, *, device: str = "auto") -> Metrics:
                 f"digits evaluate {run.folder}"
             )
     logits = [
-        predict(run.model, split.images, device=device, precision=run.recipe.precision)
+        predict(run.model, images, device=device, precision=run.recipe.precision)
+        / (run.temperature or 1.0)
         for run in members
     ]
-    return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), split.labels)
+    return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), labels)
+
+
+def _images_and_labels(split: Any) -> tuple[Num[Tensor, "n 28 28"], Int[Tensor, " n"]]:
+    """Take a split apart, or a pair as people have it."""
+    if isinstance(split, Split):
+        return split.images, split.labels
+    expected = "Expected a Split such as mnist.test, or a pair of images and labels, found"
+    if not isinstance(split, tuple | list) or len(split) != 2:
+        raise InvalidInput(f"{expected} {type(split).__name__}.")
+    try:
+        images, labels = (torch.as_tensor(part) for part in split)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kinds = ", ".join(type(part).__name__ for part in split)
+        raise InvalidInput(f"{expected} ({kinds}).") from error
+    if images.ndim == 4 and images.shape[1] == 1:
+        images = images.squeeze(1)
+    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+    if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or not whole:
+        raise InvalidInput(
+            "Expected images (n, 28, 28) and whole numbers as labels (n,), "
+            f"found {tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
+        )
+    return images, labels.long()
 
 
 def evaluate_lines(run: Run, lines: Lines, *, device: str = "auto") -> LineMetrics:

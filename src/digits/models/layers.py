@@ -1,8 +1,13 @@
 """Layers of which networks are made, and the number of their parameters."""
 
+import warnings
+
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
+
+MOST_STANDARDISED = 3.0
+"""Highest pixel, at most, of standardised images; those of MNIST have 2.82."""
 
 
 class Normalize(nn.Module):
@@ -25,7 +30,34 @@ class Normalize(nn.Module):
 
     def forward(self, pixels: Num[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
         """Normalise pixels from 0 to 255: (pixels / 255 - mean) / std."""
+        if not self.training and _holds_floats(pixels):
+            _warn_of_other_scale(pixels)
         return (pixels.float() / 255).sub_(self.mean).div_(self.std)
+
+
+def _holds_floats(pixels: Tensor) -> bool:
+    """Whether these are floats that can be looked at: not while a graph is made of the network."""
+    is_traced = torch.jit.is_tracing()  # type: ignore[no-untyped-call, attr-defined]
+    if is_traced or torch.compiler.is_compiling() or type(pixels) is not Tensor or pixels.is_meta:
+        return False
+    return pixels.is_floating_point() and pixels.numel() > 0
+
+
+def _warn_of_other_scale(pixels: Float[Tensor, "n 1 h w"]) -> None:
+    """Warn of pixels from 0 to 1, or standardised, of which a network reads next to none right.
+
+    A black image is one on any scale, and ink of which none is above 3 of 255 is none.
+    """
+    try:
+        low, high = (float(bound) for bound in pixels.detach().aminmax())
+    except RuntimeError:  # torch.func.vmap lets nobody look at values
+        return
+    if 0 < high <= 1 or low < 0 < high <= MOST_STANDARDISED:
+        warnings.warn(
+            f"Expected raw pixels from 0 to 255, found floats from {low:.3g} to {high:.3g}; leave "
+            "out what scales them, such as torchvision's ToTensor, or multiply them by 255.",
+            stacklevel=2,
+        )
 
 
 class Residual(nn.Sequential):

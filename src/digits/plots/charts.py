@@ -139,11 +139,12 @@ def risk_coverage_curve(curve: RiskCoverage) -> Figure:
 
 
 @styled
-def reliability_diagram(bins: Reliability) -> Figure:
+def reliability_diagram(bins: Reliability, before: Reliability | None = None) -> Figure:
     """Draw a reliability diagram: accuracy against confidence, above the images in each bin.
 
     Args:
         bins: The calibration curve, as `metrics.reliability` computes it.
+        before: The curve before calibration, to compare with.
 
     Returns:
         The figure.
@@ -162,14 +163,19 @@ def reliability_diagram(bins: Reliability) -> Figure:
     figure = new_figure(5.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.25])
     upper.plot([0, 1], [0, 1], color="#8a94a0", linestyle="--", label="perfect calibration")
+    if before is not None:
+        was = before.counts > 0
+        upper.plot(before.confidence[was].numpy(), before.accuracy[was].numpy(), "s", color=ORANGE,
+                   fillstyle="none", label="before calibration", clip_on=False)  # fmt: skip
     upper.vlines(confidence, *np.transpose(intervals), color=BLUE, alpha=0.45, linewidth=2,
                  label="95 % interval")  # fmt: skip
-    upper.plot(confidence, accuracy, "o", color=BLUE, label="images of a bin", clip_on=False)
+    upper.plot(confidence, accuracy, "o", color=BLUE, clip_on=False,
+               label="images of a bin" if before is None else "after calibration")  # fmt: skip
     upper.set_ylabel("accuracy")
     upper.set_ylim(-0.03, 1.03)
     upper.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     upper.grid()
-    figure.legend(loc="outside upper center", ncols=3)
+    figure.legend(loc="outside upper center", ncols=3 if before is None else 2)
     edges = bins.edges.numpy()
     centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     lower.bar(centres[filled.numpy()], counts, width=0.88 * width, color=GREY)

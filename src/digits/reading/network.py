@@ -106,7 +106,15 @@ class Network(OnnxNetwork):
 
         Returns:
             Calibrated probabilities; rows sum to 1. (n, 10)
+
+        Raises:
+            InvalidInput: If they are no such glyphs.
         """
+        glyphs = np.asarray(glyphs)
+        if glyphs.dtype != np.uint8 or glyphs.shape[1:] != (28, 28):
+            raise InvalidInput(
+                f"Expected glyphs uint8 (n, 28, 28), found {glyphs.dtype} {glyphs.shape}."
+            )
         batches = [
             self._session.run(None, {"images": glyphs[i : i + MAX_BATCH, None].astype(np.float32)})
             for i in range(0, len(glyphs), MAX_BATCH)

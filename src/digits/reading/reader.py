@@ -19,7 +19,7 @@ from digits.reading.single_reader import SingleReader
 
 
 class Reader:
-    """Reads the digits of pictures.
+    """Reads the digits of pictures; `digits.Reader`, made of it, takes training runs as well.
 
     Args:
         model: An ONNX file made by `digits export`, a `Network` or a `LineNetwork`; those that come
@@ -65,8 +65,9 @@ class Reader:
         A square picture of at most 32 pixels a side is taken to show one.
 
         Args:
-            source: A path, the bytes of a file, a Pillow image, or an array: (h, w) or (h, w, 1),
-                3 or 4; booleans, integers, or floats from 0 to 1 or 0 to 255.
+            source: A path, the bytes of a file, a Pillow image, or an array or tensor: (h, w), or
+                with 1, 3 or 4 channels last or first; booleans, integers, or floats from 0 to 1 or
+                0 to 255.
             rotate: Apply the EXIF orientation.
 
         Returns:
@@ -95,7 +96,7 @@ class Reader:
         """Read single digits, each cut out as an image of its own, of any size and polarity.
 
         Args:
-            images: Each as `read` takes them; an array (n, h, w) is n of them.
+            images: Each as `read` takes them; an array or tensor (n, h, w) is n of them.
 
         Returns:
             A digit for each; its label is the best guess also when it is refused.

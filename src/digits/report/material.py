@@ -9,6 +9,7 @@ from digits.data import DigitSet
 from digits.errors import DigitsError
 from digits.evaluation import predict
 from digits.run import Run
+from digits.training.calibration import temperature_of
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,6 @@ class Facts:
     num_errors: int
     accuracy: float
     interval: tuple[float, float]
-    calibration_error: float
-    """Expected calibration error, 0 to 1."""
     digits: list[dict[str, float]]
     confusion_matrix: list[list[int]]
     seconds: float
@@ -41,8 +40,14 @@ class Material:
         self.train, self.test = data.train, data.test
         precision = self.recipe.precision
         logits = predict(self.model, self.test.images, device=device, precision=precision)
-        self.probabilities: Float64[Tensor, "n 10"] = logits.double().softmax(dim=1)
-        """Softmax outputs for the test images. (n, 10)"""
+        self.temperature = temperature_of(run, data)
+        """The temperature by which the network's logits are divided."""
+        self.uncalibrated: Float64[Tensor, "n 10"] = logits.double().softmax(dim=1)
+        """Softmax outputs for the test images as the network gives them. (n, 10)"""
+        self.probabilities: Float64[Tensor, "n 10"] = (logits.double() / self.temperature).softmax(
+            dim=1
+        )
+        """Calibrated probabilities of the test images. (n, 10)"""
         self.confidence: Float64[Tensor, " n"] = self.probabilities.amax(dim=1)
         self.predicted: Int64[Tensor, " n"] = self.probabilities.argmax(dim=1)
         wrong = (self.predicted != self.test.labels).nonzero()[:, 0]
@@ -60,7 +65,6 @@ def _facts(run: Run) -> Facts:
             num_errors=int(test["errors"]),
             accuracy=float(test["accuracy"]),
             interval=(float(test["interval"][0]), float(test["interval"][1])),
-            calibration_error=float(test["expected_calibration_error"]),
             digits=[
                 {key: float(row[key]) for key in ("digit", "support", "precision", "recall", "f1")}
                 for row in test["digits"]

@@ -27,6 +27,7 @@ from digits.hardware import (
 from digits.models import BUILT_IN, count_parameters
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from digits.run import Run, expect_absent
+from digits.training.calibration import find_temperature
 from digits.training.progress import TrainingProgress
 from digits.training.tasks import digest_code, evaluate_task
 from digits.training.trainer import Trainer
@@ -189,17 +190,20 @@ def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: Training
                 _train_epoch(run, trainer, progress, stopped)
     finally:
         progress.stop()
-    run.save_model(trainer.result)
-    test = evaluate_task([run], data.test, device=trainer.device.type)
+    device = trainer.device.type
+    temperature = find_temperature(trainer.result, recipe, data, device=device)
+    run.save_model(trainer.result, temperature)
+    test = evaluate_task([run], data.test, device=device)
     run.save_summary(
         {
             "recipe": recipe.name,
             "seed": recipe.seed,
+            "temperature": temperature,
             "test": test.to_dict(),
             "training_seconds": sum(record.seconds for record in trainer.history),
             "training_images": trainer.task.num_images,
             "parameters": num_parameters,
-            "device": trainer.device.type,
+            "device": device,
             "precision": recipe.precision,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": commit,

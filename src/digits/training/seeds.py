@@ -17,3 +17,6 @@ COMPOSE = 4
 
 DROPOUT = 5
 """Dropout in the shards of a batch."""
+
+CALIBRATE = 6
+"""Changes of the images that a temperature is found on."""

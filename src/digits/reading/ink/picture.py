@@ -127,8 +127,9 @@ def open_picture(source: Any, *, rotate: bool = True) -> Picture:
     """Decode a picture.
 
     Args:
-        source: A path, the bytes of a file, a Pillow image, or an array: (h, w), (h, w, 1), 3 or 4
-            channels last or first; booleans, integers, or floats from 0 to 1 or 0 to 255.
+        source: A path, the bytes of a file, a Pillow image, or an array or tensor: (h, w), (h, w,
+            1), 3 or 4 channels last or first; booleans, integers, or floats from 0 to 1 or 0 to
+            255.
         rotate: Apply the EXIF orientation.
 
     Returns:
@@ -143,9 +144,11 @@ def open_picture(source: Any, *, rotate: bool = True) -> Picture:
         return _from_image(_upright(source, rotate))
     if isinstance(source, bytes | bytearray | memoryview):
         return _decode(io.BytesIO(source), len(source), rotate)
+    if hasattr(source, "__array__"):  # a tensor of torch, or an array of another library
+        return _from_image(_image_of(_as_array(source)))
     if not isinstance(source, str | Path):
         raise InvalidInput(
-            "Expected a path, bytes, a Pillow image or a NumPy array, "
+            "Expected a path, bytes, a Pillow image, an array or a tensor, "
             f"found {type(source).__name__}."
         )
     path = Path(source)
@@ -233,6 +236,19 @@ def _check_size(width: int, height: int) -> None:
 
 def _upright(image: Image.Image, rotate: bool) -> Image.Image:
     return ImageOps.exif_transpose(image) if rotate else image
+
+
+def _as_array(source: Any) -> np.ndarray:
+    """Convert what can be an array, such as a tensor of torch, on any device."""
+    try:
+        if hasattr(source, "detach"):
+            source = source.detach().cpu()
+        return np.asarray(source)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidInput(
+            f"Expected an array or a tensor, found a {type(source).__name__} that is none: "
+            f"{_line(error)}."
+        ) from error
 
 
 def _image_of(array: np.ndarray) -> Image.Image:
