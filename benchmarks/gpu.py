@@ -126,7 +126,7 @@ def train_wider(
                     trainer.advance()
                 trainer.end_epoch()
         seconds = sum(record.seconds for record in trainer.history)
-        yield describe(trainer, seconds, data)
+        yield describe(trainer.recipe, trainer, data, seconds)
 
 
 def train_captured(recipe: Recipe, data: DigitSet, device: torch.device) -> Iterator[Trained]:
@@ -153,7 +153,7 @@ def train_captured(recipe: Recipe, data: DigitSet, device: torch.device) -> Iter
         synchronize(device)
         seconds = time.perf_counter() - started
         trainer.shards.average_statistics()
-        yield describe(trainer, seconds, data, seconds_before)
+        yield describe(fresh.recipe, trainer, data, seconds, seconds_before)
 
 
 def make_all_steps(trainer: Trainer) -> None:
@@ -196,15 +196,15 @@ def captured(work: Callable[[], None], device: torch.device) -> Callable[[], Non
 
 
 def describe(
-    trainer: Trainer, seconds: float, data: DigitSet, seconds_before: float = 0.0
+    recipe: Recipe, trainer: Trainer, data: DigitSet, seconds: float, seconds_before: float = 0.0
 ) -> Trained:
     """Evaluate a trainer's network on the test set."""
-    model = copy.deepcopy(trainer.result)  # which a graph's memory is not disturbed by
-    kind, precision = trainer.device.type, trainer.recipe.precision
-    logits = predict(model, data.test.images, device=kind, precision=precision)
-    num_parameters = count_parameters(trainer.model)
+    model = copy.deepcopy(trainer.model)  # a graph's memory stays as it is
+    logits = predict(
+        model, data.test.images, device=trainer.device.type, precision=recipe.precision
+    )
     return Trained(
-        trainer.recipe, num_parameters, seconds, logits, data.test.labels, seconds_before
+        recipe, count_parameters(model), seconds, logits, data.test.labels, seconds_before
     )
 
 
