@@ -148,7 +148,8 @@ def test_measures_all_that_a_gpu_should_show(
         assert part["seeds_left_out"] == 0
         assert "error" not in part
         assert all(
-            seed["accuracy"] == 1 - seed["errors"] / part["test_images"] for seed in part["seeds"]
+            seed["accuracy"] == (part["test_images"] - seed["errors"]) / part["test_images"]
+            for seed in part["seeds"]
         )
         assert part["accuracy_mean"] == statistics.mean(accuracies)
         assert part["accuracy_std"] == statistics.stdev(accuracies)
