@@ -38,18 +38,19 @@ RUNS = ROOT / "runs" / "benchmarks"
 WARM_UP_SEED = 2**62
 
 
-def train_quietly(recipe: Recipe, folder: Path) -> digits.Run:
+def train_quietly(recipe: Recipe, folder: Path, device: str = "auto") -> digits.Run:
     """Resume the run in this folder, or train it."""
     quiet = TrainingProgress(Console(quiet=True))
     if folder.exists():
         return digits.resume(folder, progress=quiet)
-    return digits.train(recipe, out=folder, progress=quiet)
+    return digits.train(recipe, out=folder, device=device, progress=quiet)
 
 
-def warm_up(recipe: Recipe) -> float:
+def warm_up(recipe: Recipe, device: str = "auto") -> float:
     """Train one epoch of which nothing is kept but its seconds, more than any later epoch takes."""
     with tempfile.TemporaryDirectory() as folder:
-        run = train_quietly(recipe.override(seed=WARM_UP_SEED, epochs=1), Path(folder) / "run")
+        once = recipe.override(seed=WARM_UP_SEED, epochs=1)
+        run = train_quietly(once, Path(folder) / "run", device)
         return run.history[0].seconds
 
 

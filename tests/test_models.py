@@ -15,6 +15,7 @@ from digits.models import (
     reads_lines,
     register_network,
 )
+from digits.models.glyphs import Accurate
 
 PARAMETERS = {
     "classic": 1_199_882,  # as the guides say
@@ -43,6 +44,15 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def test_networks_have_the_numbers_of_parameters_that_are_written_down(name: str) -> None:
     assert count_parameters(build_model(name, mean=0.5, std=0.5)) == PARAMETERS[name]
+
+
+def test_a_wider_network_has_so_many_times_the_channels_in_each_convolution() -> None:
+    narrow, wide = Accurate(0.5, 0.5), Accurate(0.5, 0.5, width=3)
+    for layer, wider in zip(narrow, wide, strict=True):
+        if isinstance(layer, nn.Conv2d):
+            assert isinstance(wider, nn.Conv2d)
+            assert wider.out_channels == 3 * layer.out_channels
+    assert wide(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
 
 
 def test_networks_take_raw_pixels_and_return_ten_logits(name: str) -> None:

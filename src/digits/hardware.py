@@ -6,7 +6,7 @@ import platform
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +31,14 @@ def select_device(name: str = "auto") -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
+        name = next(kind for kind, there in available.items() if there)
     if not available[name]:
         there = " or ".join(kind for kind, is_there in available.items() if is_there)
         raise InvalidInput(f"device: expected one that this machine has ({there}), found {name!r}.")
+    if name == "cuda":
+        # cuBLAS is deterministic only with a fixed workspace. It and torch look at this when they
+        # multiply for the first time, which may be before a training that needs it.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device(name)
 
 
@@ -111,8 +115,6 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _deterministic_kernels() -> Iterator[None]:
-    # cuBLAS is deterministic only with a fixed workspace; it reads this when first used.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Elsewhere this would do nothing but load torch's compiler, in a second.
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -177,8 +179,12 @@ def _processor_name() -> str:
 
 def describe_versions() -> dict[str, str]:
     """List the versions of the packages that a result depends on."""
+    try:
+        digits = version("digits")
+    except PackageNotFoundError:  # used from a checkout, which the commit tells
+        digits = "not installed"
     return {
-        "digits": version("digits"),
+        "digits": digits,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,

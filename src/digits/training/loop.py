@@ -79,7 +79,7 @@ def train(
     if out is not None:
         expect_absent(Path(out))  # before anything is downloaded
     data = load(chosen.dataset)
-    chosen = _complete(chosen, data, compute_device)
+    chosen = complete(chosen, data, compute_device)
     with seeded(chosen.seed, compute_device):
         trainer = Trainer(chosen, data, compute_device)
         run = _create_run(out, chosen, trainer)
@@ -135,8 +135,14 @@ def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> 
         _train_to_end(run, trainer, data, progress)
 
 
-def _complete(recipe: Recipe, data: DigitSet, device: torch.device) -> Recipe:
-    """Fill in what data, machine and code decide, so that the recipe says everything."""
+def complete(recipe: Recipe, data: DigitSet, device: torch.device) -> Recipe:
+    """Fill in what data, machine and code decide, so that the recipe says everything.
+
+    Args:
+        recipe: The recipe as it was asked for.
+        data: The data set, whose training images give mean and standard deviation.
+        device: The device to train on, which decides the precision.
+    """
     changes: dict[str, Any] = {
         "precision": select_precision(recipe.precision, device),
         "amounts": recipe.augmentation.amounts or digest_code(recipe),

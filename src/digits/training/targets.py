@@ -25,8 +25,9 @@ def smooth_labels(
 
     Source: Szegedy et al. 2015, arXiv:1512.00567.
     """
-    # Uniform targets stay as they are, to the bit.
-    return targets.lerp(targets.new_tensor(1 / targets.shape[1]), label_smoothing)
+    # Uniform targets stay as they are, to the bit. A tensor made of a number would be copied to a
+    # GPU, and wait for it.
+    return targets.lerp(targets.new_full((), 1 / targets.shape[1]), label_smoothing)
 
 
 def smoothed_entropy(label_smoothing: float) -> float:

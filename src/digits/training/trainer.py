@@ -185,7 +185,7 @@ class Trainer:
         self.learning_rate = self.optimizer.param_groups[0]["lr"]
         with limited_threads(self.shards.num_threads):
             losses, right = self.shards.backward(
-                indices, self._judge, epoch=self.epoch, step=self.step
+                indices, self.judge, epoch=self.epoch, step=self.step
             )
             if self.recipe.clip_gradients:
                 nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_gradients)
@@ -201,7 +201,7 @@ class Trainer:
             synchronize(self.device)  # or the clock would count what was queued, not done
         self.seconds += time.perf_counter() - started
 
-    def _judge(self, model: nn.Module, indices: Int[Tensor, " n"], first: int) -> Judged:
+    def judge(self, model: nn.Module, indices: Int[Tensor, " n"], first: int) -> Judged:
         """Pass images of the running step's batch through a network, and judge the outputs."""
         images, targets = self.task.batch(indices, epoch=self.epoch, step=self.step, first=first)
         with autocast(self.device, self.recipe.precision):
