@@ -334,26 +334,36 @@ def read(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
-    format: Annotated[str, typer.Option(help="onnx is the one there is.")] = "onnx",
+    format: Annotated[
+        str,
+        typer.Option(help="onnx, or c: the network tiny in integers, for microcontrollers."),
+    ] = "onnx",
     out: Annotated[
-        Path | None, typer.Option(help="The file to write. (default: model.onnx in the run folder)")
+        Path | None,
+        typer.Option(
+            help="The file to write. (default: model.onnx, or model.h, in the run folder)"
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run's network for other programs: raw pixels in, probabilities out."""
+    """Write a run's network for other programs: raw pixels in, probabilities or logits out."""
+    from digits.export import Export, export_c
     from digits.export import export as write_export
     from digits.run import Run
 
-    if format != "onnx":
-        raise InvalidInput(f"--format: expected onnx, found {format!r}.")
-    written = write_export(Run(run), out)
+    if format not in ("onnx", "c"):
+        raise InvalidInput(f"--format: expected onnx or c, found {format!r}.")
+    written = write_export(Run(run), out) if format == "onnx" else export_c(Run(run), out)
     if as_json:
         print_json(written.to_dict())
-        return
-    print(
-        f"{written.path}  ({written.num_bytes / 1000:,.0f} kB; temperature "
-        f"{written.temperature:.2f}; largest difference to torch {written.largest_difference:.1g})"
-    )
+    elif isinstance(written, Export):
+        print(
+            f"{written.path}  ({written.num_bytes / 1000:,.0f} kB; temperature "
+            f"{written.temperature:.2f}; largest difference to torch "
+            f"{written.largest_difference:.1g})"
+        )
+    else:
+        print(f"{written.path}  ({written.num_bytes:,} bytes of weights, scales and biases)")
 
 
 @app.command()
