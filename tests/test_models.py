@@ -24,7 +24,7 @@ PARAMETERS = {
     "fast": 208_746,  # as their docstrings say
     "balanced": 103_978,
     "accurate": 418_634,
-    "tiny": 4_814,
+    "tiny": 2_500,
     "glyph-classifier": 155_466,
 }
 

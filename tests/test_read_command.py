@@ -191,7 +191,11 @@ def test_the_threshold_refuses(call: Call) -> None:
         (["read", "photo.jpg", "--explain", "photo.jpg/x.png"], 1, "Can't write"),
         (["read"], 2, "Missing argument"),
         (["export", "scans"], 2, "is not a run folder"),
-        (["export", "scans", "--format", "tflite"], 2, "--format: expected onnx, found 'tflite'."),
+        (
+            ["export", "scans", "--format", "tflite"],
+            2,
+            "--format: expected onnx or c, found 'tflite'.",
+        ),
     ],
 )
 @pytest.mark.usefixtures("workspace")

@@ -48,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXPORT_FORMATS = ("onnx",)
+EXPORT_FORMATS = ("onnx", "c")
 
 
 def _offer(words: Sequence[str]) -> Callable[[], list[str]]:
@@ -442,27 +442,37 @@ def export(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     format: Annotated[
         str,
-        typer.Option(help="onnx is the one there is.", autocompletion=_offer(EXPORT_FORMATS)),
+        typer.Option(
+            help="onnx, or c: the network tiny in integers, for microcontrollers.",
+            autocompletion=_offer(EXPORT_FORMATS),
+        ),
     ] = "onnx",
     out: Annotated[
-        Path | None, typer.Option(help="The file to write. (default: model.onnx in the run folder)")
+        Path | None,
+        typer.Option(
+            help="The file to write. (default: model.onnx, or model.h, in the run folder)"
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run's network for other programs: raw pixels in, probabilities out."""
+    """Write a run's network for other programs: raw pixels in, probabilities or logits out."""
+    from digits.export import Export, export_c
     from digits.export import export as write_export
     from digits.run import Run
 
     if format not in EXPORT_FORMATS:
         raise InvalidInput(f"--format: expected {' or '.join(EXPORT_FORMATS)}, found {format!r}.")
-    written = write_export(Run(run), out)
+    written = write_export(Run(run), out) if format == "onnx" else export_c(Run(run), out)
     if as_json:
         print_json(written.to_dict())
-        return
-    print(
-        f"{written.path}  ({written.num_bytes / 1000:,.0f} kB; temperature "
-        f"{written.temperature:.2f}; largest difference to torch {written.largest_difference:.1g})"
-    )
+    elif isinstance(written, Export):
+        print(
+            f"{written.path}  ({written.num_bytes / 1000:,.0f} kB; temperature "
+            f"{written.temperature:.2f}; largest difference to torch "
+            f"{written.largest_difference:.1g})"
+        )
+    else:
+        print(f"{written.path}  ({written.num_bytes:,} bytes of weights, scales and biases)")
 
 
 @app.command()

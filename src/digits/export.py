@@ -1,4 +1,4 @@
-"""Export to ONNX: raw pixels in, probabilities out, checked against torch.
+"""Export to ONNX: raw pixels in, probabilities out, checked against torch; or, small, to C.
 
 A network of glyphs gives calibrated probabilities; one of lines gives, in each column, those of the
 classes and the edges of a box.
@@ -17,11 +17,12 @@ from jaxtyping import Float, Num, UInt8
 from torch import Tensor, nn
 
 from digits.data import DigitSet, load
-from digits.errors import DigitsError
+from digits.errors import DigitsError, InvalidInput
 from digits.evaluation.lines import Lines
 from digits.files import write_atomic
 from digits.hardware import describe_versions
-from digits.models import NUM_CLASSES, reads_lines
+from digits.models import NUM_CLASSES, Tiny, reads_lines
+from digits.quantization import count_bytes, quantize, write_c
 from digits.reading import symbols
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
@@ -41,6 +42,9 @@ HALF_TOLERANCE = 5e-3
 
 NUM_CHECKED = 1000
 """Number of test images on which the two are compared."""
+
+NUM_CALIBRATED = 1000
+"""Number of training images that say how large the values of each layer become."""
 
 HALVED = 20_000
 """Fewest weights of a layer that are rounded. Smaller layers would save 3 % more, and double the
@@ -78,6 +82,19 @@ class Export:
             "temperature": self.temperature,
             "largest_difference": self.largest_difference,
         }
+
+
+@dataclass(frozen=True)
+class CExport:
+    """The header in C that was written."""
+
+    path: Path
+    num_bytes: int
+    """Bytes of weights, scales and biases once it is compiled."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain data, for JSON."""
+        return {"path": str(self.path), "bytes": self.num_bytes}
 
 
 class Calibrated(nn.Module):
@@ -144,6 +161,36 @@ def export(run: Run, path: Path | None = None) -> Export:
     made = convert(run)
     write_atomic(path, made.content)
     return Export(path, len(made.content), made.temperature, made.largest_difference)
+
+
+def export_c(run: Run, path: Path | None = None) -> CExport:
+    """Write a run's network as one header in C, in integers, for microcontrollers.
+
+    Its function `digits_read` takes 28 × 28 pixels, 0 to 255, and gives ten logits and the
+    likeliest digit: without views and temperature.
+
+    Args:
+        run: A finished run of the network `tiny`.
+        path: The file to write; `model.h` in the run's folder if not given.
+
+    Returns:
+        The path and facts of the file.
+
+    Raises:
+        InvalidInput: If the run is of another network.
+        DigitsError: If the run is unfinished.
+    """
+    if run.recipe.network != "tiny":
+        raise InvalidInput(
+            "--format c: expected a run of the network 'tiny', which microcontrollers have room "
+            f"for, found one of {run.recipe.network!r}."
+        )
+    path = path or run.folder / "model.h"
+    split, _ = load(run.recipe.dataset).split(run.recipe.validation_size)
+    assert isinstance(run.model, Tiny)
+    layers = quantize(run.model, split.images[:NUM_CALIBRATED])
+    write_atomic(path, write_c(layers).encode())
+    return CExport(path, count_bytes(layers))
 
 
 def convert(run: Run) -> Converted:

@@ -15,7 +15,7 @@ from digits.models.glyphs import (
     GlyphClassifier,
     Tiny,
 )
-from digits.models.layers import Normalize, Residual, Separable, count_parameters
+from digits.models.layers import Normalize, Repeated, Residual, Separable, count_parameters
 from digits.models.lines import LineRecognizer
 from digits.models.registered import RegisteredNetwork
 from digits.models.registry import (
@@ -40,6 +40,7 @@ __all__ = [
     "LineRecognizer",
     "Normalize",
     "RegisteredNetwork",
+    "Repeated",
     "Residual",
     "Separable",
     "Tiny",

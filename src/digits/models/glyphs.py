@@ -7,7 +7,7 @@ narrower.
 
 from torch import nn
 
-from digits.models.layers import Normalize, Separable
+from digits.models.layers import Normalize, Repeated, Separable
 
 NUM_CLASSES = 10
 
@@ -189,18 +189,18 @@ class Accurate(nn.Sequential):
 
 
 class Tiny(nn.Sequential):
-    """Separable convolutions, and a mean instead of a linear layer. 4,814 parameters."""
+    """Separable convolutions, one of them applied three times, and a mean. 2,500 parameters."""
 
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()
         self.normalize = Normalize(mean, std)
-        self.conv1 = nn.Conv2d(1, 16, 3, bias=False)  # (n, 16, 26, 26)
-        self.norm1 = nn.BatchNorm2d(16)
+        self.conv1 = nn.Conv2d(1, 8, 3, bias=False)  # (n, 8, 26, 26)
+        self.norm1 = nn.BatchNorm2d(8)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = Separable(16, 24, pool=True)  # (n, 24, 12, 12)
-        self.conv3 = Separable(24, 28)  # (n, 28, 10, 10)
-        self.conv4 = Separable(28, 32, pool=True)  # (n, 32, 4, 4)
-        self.conv5 = Separable(32, 32)  # (n, 32, 2, 2)
+        self.conv2 = Separable(8, 16, pool=True)  # (n, 16, 12, 12)
+        self.conv3 = Repeated(16, times=3)  # (n, 16, 12, 12)
+        self.conv4 = Separable(16, 22, pool=True)  # (n, 22, 5, 5)
+        self.conv5 = Separable(22, 22)  # (n, 22, 3, 3)
         self.mean = nn.AdaptiveAvgPool2d(1)
-        self.flatten = nn.Flatten()  # (n, 32)
-        self.fc = nn.Linear(32, NUM_CLASSES)
+        self.flatten = nn.Flatten()  # (n, 22)
+        self.fc = nn.Linear(22, NUM_CLASSES)

@@ -89,6 +89,34 @@ class Separable(nn.Sequential):
         self.relu2 = nn.ReLU(inplace=True)
 
 
+class Repeated(nn.Module):
+    """A residual separable convolution that is applied several times, with the same weights.
+
+    Each time has batch norms of its own. Maps stay as large as they are.
+
+    Args:
+        channels: Number of maps.
+        times: How often it is applied.
+
+    Source: Jastrzębski et al. 2018, arXiv:1710.04773, for shared residual layers with separate
+    batch norms.
+    """
+
+    def __init__(self, channels: int, times: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+        self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
+        self.norms1 = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(times))
+        self.norms2 = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(times))
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Apply it; the input of each time is added to what the layers make of it."""
+        for norm1, norm2 in zip(self.norms1, self.norms2, strict=True):
+            maps = norm1(self.depthwise(x)).relu()
+            x = (x + norm2(self.pointwise(maps))).relu()
+        return x
+
+
 def count_parameters(model: nn.Module) -> int:
     """Count the trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
