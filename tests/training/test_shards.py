@@ -105,6 +105,26 @@ def test_the_networks_statistics_of_batches_are_the_mean_of_the_shards() -> None
     assert int(norm.num_batches_tracked or 0) == 1
 
 
+def test_batches_that_are_not_cut_have_the_statistics_of_the_plain_way() -> None:
+    def make() -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10))
+
+    def judge_pixels(network: nn.Module, indices: Int[Tensor, " n"], first: int) -> Judged:
+        logits = network(IMAGES[indices].float())
+        return F.cross_entropy(logits, LABELS[indices], reduction="none"), logits.argmax(1) == 0
+
+    model, plain = make(), make()
+    shards = Shards(model, CPU, seed=0)
+    for step in range(3):
+        indices = torch.arange(20 * step, 20 * (step + 1))
+        shards.backward(indices, judge_pixels, epoch=1, step=step)
+        plain(IMAGES[indices].float())
+    shards.average_statistics()
+    for mine, its in zip(model.buffers(), plain.buffers(), strict=True):
+        torch.testing.assert_close(mine, its)
+
+
 @pytest.mark.parametrize("kind", [nn.Dropout, nn.Dropout2d])
 def test_dropout_leaves_out_its_part_and_differs_between_shards_and_steps(
     kind: type[nn.Module],

@@ -16,8 +16,8 @@ from digits.hardware import (
     select_precision,
 )
 
-BATCH_SIZE = 500
-"""Images in a batch; larger batches are no faster and take more memory."""
+BATCH_SIZE = 250
+"""Images in a batch; larger batches are no faster and take more memory, for each thread."""
 
 
 def predict(

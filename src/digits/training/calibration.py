@@ -5,10 +5,10 @@ trained on as they are look easier than others, and each is changed a little fir
 """
 
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
-from digits.data import DigitSet
+from digits.data import DigitSet, Split
 from digits.evaluation.metrics import fit_temperature
 from digits.evaluation.prediction import BATCH_SIZE, predict_batches
 from digits.hardware import derive_seed
@@ -20,7 +20,7 @@ from digits.training.seeds import CALIBRATE
 from digits.views import VIEWS, Views
 
 NUM_IMAGES = 10_000
-"""Training images to find the temperature on, 1,000 to 60,000. With half as many, one draw of their
+"""Images to find the temperature on, 1,000 to 60,000. With half as many, one draw of their
 changes differs from another by a tenth. Source: docs/experiments.md, "Calibration"."""
 
 MIN_HELD_OUT = 2500
@@ -56,10 +56,9 @@ def find_temperature(
         return 1.0
     split, validation = data.split(recipe.validation_size)
     if validation is not None and len(validation) >= MIN_HELD_OUT:
-        images, labels = validation.images[:, None], validation.labels
+        images, labels = _some(validation)
     else:
-        every = max(1, len(split) // NUM_IMAGES)
-        images, labels = split.images[::every, None], split.labels[::every]
+        images, labels = _some(split)
         generator = torch.Generator().manual_seed(derive_seed(recipe.seed, CALIBRATE))
         images, _ = augment(images, labels, CHANGES, generator)
     return fit_temperature(_logits_of_views(model, images, device), labels)
@@ -75,11 +74,18 @@ def temperature_of(run: Run, data: DigitSet) -> float:
     return find_temperature(run.model, run.recipe, data) if kept is None else kept
 
 
+def _some(split: Split) -> tuple[Num[Tensor, "n 1 28 28"], Int[Tensor, " n"]]:
+    """Take about `NUM_IMAGES` of a split's images, spread over it, or all if it has fewer."""
+    every = max(1, len(split) // NUM_IMAGES)
+    return split.images[::every, None], split.labels[::every]
+
+
 def _logits_of_views(
     model: nn.Module, images: Num[Tensor, "n 1 28 28"], device: str
 ) -> Float[Tensor, "views n classes"]:
     """Compute the logits of each image's views, in float32 as they are exported."""
+    parts = images.split(BATCH_SIZE // len(VIEWS))
     batches = predict_batches(
-        nn.Sequential(Views(), model), images.split(BATCH_SIZE), device=device, precision="float32"
+        nn.Sequential(Views(), model), parts, device=device, precision="float32"
     )
     return torch.cat([batch.view(len(VIEWS), -1, NUM_CLASSES) for batch in batches], dim=1)

@@ -94,6 +94,10 @@ class Shards:
 
         judged = self._compute_each(compute, num_shards)
         _add_gradients(self._model, replicas)
+        for unused in self._replicas[
+            num_shards:
+        ]:  # whose statistics would count, and be of no batch
+            unused.copy_statistics(replicas[0])
         all_losses, all_right = zip(*judged, strict=True)
         return torch.cat(all_losses), torch.cat(all_right)
 
@@ -151,6 +155,12 @@ class _Replica:
                 if type(layer) in DROPOUTS:
                     setattr(parent, name, _Dropout(layer, self._generator))
                     self._has_dropout = True
+
+    @torch.no_grad()
+    def copy_statistics(self, other: "_Replica") -> None:
+        """Take over the statistics of another replica."""
+        for mine, its in zip(self.model.buffers(), other.model.buffers(), strict=True):
+            mine.copy_(its)
 
     def prepare(self, seed: tuple[int, ...]) -> None:
         """Forget the last batch's gradients, and seed the dropout."""
