@@ -108,12 +108,13 @@ class Repeated(nn.Module):
         self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
         self.norms1 = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(times))
         self.norms2 = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(times))
+        self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Apply it; the input of each time is added to what the layers make of it."""
         for norm1, norm2 in zip(self.norms1, self.norms2, strict=True):
-            maps = norm1(self.depthwise(x)).relu()
-            x = (x + norm2(self.pointwise(maps))).relu()
+            maps = self.relu(norm1(self.depthwise(x)))
+            x = self.relu(x + norm2(self.pointwise(maps)))
         return x
 
 
