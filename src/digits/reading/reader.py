@@ -10,7 +10,6 @@ from jaxtyping import UInt8
 from digits.errors import InvalidInput
 from digits.reading.confidence import CONFIDENCE, judge
 from digits.reading.ink import HYPOTHESES, Picture, open_picture
-from digits.reading.ink.threads import single_thread
 from digits.reading.line_network import LineNetwork
 from digits.reading.line_reader import LineReader
 from digits.reading.network import Network
@@ -58,7 +57,6 @@ class Reader:
         self._singles = SingleReader(self.network, threshold=threshold)
         self._lines = LineReader(lines, classifier, threshold=threshold)
 
-    @single_thread
     def read(self, source: Any, *, rotate: bool = True) -> Reading:
         """Read all digits of a picture, from top to bottom and left to right.
 
@@ -91,7 +89,6 @@ class Reader:
             return reading
         return Reading((_alone(digit),), (), picture, ink)
 
-    @single_thread
     def read_glyphs(self, images: Iterable[Any]) -> list[Digit]:
         """Read single digits, each cut out as an image of its own, of any size and polarity.
 
