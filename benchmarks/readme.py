@@ -48,8 +48,9 @@ PUBLISHED = (
 
 # Offsets of labels from their points: right, up, alignment. Other labels stand on the right.
 LABEL_OFFSETS = {
-    "train_mnist_fast, GTX 1660 Ti": (9, -14, "left"),
+    "train_mnist_fast, GTX 1660 Ti": (9, -22, "left"),
     "fast": (9, 8, "left"),
+    "balanced": (9, -14, "left"),
     "accurate": (0, 16, "center"),
     "balanced --epochs 30": (-9, -3, "right"),
     "step-by-step guide": (-8, -3, "right"),
