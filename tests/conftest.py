@@ -102,3 +102,9 @@ def with_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> DigitSet:
     """Training takes the small set for MNIST."""
     monkeypatch.setattr("digits.training.loop.load", lambda name: blob_set)
     return blob_set
+
+
+@pytest.fixture
+def export_with_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
+    """Exporting compares on the small set, with which the run was trained."""
+    monkeypatch.setattr("digits.export.load", lambda name: blob_set)

@@ -27,9 +27,7 @@ RECIPE = Recipe(name="small", network="fast", epochs=2, batch_size=50, validatio
 PACKAGED = Path(exporting.__file__).parent / "reading" / "weights" / "reader.onnx"
 
 
-@pytest.fixture(autouse=True)
-def small_set(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
-    monkeypatch.setattr("digits.export.load", lambda name: blob_set)
+pytestmark = pytest.mark.usefixtures("export_with_blobs")
 
 
 @pytest.fixture(scope="module")

@@ -111,11 +111,8 @@ def test_shared_weights_are_written_once(model: Tiny, layers: list[Layer]) -> No
     assert len(numbers) == sum(w.numel() for w in weights)
 
 
-def test_a_run_of_tiny_is_written_and_another_is_refused(
-    blob_set: DigitSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("digits.training.loop.load", lambda name: blob_set)
-    monkeypatch.setattr("digits.export.load", lambda name: blob_set)
+@pytest.mark.usefixtures("with_blobs", "export_with_blobs")
+def test_a_run_of_tiny_is_written_and_another_is_refused(tmp_path: Path) -> None:
 
     def trained(network: str) -> Run:
         recipe = Recipe(

@@ -22,9 +22,7 @@ WEIGHTS = Path(reading.__file__).parent / "weights"
 Call = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(autouse=True)
-def small_set(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
-    monkeypatch.setattr("digits.export.load", lambda name: blob_set)
+pytestmark = pytest.mark.usefixtures("export_with_blobs")
 
 
 @pytest.fixture(scope="module")

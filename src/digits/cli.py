@@ -2,29 +2,19 @@
 
 import atexit
 import gc
-import inspect
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperCommand
 
 from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput, suggest
 from digits.extras import optional_imports
-from digits.recipe import (
-    DEFAULT_RECIPE,
-    Recipe,
-    load_measurement,
-    load_recipe,
-    overridable_fields,
-    recipe_names,
-)
+from digits.flags import Device, Json, Model, TwoGroups, offer, with_recipe_flags
+from digits.recipe import DEFAULT_RECIPE, Recipe, load_measurement, load_recipe, recipe_names
 from digits.show import (
     describe_result,
     print_json,
@@ -39,9 +29,6 @@ from digits.show import (
     show_series,
 )
 
-if TYPE_CHECKING:
-    from dataclasses import Field
-
 app = typer.Typer(
     name="digits",
     no_args_is_help=True,
@@ -49,23 +36,6 @@ app = typer.Typer(
 )
 
 EXPORT_FORMATS = ("onnx", "c")
-
-
-def _offer(words: Sequence[str]) -> Callable[[], list[str]]:
-    """Complete an option with these words when the Tab key is pressed."""
-    return lambda: list(words)
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
-Device = Annotated[str, typer.Option(help=", ".join(DEVICES) + ".", autocompletion=_offer(DEVICES))]
-Model = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="RUN_OR_ONNX",
-        help="A run folder, or an ONNX file made by digits export. (default: comes with the "
-        "package)",
-    ),
-]
 
 
 def main() -> None:
@@ -163,49 +133,6 @@ def recipes(as_json: Json = False) -> None:
     show_recipes(rows)
 
 
-def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command a flag for each field of a recipe; it gets those set as `overrides`."""
-    parameters = [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                field.metadata["type"] | None,
-                typer.Option(
-                    "--" + field.name.replace("_", "-"),
-                    help=_describe(field),
-                    autocompletion=_offer(field.metadata["offered"]),
-                    rich_help_panel="Fields of the recipe",
-                    show_default=False,
-                ),
-            ],
-        )
-        for field in overridable_fields()
-    ]
-    names = {parameter.name for parameter in parameters}
-
-    @wraps(command)
-    def with_overrides(**values: Any) -> None:
-        overrides = {k: v for k, v in values.items() if k in names and v is not None}
-        command(**{k: v for k, v in values.items() if k not in names}, overrides=overrides)
-
-    own = [p for p in inspect.signature(command).parameters.values() if p.name != "overrides"]
-    signature = inspect.Signature([*own, *parameters])
-    with_overrides.__signature__ = signature  # type: ignore[attr-defined]
-    with_overrides.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return with_overrides
-
-
-def _describe(field: "Field[Any]") -> str:
-    """A field's help text with what it takes: its choices, names known to it, or its range."""
-    facts = field.metadata
-    takes = ", ".join(facts["offered"])
-    if facts["low"] is not None and facts["high"] < 2**31:
-        takes = f"{facts['low']:,} to {facts['high']:,}"
-    return f"{facts['help']} ({takes})" if takes else str(facts["help"])
-
-
 @app.command()
 @with_recipe_flags
 def train(
@@ -234,7 +161,7 @@ def train(
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=_offer(DEVICES)),
+        typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=offer(DEVICES)),
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write the report as well.")] = False,
     as_json: Json = False,
@@ -305,17 +232,6 @@ def evaluate(
         show_metrics(metrics)
 
 
-class TwoGroups(TyperCommand):
-    """A command whose arguments are two groups, parted by `--`; options may stand anywhere."""
-
-    PARTING = "\0"
-    """What stands for `--` among the arguments: a character that no argument can contain."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; else `--` would be dropped, and options after it taken for runs."""
-        return super().parse_args(ctx, [self.PARTING if arg == "--" else arg for arg in args])
-
-
 @app.command(cls=TwoGroups)
 def compare(
     runs: Annotated[
@@ -328,17 +244,12 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Say whether the first runs are better than the second, as far as their seeds can tell."""
-    if runs.count(TwoGroups.PARTING) != 1:
-        raise InvalidInput(
-            "Expected two groups of runs with one -- between them: "
-            "digits compare runs/a runs/b -- runs/c runs/d"
-        )
-    parting = runs.index(TwoGroups.PARTING)
+    groups = TwoGroups.part(runs, example="digits compare runs/a runs/b -- runs/c runs/d")
 
     from digits.evaluation.runs import compare as compare_runs
     from digits.run import open_runs
 
-    first, second = open_runs(runs[:parting]), open_runs(runs[parting + 1 :])
+    first, second = map(open_runs, groups)
     if min(len(first), len(second)) < 2:
         raise InvalidInput(
             "Expected at least 2 runs before -- and after it, with different seeds, as one has no "
@@ -444,7 +355,7 @@ def export(
         str,
         typer.Option(
             help="onnx, or c: the network tiny in integers, for microcontrollers.",
-            autocompletion=_offer(EXPORT_FORMATS),
+            autocompletion=offer(EXPORT_FORMATS),
         ),
     ] = "onnx",
     out: Annotated[

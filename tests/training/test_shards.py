@@ -19,9 +19,9 @@ from digits.models import NETWORKS, build_model
 from digits.recipe import Recipe
 from digits.training import train
 from digits.training.optimization import build_optimizer
-from digits.training.progress import TrainingProgress
 from digits.training.shards import MIN_IMAGES, Judged, Shards
 from digits.training.trainer import Trainer
+from tests.training.test_training import Silent
 
 CPU = torch.device("cpu")
 IMAGES = torch.randint(0, 256, (64, 1, 28, 28), generator=torch.Generator().manual_seed(0))
@@ -30,14 +30,6 @@ RECIPE = Recipe(
     name="small", network="balanced", epochs=2, batch_size=64, validation_size=100, mean=0.1,
     std=0.3, precision="float32",
 )  # fmt: skip
-
-
-class Silent(TrainingProgress):
-    """Prints nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.console.quiet = True
 
 
 @pytest.fixture
@@ -242,6 +234,7 @@ from digits.data import DigitSet, Split
 from digits.hardware import seeded
 from digits.recipe import Recipe
 from digits.training.trainer import Trainer
+from tests.training.test_training import Silent
 
 split = Split("train", torch.zeros(40, 28, 28, dtype=torch.uint8), torch.arange(40) % 10)
 recipe = Recipe(name="a", network="balanced", epochs=1, batch_size=32, validation_size=0, mean=0.1,
