@@ -60,8 +60,9 @@ def busy(num: int) -> Iterator[None]:
 
 def command(source: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
     """Make the command line, and the environment, of a version's command."""
-    environment = {**os.environ, "PYTHONPATH": str(source / "src")}
-    return [sys.executable, "-m", "digits", *arguments], environment
+    # As it is installed: `python -m digits` takes other time by chance (docs/experiments.md).
+    digits = Path(sys.executable).with_name("digits")
+    return [str(digits), *arguments], {**os.environ, "PYTHONPATH": str(source / "src")}
 
 
 def time_command(source: Path, arguments: tuple[str, ...]) -> dict[str, float]:

@@ -84,8 +84,7 @@ def _logits_of_views(
     model: nn.Module, images: Num[Tensor, "n 1 28 28"], device: str
 ) -> Float[Tensor, "views n classes"]:
     """Compute the logits of each image's views, in float32 as they are exported."""
-    parts = images.split(BATCH_SIZE // len(VIEWS))
-    batches = predict_batches(
-        nn.Sequential(Views(), model), parts, device=device, precision="float32"
-    )
+    # The network follows in a step of its own, as it is quicker on images laid out for it.
+    views = map(Views(), images.split(BATCH_SIZE // len(VIEWS)))
+    batches = predict_batches(model, views, device=device, precision="float32")
     return torch.cat([batch.view(len(VIEWS), -1, NUM_CLASSES) for batch in batches], dim=1)
