@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -15,6 +16,7 @@ from digits.recipe import NETWORKS, overridable_fields, recipe_names
 
 OFFERED = {
     "--recipe": tuple(recipe_names()),
+    "recipe_or_run": tuple(recipe_names()),
     "--device": DEVICES,
     "--format": EXPORT_FORMATS,
     **{
@@ -26,7 +28,7 @@ OFFERED = {
 
 
 def options() -> list[tuple[str, str]]:
-    """Each command with each of its options that takes one of a few words."""
+    """Each command with each of its options, and arguments, that take one of a few words."""
     commands = get_command(app).commands  # type: ignore[attr-defined]
     return [
         (name, option)
@@ -45,11 +47,29 @@ def offered(name: str, option: str, incomplete: str = "") -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(("name", "option"), options(), ids=" ".join)
-def test_every_option_that_takes_one_of_a_few_words_offers_them(name: str, option: str) -> None:
+def test_every_option_that_takes_one_of_a_few_words_offers_them(
+    name: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert offered(name, option) == OFFERED[option]
     first = OFFERED[option][0]
     assert first in offered(name, option, first[:2])
     assert offered(name, option, "?") == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("summary", "recipe_or_run"), ("train", "--recipe")], ids=" ".join
+)
+def test_where_a_recipe_is_expected_files_and_runs_are_offered_too(
+    name: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (Path("runs"), Path("results")):
+        path.mkdir()
+    for path in (Path("right.toml"), Path("rows.csv")):
+        path.touch()
+    assert offered(name, option, "r") == ("reader", "results", "right.toml", "runs")
+    assert offered(name, option, "ru") == (), "which the shell completes by itself"
 
 
 def test_options_with_choices_are_known_by_name() -> None:

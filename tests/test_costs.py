@@ -11,7 +11,7 @@ from digits.models.costs import LayerCost, image_shape, layer_costs
 def test_classic_costs_what_is_counted_by_hand() -> None:
     costs = layer_costs(build_model("classic", mean=0.5, std=0.5), image_shape("classic"))
     found = {
-        cost.name: (cost.shape, cost.num_parameters, cost.num_multiplications)
+        cost.name: (cost.shape, cost.num_parameters, cost.num_multiply_adds)
         for cost in costs
         if cost.num_parameters
     }
@@ -40,7 +40,7 @@ def test_the_layers_parameters_and_convolutions_are_all_of_the_network_s(name: s
             expected = times * num_outputs * layer.weight[0].numel()
         elif isinstance(layer, nn.Linear):
             expected = layer.weight.numel()
-        assert cost.num_multiplications == expected, cost
+        assert cost.num_multiply_adds == expected, cost
 
 
 class Odd(nn.Module):
@@ -55,6 +55,28 @@ class Odd(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(x.float().flatten(1) @ self.scale)
         return logits
+
+
+class Listed(nn.Module):
+    """A network whose layers are in a list, which itself never runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(784, 5), nn.Linear(5, 10)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = x.float().flatten(1)
+        for layer in self.layers:
+            logits = layer(logits)
+        return logits
+
+
+def test_a_list_of_layers_costs_what_they_cost() -> None:
+    costs = layer_costs(Listed(), (1, 28, 28))
+    assert [(cost.name, cost.num_multiply_adds) for cost in costs] == [
+        ("layers.0", 784 * 5),
+        ("layers.1", 50),
+    ]
 
 
 def test_what_a_module_computes_itself_is_its_own() -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput, suggest
 from digits.extras import optional_imports
-from digits.flags import Device, Json, Model, TwoGroups, offer, with_recipe_flags
+from digits.flags import Device, Json, Model, TwoGroups, offer, offer_recipes, with_recipe_flags
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_measurement, load_recipe, recipe_names
 from digits.show import (
     describe_result,
@@ -141,7 +141,7 @@ def train(
         str | None,
         typer.Option(
             help=f"A recipe's name, or a .toml file. (default: {DEFAULT_RECIPE})",
-            autocompletion=recipe_names,
+            autocompletion=offer_recipes,
         ),
     ] = None,
     out: Annotated[
@@ -150,13 +150,16 @@ def train(
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Resume a run that was stopped; with --seeds, several."),
+        typer.Option(
+            metavar="RUN",
+            help="Resume a run that was stopped; with --seeds, a folder of several, or add to it.",
+        ),
     ] = None,
     seeds: Annotated[
         int | None,
         typer.Option(
             min=2,
-            help="Train as many runs, with --seed and the seeds that follow it, and show the mean.",
+            help="Train this many runs, with --seed and the seeds that follow it; show the mean.",
         ),
     ] = None,
     device: Annotated[
@@ -176,11 +179,13 @@ def train(
 
     from digits import training
     from digits.models import reads_lines
+    from digits.run import open_runs
     from digits.training.progress import TrainingProgress
 
-    if report and reads_lines(chosen.network):
+    network = (chosen if resume is None else open_runs([resume])[0].recipe).network
+    if report and reads_lines(network):
         raise InvalidInput(
-            f"--report draws what networks make of single digits; {chosen.network!r} reads lines."
+            f"--report draws what networks make of single digits; {network!r} reads lines."
         )
 
     progress = TrainingProgress(Console(stderr=as_json))
@@ -199,7 +204,7 @@ def train(
     if report:
         from digits.report import write_report
 
-        report_paths = [write_report(run, device=run.summary["device"]) for run in runs]
+        report_paths = [write_report(run, device=device or run.summary["device"]) for run in runs]
     if seeds is not None:
         from digits.evaluation import summarize
 
@@ -265,12 +270,12 @@ def summary(
         typer.Argument(
             metavar="RECIPE_OR_RUN",
             help="A recipe's name, a .toml file, or a run folder.",
-            autocompletion=recipe_names,
+            autocompletion=offer_recipes,
         ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Show a network's layers: shapes, parameters, and multiplications for one image."""
+    """Show a network's layers: shapes, parameters, and multiply-adds for one image."""
     is_recipe = recipe_or_run in recipe_names() or Path(recipe_or_run).suffix == ".toml"
     if not is_recipe and not Path(recipe_or_run).exists():
         raise InvalidInput(

@@ -1,5 +1,6 @@
-"""Flags of the command: those that several commands share, and those made of a recipe's fields."""
+"""Flags and arguments: shared by several commands, made of a recipe's fields, in two groups."""
 
+import glob
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -11,7 +12,7 @@ from typer.core import TyperCommand
 
 from digits.devices import DEVICES
 from digits.errors import InvalidInput
-from digits.recipe import overridable_fields
+from digits.recipe import overridable_fields, recipe_names
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -22,13 +23,20 @@ def offer(words: Sequence[str]) -> Callable[[], list[str]]:
     return lambda: list(words)
 
 
+def offer_recipes(incomplete: str) -> list[str]:
+    """Complete a recipe's name; files and folders as well, which a shell offers by itself alone."""
+    names = [name for name in recipe_names() if name.startswith(incomplete)]
+    paths = Path().glob(f"{glob.escape(incomplete)}*") if names else ()
+    return names + sorted(str(path) for path in paths if path.is_dir() or path.suffix == ".toml")
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
 Device = Annotated[str, typer.Option(help=", ".join(DEVICES) + ".", autocompletion=offer(DEVICES))]
 Model = Annotated[
     Path | None,
     typer.Option(
         metavar="RUN_OR_ONNX",
-        help="A run folder, or an ONNX file made by digits export. (default: comes with the "
+        help="A run folder, or an ONNX file made by digits export. (default: the networks of the "
         "package)",
     ),
 ]
@@ -84,7 +92,7 @@ class TwoGroups(TyperCommand):
     """What stands for `--` among the arguments: a character that no argument can contain."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; else `--` would be dropped, and options after it taken for runs."""
+        """Parse the arguments, and keep `--`, which would be dropped."""
         return super().parse_args(ctx, [self.PARTING if arg == "--" else arg for arg in args])
 
     @classmethod

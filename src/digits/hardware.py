@@ -4,6 +4,7 @@ import ctypes
 import os
 import platform
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
@@ -89,15 +90,25 @@ def keep_freed_memory() -> None:
         libc.mallopt(arena_max, 2)
 
 
+_limiting = threading.Lock()
+_unlimited: list[int] = []
+
+
 @contextmanager
 def limited_threads(num: int) -> Iterator[None]:
-    """Let an operation of torch use so many threads; in this thread, and those begun meanwhile."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(num)
+    """Let an operation of torch use so many threads; in this thread, and those begun meanwhile.
+
+    Afterwards it is as before, also where several threads limited it at once.
+    """
+    with _limiting:
+        # While it is limited, a thread can't ask what the limit was before.
+        _unlimited.append(_unlimited[0] if _unlimited else torch.get_num_threads())
+        torch.set_num_threads(num)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _limiting:
+            torch.set_num_threads(_unlimited.pop())
 
 
 @contextmanager

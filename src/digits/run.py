@@ -131,7 +131,12 @@ class Run:
             raise InvalidInput(f"No run folder at {self.folder}.")
         if not self.recipe_path.is_file():
             series = runs_by_seed(self.folder)
-            inside = f"; name a run in it, such as {series[0].folder}" if series else ""
+            inside = (
+                f"; name a run in it, such as {series[0].folder}, or resume all of them with: "
+                f"digits train --resume {self.folder} --seeds {max(2, len(series))}"
+                if series
+                else ""
+            )
             raise InvalidInput(
                 f"{self.folder} is not a run folder: expected a recipe.toml in it, found none"
                 f"{inside}."
@@ -304,12 +309,11 @@ class Run:
 
 
 def runs_by_seed(folder: Path) -> list[Run]:
-    """Open the runs of a series, in the order of their seeds; none if the folder holds no series.
-
-    Raises:
-        InvalidInput: If a folder is named after a seed but is no run.
-    """
-    paths = {path.name.removeprefix(SEED): path for path in folder.glob(f"{SEED}*")}
+    """Open the runs of a series, in the order of their seeds; none if the folder holds none."""
+    paths = {
+        path.parent.name.removeprefix(SEED): path.parent
+        for path in folder.glob(f"{SEED}*/recipe.toml")
+    }
     return [Run(paths[seed]) for seed in sorted(filter(str.isdecimal, paths), key=int)]
 
 

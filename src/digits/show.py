@@ -169,9 +169,10 @@ def show_series(
         report_paths: The report of each; None if it was not written.
         as_json: Whether to print JSON.
     """
+    low, high = max(0.0, accuracy.interval[0]), min(1.0, accuracy.interval[1])
     if as_json:
         results = [describe_result(*result) for result in zip(runs, report_paths, strict=True)]
-        print_json({**_describe_group(runs), "interval": list(accuracy.interval), "runs": results})
+        print_json({**_describe_group(runs), "interval": [low, high], "runs": results})
         return
     where = "report" if any(report_paths) else "run folder"
     table = _table("seed", "test accuracy", "wrong", "training", where)
@@ -184,7 +185,6 @@ def show_series(
             f"{summary['training_seconds']:.1f} s",
             Text(str(report_path or run.folder)),
         )
-    low, high = accuracy.interval
     console = Console()
     console.print(table)
     console.print(
@@ -208,6 +208,8 @@ def show_comparison(
     """
     low, high = difference.interval
     verdict = "better" if low > 0 else "worse" if high < 0 else "unclear"
+    if not difference.standard_error:  # equal by chance, which is no certainty
+        verdict = "unclear"
     if as_json:
         print_json(
             {
@@ -229,6 +231,9 @@ def show_comparison(
     sentence = (
         f"With {seeds} it can't be told which is better: the interval contains 0. "
         "More seeds make it narrower."
+        if low <= 0 <= high
+        else f"With {seeds} it can't be told which is better: those of a group are all equally "
+        "accurate, which tells no spread. Train more seeds."
         if verdict == "unclear"
         else f"The first are {verdict} than the second, as far as {seeds} tell."
     )
@@ -267,7 +272,7 @@ def show_costs(
         as_json: Whether to print JSON.
     """
     num_parameters = sum(cost.num_parameters for cost in costs)
-    num_multiplications = sum(cost.num_multiplications for cost in costs)
+    num_multiply_adds = sum(cost.num_multiply_adds for cost in costs)
     if as_json:
         layers = [
             {
@@ -275,7 +280,7 @@ def show_costs(
                 "kind": cost.kind,
                 "shape": cost.shape and list(cost.shape),
                 "parameters": cost.num_parameters,
-                "multiply_adds": cost.num_multiplications,
+                "multiply_adds": cost.num_multiply_adds,
             }
             for cost in costs
         ]
@@ -285,13 +290,13 @@ def show_costs(
                 "image": list(shape),
                 "layers": layers,
                 "parameters": num_parameters,
-                "multiply_adds": num_multiplications,
+                "multiply_adds": num_multiply_adds,
             }
         )
         return
     table = _table("layer", "kind", "output", "parameters", "multiply-adds", show_footer=True)
-    footers = ("", "", "", f"{num_parameters:,}", f"{num_multiplications:,}")
-    for column, footer in zip(table.columns, ("all", *footers[1:]), strict=True):
+    footers = ("all", "", "", f"{num_parameters:,}", f"{num_multiply_adds:,}")
+    for column, footer in zip(table.columns, footers, strict=True):
         column.footer = footer
     for cost in costs:
         table.add_row(
@@ -299,7 +304,7 @@ def show_costs(
             cost.kind,
             " × ".join(map(str, cost.shape)) if cost.shape else "–",
             f"{cost.num_parameters:,}" if cost.num_parameters else "",
-            f"{cost.num_multiplications:,}" if cost.num_multiplications else "",
+            f"{cost.num_multiply_adds:,}" if cost.num_multiply_adds else "",
         )
     console = Console()
     console.print(table)

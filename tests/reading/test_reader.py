@@ -415,6 +415,13 @@ def test_tensors_are_read_as_arrays_are(reader: Reader) -> None:
         assert [digit.label for digit in reader.read_glyphs(batch)] == labels
 
 
+def test_a_path_of_numpy_s_kind_of_string_is_a_path(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "digit.png"
+    Image.fromarray(draw("3")).save(path)
+    (name,) = np.array([str(path)])
+    assert reader.read(name).to_dict() == reader.read(path).to_dict()
+
+
 def test_a_tensor_that_is_no_picture_is_refused_in_one_line(reader: Reader) -> None:
     for tensor in (torch.zeros(40), torch.zeros(40, 40, dtype=torch.bfloat16), torch.zeros(0, 9)):
         with pytest.raises(InvalidInput, match="Expected") as caught:

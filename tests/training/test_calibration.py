@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from math import hypot, sqrt
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from digits.models import build_model
 from digits.recipe import Recipe
 from digits.run import Run
 from digits.training import calibration, train
-from digits.training.calibration import CHANGES, find_temperature, temperature_of
+from digits.training.calibration import find_temperature, temperature_of
 from digits.training.progress import TrainingProgress
 from digits.views import Views
 
@@ -56,6 +57,16 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     return images
 
 
+class Half(nn.Linear):
+    """A layer that costs little."""
+
+    def __init__(self) -> None:
+        super().__init__(784, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.float() / 255)
+
+
 def loss_at(temperature: float, model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Negative log-likelihood of the mean over the views, image by image."""
     with torch.inference_mode():
@@ -82,9 +93,44 @@ def test_without_held_out_images_training_images_are_changed_a_little(
     originals = noisy_set.train.images[:, None].float()
     assert images.shape == originals.shape
     assert not torch.equal(images, originals)
-    # No more ink is gained or lost than scaling makes or loses.
-    totals = images.sum(dim=(1, 2, 3)) / originals.sum(dim=(1, 2, 3))
-    assert float((totals - 1).abs().max()) < 3 * CHANGES.scale
+
+
+def changed(blob_set: DigitSet, image: Tensor, seen: list[Tensor]) -> Tensor:
+    """One image as many times as it is changed for calibration."""
+    pixels = (255 * image).to(torch.uint8).repeat(2000, 1, 1)
+    split = Split("train", pixels, torch.arange(2000) % 10)
+    find_temperature(build_model("fast", mean=0.1, std=0.3), RECIPE, replace(blob_set, train=split))
+    return seen[0][:, 0] / 255
+
+
+def test_images_are_changed_as_much_as_was_measured(blob_set: DigitSet, seen: list[Tensor]) -> None:
+    x = torch.arange(28.0) - 13.5
+    bar = torch.exp(-(x[:, None] ** 2) / 72 - x**2 / 4)  # 6 pixels high, 1.4 wide
+    images = changed(blob_set, bar, seen)
+    totals = images.sum(dim=(1, 2))
+    column = (images.sum(dim=1) * x).sum(dim=1) / totals
+    row = (images.sum(dim=2) * x).sum(dim=1) / totals
+    across, down = x - column[:, None], x - row[:, None]
+    variance = (images.sum(dim=2) * down**2).sum(dim=1) / totals
+    covariance = (images * down[:, :, None] * across[:, None]).sum(dim=(1, 2)) / totals
+    leaning = (covariance / variance).atan().rad2deg()
+    height = variance.sqrt() / 6
+    # An even spread from -a to a has the standard deviation a / √3.
+    assert float(column.std()) == pytest.approx(1 / sqrt(3), abs=0.05), "shifted by up to a pixel"
+    assert float(leaning.std()) == pytest.approx(hypot(8, 5) / sqrt(3), abs=0.5), "8° and 5°"
+    assert float(height.std()) == pytest.approx(0.08 / sqrt(3), abs=0.015), "scaled by up to 8 %"
+
+
+@pytest.mark.parametrize(("num", "expected"), [(2499, 10_000), (2500, 2500)])
+def test_held_out_images_are_used_from_2500_on(
+    blob_set: DigitSet, seen: list[Tensor], num: int, expected: int
+) -> None:
+    pixels = torch.zeros(30_000, 28, 28, dtype=torch.uint8)
+    large = replace(blob_set, train=Split("train", pixels, torch.arange(30_000) % 10))
+    model = nn.Sequential(nn.Flatten(), Half())
+    find_temperature(model, RECIPE.override(validation_size=num), large)
+    assert len(seen[0]) == pytest.approx(expected, rel=0.1)
+    assert len(seen[0]) <= expected
 
 
 @pytest.mark.parametrize(("enough", "expected"), [(100, "as they are"), (101, "too few")])

@@ -12,7 +12,7 @@ import pytest
 
 from digits.errors import InvalidInput
 from digits.evaluation import summarize
-from digits.recipe import Recipe
+from digits.recipe import Augmentation, Recipe
 from digits.run import Run, runs_by_seed
 from digits.training import SeriesInterrupted, resume_series, train, train_series
 from tests.training.test_training import Silent, weights
@@ -112,6 +112,36 @@ def test_the_command_shows_each_seed_and_the_mean_with_its_spread(
     assert [run["test"]["accuracy"] for run in document["runs"]] == accuracies
 
 
+@pytest.mark.usefixtures("compared")
+def test_an_interval_ends_where_accuracies_do(call: Call) -> None:
+    document = json.loads(call("train", "--resume", "wide", "--seeds", "2", "--json")[1])
+    assert document["interval"][1] == 1
+    assert "– 100.00%)" in call("train", "--resume", "wide", "--seeds", "2")[1]
+
+
+@pytest.mark.usefixtures("compared")
+def test_no_run_of_a_series_is_left_out(call: Call) -> None:
+    status, output, errors = call("train", "--resume", "good", "--seeds", "2")
+    assert (status, output) == (2, "")
+    assert "good holds seed-2: expected at least 3 seeds" in errors
+
+
+@pytest.mark.usefixtures("compared")
+@pytest.mark.parametrize("arguments", [["lines/seed-0"], ["lines", "--seeds", "2"]])
+def test_a_report_of_lines_is_refused_before_they_are_trained(
+    call: Call, arguments: list[str]
+) -> None:
+    status, output, errors = call("train", "--report", "--resume", *arguments)
+    assert (status, output) == (2, "")
+    assert "'line-recognizer' reads lines" in errors
+
+
+def test_an_interrupted_series_of_a_network_of_one_s_own_is_resumed_in_python() -> None:
+    mine = QUICK.override(network="mine")
+    told = str(SeriesInterrupted(Path("runs/a"), mine, 3, "cpu"))
+    assert told.endswith("digits.training.resume_series('runs/a', 3, device='cpu')")
+
+
 def test_series_without_a_name_have_folders_of_their_own(workshop: Path, call: Call) -> None:
     for _ in range(2):
         assert call("train", "--recipe", "quick.toml", "--seeds", "2", "--json")[0] == 0
@@ -120,24 +150,32 @@ def test_series_without_a_name_have_folders_of_their_own(workshop: Path, call: C
     assert len(runs_by_seed(first)) == len(runs_by_seed(second)) == 2
 
 
-def finished(folder: Path, accuracies: list[float], network: str = "compact") -> Path:
+def finished(
+    folder: Path, accuracies: list[float], network: str = "compact", amounts: str = "a"
+) -> Path:
     """A series of runs that have these test accuracies, without training."""
     for seed, accuracy in enumerate(accuracies):
-        recipe = Recipe(name=folder.name, network=network, epochs=1, mean=0.1, std=0.3, seed=seed)
+        recipe = Recipe(
+            name=folder.name, network=network, epochs=1, mean=0.1, std=0.3, seed=seed,
+            augmentation=Augmentation(amounts=amounts),
+        )  # fmt: skip
         run = Run.create(folder / f"seed-{seed}", recipe, {})
         run.model_path.touch()
         test = {"accuracy": accuracy, "errors": 1, "images": 10, "interval": [0, 1]}
-        run.save_summary({"training_seconds": 1.0, "test": test})
+        run.save_summary({"seed": seed, "training_seconds": 1.0, "test": test})
     return folder
 
 
 @pytest.fixture
 def compared(workshop: Path) -> Path:
-    """Three series to compare, and one whose network reads lines."""
+    """Four series to compare, and two whose networks read lines."""
     finished(Path("good"), [0.99, 0.991, 0.992])
     finished(Path("bad"), [0.97, 0.971, 0.973])
     finished(Path("wide"), [0.93, 0.999])
+    finished(Path("flat"), [0.98, 0.98])
+    finished(Path("level"), [0.97, 0.97])
     finished(Path("lines"), [0.9, 0.91], network="line-recognizer")
+    finished(Path("other-lines"), [0.8, 0.81], network="line-recognizer", amounts="b")
     return workshop
 
 
@@ -170,6 +208,14 @@ def test_the_first_runs_are_better_worse_or_it_cant_be_told(
     assert call("compare", "--json", first, "--", second)[1] == shown
 
 
+def test_seeds_that_are_all_alike_tell_nothing(compared: Path, call: Call) -> None:
+    status, shown, _ = call("compare", "flat", "--", "level")
+    assert status == 0
+    assert "can't be told which is better: those of a group are all equally" in shown
+    shown = call("compare", "flat", "--", "level", "--json")[1]
+    assert json.loads(shown)["verdict"] == "unclear"
+
+
 WRONG = [
     (["good"], "Expected two groups of runs with one -- between them"),
     (["good", "bad"], "Expected two groups of runs with one -- between them"),
@@ -181,6 +227,7 @@ WRONG = [
     (["good", "--", "quick.toml"], "No run folder at quick.toml"),
     (["good", "--", "."], "expected a recipe.toml in it, found none"),
     (["good", "--", "lines"], "found lines and single digits"),
+    (["lines", "--", "other-lines"], "on the same lines"),
     (["good", "--", "good/seed-0", "bad/seed-1"], "differ in their seed only, found name"),
     (["good", "--", "good/seed-0", "good/seed-1"], "in both"),
     (["good", "good/seed-0", "--", "bad"], "a different seed for each run"),
@@ -206,7 +253,8 @@ def test_where_a_run_is_expected_a_series_is_told_apart(call: Call) -> None:
         _, _, errors = call(*command)
         assert errors == (
             "digits: good is not a run folder: expected a recipe.toml in it, found none; name a "
-            f"run in it, such as {Path('good/seed-0')}.\n"
+            f"run in it, such as {Path('good/seed-0')}, or resume all of them with: "
+            "digits train --resume good --seeds 3.\n"
         )
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,45 @@ def test_batches_that_are_not_cut_have_the_statistics_of_the_plain_way() -> None
         torch.testing.assert_close(mine, its)
 
 
+def test_a_batch_that_is_not_cut_follows_the_statistics_of_both_shards() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10))
+    pixels = IMAGES.float()
+
+    def judge_pixels(network: nn.Module, indices: Int[Tensor, " n"], first: int) -> Judged:
+        logits = network(pixels[indices])
+        return F.cross_entropy(logits, LABELS[indices], reduction="none"), logits.argmax(1) == 0
+
+    shards = Shards(model, CPU, seed=0)
+    shards.backward(torch.arange(40), judge_pixels, epoch=1, step=0)
+    shards.backward(torch.arange(40, 64), judge_pixels, epoch=1, step=1)
+    shards.average_statistics()
+    means = [pixels[part].flatten(1).mean(dim=0) for part in (slice(40), slice(40, 64))]
+    assert isinstance(model[1], nn.BatchNorm1d)
+    torch.testing.assert_close(model[1].running_mean, 0.09 * means[0] + 0.1 * means[1])
+
+
+def test_dropout_is_a_layer_as_before_to_the_network_that_has_it() -> None:
+    class Functional(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            drop = self[1]
+            assert isinstance(drop, nn.Dropout)
+            dropped = F.dropout(x.float().flatten(1), drop.p, self.training)
+            drop.p = 1.0
+            logits: Tensor = self[0](drop(dropped))
+            return logits
+
+    model = Functional(nn.Linear(784, 10), nn.Dropout(0.3))
+    losses, _ = backward(model)
+    weight, bias = model[0].weight, model[0].bias
+    assert isinstance(weight, nn.Parameter)
+    assert weight.grad is not None
+    assert not weight.grad.any(), "all values were left out"
+    assert isinstance(bias, nn.Parameter)
+    torch.testing.assert_close(
+        losses, F.cross_entropy(bias.expand(64, 10), LABELS, reduction="none").detach()
+    )
+
+
 @pytest.mark.parametrize("kind", [nn.Dropout, nn.Dropout2d])
 def test_dropout_leaves_out_its_part_and_differs_between_shards_and_steps(
     kind: type[nn.Module],
@@ -142,14 +182,42 @@ def test_dropout_leaves_out_its_part_and_differs_between_shards_and_steps(
 
 
 class Noisy(nn.Sequential):
-    """Draws by itself, as only the network's author knows where."""
+    """Draws by itself, as only the network's author knows where, and not from the beginning."""
 
     def __init__(self, mean: float, std: float) -> None:
-        super().__init__(nn.Flatten(), nn.Linear(784, 10))
+        super().__init__(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10))
+        self.num_seen = 0
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = super().forward(x.float() / 255)  # type: ignore[no-untyped-call]
-        return F.dropout(logits, 0.3, self.training)
+        self.num_seen += self.training
+        return F.dropout(logits, 0.3, self.training and self.num_seen > 3)
+
+
+class Closed(nn.Module):
+    """Computes by a function that holds on to the network itself, also in a copy."""
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(784), nn.Linear(784, 10)
+        self.block: Callable[[Tensor], Tensor] = lambda x: self.linear(
+            self.norm(x.float().flatten(1))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block(x)
+
+
+class Seeded(nn.Sequential):
+    """Draws from a generator of its own."""
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(784, 10))
+        self.generator = torch.Generator().manual_seed(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = super().forward(x.float() / 255)  # type: ignore[no-untyped-call]
+        return logits + torch.rand(len(logits), 1, generator=self.generator)
 
 
 class Remembering(nn.Sequential):
@@ -173,14 +241,17 @@ class Remembering(nn.Sequential):
         {"network": "classic", "precision": "bfloat16", "shift_pixels": 2.0},
         {"network": "noisy"},
         {"network": "remembering"},
+        {"network": "closed"},
+        {"network": "seeded"},
     ],
-    ids=["statistics", "dropout", "draws by itself", "no copies"],
+    ids=["statistics", "dropout", "draws by itself", "no copies", "reaches itself", "generator"],
 )
 def test_the_number_of_threads_changes_no_bit_of_what_shards_compute(
     tmp_path: Path, overrides: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(NETWORKS, "noisy", Noisy)
-    monkeypatch.setitem(NETWORKS, "remembering", Remembering)
+    own = {"noisy": Noisy, "remembering": Remembering, "closed": Closed, "seeded": Seeded}
+    for name, kind in own.items():
+        monkeypatch.setitem(NETWORKS, name, kind)
     recipe, found = RECIPE.override(**overrides), []
     for name, num_threads in (("one", 1), ("two", 2), ("again", 2)):
         torch.set_num_threads(num_threads)
@@ -189,7 +260,44 @@ def test_the_number_of_threads_changes_no_bit_of_what_shards_compute(
         found.append((run.model_path.read_bytes(), run.summary["test"]))
     assert found[1] == found[2]
     # Without copies, threads share each operation, and how many there are may decide its last bit.
-    assert found[0] == found[1] or recipe.network == "remembering"
+    assert found[0] == found[1] or recipe.network in ("remembering", "closed", "seeded")
+
+
+def test_a_network_that_reaches_itself_is_trained_as_one_shard() -> None:
+    torch.manual_seed(0)
+    model = Closed(0.1, 0.3)
+    plain = copy.deepcopy(model)
+    plain.block = lambda x: plain.linear(plain.norm(x.float().flatten(1)))
+    shards = Shards(model, CPU, seed=0)
+    for step in range(2):
+        indices = torch.arange(32 * step, 32 * (step + 1))
+        shards.backward(indices, judge, epoch=1, step=step)
+        plain.zero_grad()
+        judge(plain, indices, 0)[0].mean().backward()
+        for ours, theirs in zip(model.parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(ours.grad, theirs.grad)
+    shards.average_statistics()
+    for mine, its in zip(model.buffers(), plain.buffers(), strict=True):
+        torch.testing.assert_close(mine, its)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("failing", [0, 32], ids=["this thread's shard", "the other's"])
+def test_what_fails_in_a_shard_is_raised_once_no_shard_goes_on(failing: int) -> None:
+    ended = []
+
+    def fail(model: nn.Module, indices: Int[Tensor, " n"], first: int) -> Judged:
+        if first == failing:
+            raise KeyboardInterrupt
+        judged = judge(model, indices, first)
+        ended.append(first)
+        return judged
+
+    shards = Shards(build_model("compact", mean=0.1, std=0.3), CPU, seed=0)
+    with pytest.raises(KeyboardInterrupt):
+        shards.backward(torch.arange(64), fail, epoch=1, step=0)
+    assert ended == [32 - failing]
+    assert torch.get_num_threads() == 2
 
 
 def test_a_replica_follows_the_networks_weights(blob_set: DigitSet) -> None:
@@ -202,6 +310,9 @@ def test_a_replica_follows_the_networks_weights(blob_set: DigitSet) -> None:
         each.advance()
     for mine, its in zip(trainer.model.parameters(), other.model.parameters(), strict=True):
         assert torch.equal(mine, its)
+    statistics = (each.shards.state_dict() for each in (trainer, other))
+    for ours, theirs in zip(*map(chain.from_iterable, statistics), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 @pytest.mark.parametrize(

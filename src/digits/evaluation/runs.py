@@ -89,7 +89,7 @@ def _images_and_labels(split: Any) -> tuple[Num[Tensor, "n 28 28"], Int[Tensor, 
             "Expected images (n, 28, 28) and whole numbers as labels (n,), "
             f"found {tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
         )
-    return images, labels.long()
+    return images, labels.long().cpu()
 
 
 def evaluate_lines(run: Run, lines: Lines, *, device: str = "auto") -> LineMetrics:
@@ -148,7 +148,7 @@ def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]
 
     Raises:
         InvalidInput: If `summarize` would refuse either group of runs, one reads lines and the
-            other glyphs, or a run is in both.
+            other glyphs or other lines, or a run is in both.
         DigitsError: If a run is unfinished or damaged.
     """
     groups = [_open(runs), _open(others)]
@@ -157,6 +157,13 @@ def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]
         raise InvalidInput(
             "Expected runs of one task, found lines and single digits, whose accuracies can't be "
             "compared."
+        )
+    # The test's lines are composed by the same amounts as those that were trained on.
+    first, second = (group[0].recipe for group in groups)
+    if reads_lines(first.network) and first.augmentation.amounts != second.augmentation.amounts:
+        raise InvalidInput(
+            "Expected runs evaluated on the same lines, found lines composed by other versions of "
+            "digits; train one group anew."
         )
     folders = [{run.folder.resolve() for run in group} for group in groups]
     for folder in folders[0] & folders[1]:

@@ -1,4 +1,4 @@
-"""What a network is made of and what it costs: shapes, parameters and multiplications."""
+"""What a network is made of and what it costs: shapes, parameters and multiply-adds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class LayerCost:
     """Shape of its output for one image, without the batch; None if it did not run."""
     num_parameters: int
     """Number of its trainable parameters."""
-    num_multiplications: int
+    num_multiply_adds: int
     """Number of multiplications, each with an addition, in its convolutions and matrix products."""
 
 
@@ -72,10 +72,16 @@ def layer_costs(model: nn.Module, shape: Sequence[int]) -> list[LayerCost]:
     # Two operations for each multiplication, as the addition that follows it is one, too.
     totals = {name: sum(counts.values()) // 2 for name, counts in counter.get_flop_counts().items()}
     root = type(model).__name__
+
+    def count_in(prefix: str, layer: nn.Module) -> int:
+        """Multiply-adds in a module; of one that only holds others, those of all of them."""
+        held = ((f"{prefix}.{name}", child) for name, child in layer.named_children())
+        return totals[prefix] if prefix in totals else sum(count_in(*each) for each in held)
+
     costs = []
     for name, layer in modules.items():
         prefix = f"{root}.{name}" if name else root
-        children = (totals.get(f"{prefix}.{child}", 0) for child, _ in layer.named_children())
+        children = (count_in(f"{prefix}.{name}", child) for name, child in layer.named_children())
         cost = LayerCost(
             name=name,
             kind=type(layer).__name__,
@@ -83,9 +89,9 @@ def layer_costs(model: nn.Module, shape: Sequence[int]) -> list[LayerCost]:
             num_parameters=sum(
                 p.numel() for p in layer.parameters(recurse=False) if p.requires_grad
             ),
-            num_multiplications=totals.get(prefix, 0) - sum(children),
+            num_multiply_adds=count_in(prefix, layer) - sum(children),
         )
         is_leaf = not any(layer.children())
-        if is_leaf or cost.num_parameters or cost.num_multiplications:
+        if is_leaf or cost.num_parameters or cost.num_multiply_adds:
             costs.append(cost)
     return costs

@@ -40,6 +40,8 @@ def _holds_floats(pixels: Tensor) -> bool:
     is_traced = torch.jit.is_tracing()  # type: ignore[no-untyped-call, attr-defined]
     if is_traced or torch.compiler.is_compiling() or type(pixels) is not Tensor or pixels.is_meta:
         return False
+    if pixels.is_cuda and torch.cuda.is_current_stream_capturing():
+        return False
     return pixels.is_floating_point() and pixels.numel() > 0
 
 

@@ -4,6 +4,8 @@ It is found for the mean over the views of an image, which is what is exported. 
 trained on as they are look easier than others, and each is changed a little first.
 """
 
+from math import ceil
+
 import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
@@ -75,8 +77,8 @@ def temperature_of(run: Run, data: DigitSet) -> float:
 
 
 def _some(split: Split) -> tuple[Num[Tensor, "n 1 28 28"], Int[Tensor, " n"]]:
-    """Take about `NUM_IMAGES` of a split's images, spread over it, or all if it has fewer."""
-    every = max(1, len(split) // NUM_IMAGES)
+    """Take at most `NUM_IMAGES` of a split's images, spread over it, or all if it has fewer."""
+    every = ceil(len(split) / NUM_IMAGES)
     return split.images[::every, None], split.labels[::every]
 
 

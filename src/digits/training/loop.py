@@ -121,6 +121,11 @@ def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> 
             f"{run.recipe_path} is not what the run began with; restore it, or train anew with: "
             f"digits train --recipe {run.recipe_path}"
         )
+    if "shards" not in checkpoint:
+        raise DigitsError(
+            f"{run.checkpoint_path} is of an earlier version of digits, which trained otherwise; "
+            f"train anew with: digits train --recipe {run.recipe_path}"
+        )
     compute_device = select_device(device or str(checkpoint.get("device", "auto")))
     data = load(recipe.dataset)
     with seeded(recipe.seed, compute_device):

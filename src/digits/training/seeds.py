@@ -1,6 +1,6 @@
 """Purposes of the seeds that are derived from a recipe's, so that no two draw the same numbers.
 
-Weights draw from torch's global generator, and so does dropout, except on a CPU.
+Weights draw from torch's global generator, and so does dropout where a batch is one shard.
 """
 
 ORDER = 1

@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 
 from digits.errors import InvalidInput
+from digits.models import BUILT_IN
 from digits.recipe import Recipe
 from digits.run import SEED, Run, expect_absent, runs_by_seed
 from digits.training.loop import resume, train
@@ -14,12 +15,14 @@ from digits.training.progress import TrainingProgress
 class SeriesInterrupted(KeyboardInterrupt):
     """Training of a series was stopped from outside; what was trained is saved."""
 
-    def __init__(self, folder: Path, num_seeds: int, device: str | None) -> None:
-        on = f" --device {device}" if device else ""
-        super().__init__(
-            f"Stopped and saved. Resume with: "
-            f"digits train --resume {folder} --seeds {num_seeds}{on}"
-        )
+    def __init__(self, folder: Path, recipe: Recipe, num_seeds: int, device: str | None) -> None:
+        if recipe.network in BUILT_IN:
+            on = f" --device {device}" if device else ""
+            how = f"digits train --resume {folder} --seeds {num_seeds}{on}"
+        else:  # the command does not know networks that a user registered
+            on = f", device={device!r}" if device else ""
+            how = f"digits.training.resume_series('{folder}', {num_seeds}{on})"
+        super().__init__(f"Stopped and saved. Resume with: {how}")
 
 
 def train_series(
@@ -82,7 +85,12 @@ def resume_series(
             f"{folder} holds no runs of several seeds: expected {SEED}0 or the like in it, "
             "found none; to resume a single run, leave --seeds away."
         )
-    recipe = runs[0].recipe
+    recipe, last = runs[0].recipe, runs[-1].recipe.seed
+    if last >= recipe.seed + num_seeds:
+        raise InvalidInput(
+            f"{folder} holds {runs[-1].folder.name}: expected at least {last - recipe.seed + 1} "
+            f"seeds, so that none is left out, found {num_seeds}."
+        )
     return _train_missing(Path(folder), recipe, num_seeds, device, progress or TrainingProgress())
 
 
@@ -97,7 +105,7 @@ def _train_missing(
     except KeyboardInterrupt as stopped:
         if not runs_by_seed(folder):  # stopped before the first run began
             raise
-        raise SeriesInterrupted(folder, num_seeds, device) from stopped
+        raise SeriesInterrupted(folder, recipe, num_seeds, device) from stopped
 
 
 def _train_one(folder: Path, recipe: Recipe, device: str | None, progress: TrainingProgress) -> Run:

@@ -5,16 +5,18 @@ other by spinning; where other programs run too, those that wait take the cores 
 work. Threads that have a shard each meet once. Which thread computes a shard changes no bit.
 """
 
-import copy
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from itertools import accumulate, chain
+from typing import get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from digits.hardware import derive_seed
+from digits.hardware import derive_seed, limited_threads
+from digits.models.copies import copy_sharing_weights
 from digits.training.seeds import DROPOUT
 
 NUM_SHARDS = 2
@@ -24,7 +26,7 @@ MIN_IMAGES = 16
 """Fewest images in a shard; a batch with fewer for each is not cut. Batch normalisation needs good
 statistics. Source: chosen, not compared."""
 
-DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+Dropout = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d
 """Layers that draw from torch's global generator, which the threads share."""
 
 Judged = tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]
@@ -53,17 +55,18 @@ class Shards:
     def __init__(self, model: nn.Module, device: torch.device, *, seed: int) -> None:
         self._model, self._seed = model, seed
         self._replicas = _replicate(model) if device.type == "cpu" else []
-        num_threads = torch.get_num_threads()
-        self.num_threads = max(1, num_threads // max(1, len(self._replicas)))
-        """Number of threads that the operations of a shard may use."""
+        self._all_threads = torch.get_num_threads()
         self._pool = None
-        if self._replicas and num_threads > 1:
+        if self._replicas and self._all_threads > 1:
             # The thread that asks for the gradient takes a shard, too.
             self._pool = ThreadPoolExecutor(
                 NUM_SHARDS - 1, "shard", torch.set_num_threads, (self.num_threads,)
             )
-        self._draws: bool | None = None
-        """Whether the network draws from torch's global generator; None before it was seen."""
+
+    @property
+    def num_threads(self) -> int:
+        """Number of threads that an operation of a training step may use."""
+        return max(1, self._all_threads // max(1, len(self._replicas)))
 
     def backward(
         self, indices: Int[Tensor, " n"], judge: JudgeShard, *, epoch: int, step: int
@@ -76,40 +79,73 @@ class Shards:
             epoch: Number of the epoch, from 1.
             step: Number of the batch in it, from 0.
         """
-        if not self._replicas:
-            self._model.zero_grad()
+        self._model.zero_grad()
+        if self._replicas:
+            with limited_threads(self.num_threads):
+                judged = self._backward_in_shards(indices, judge, (epoch, step))
+            if judged is not None:
+                return judged
+            self._replicas = []  # from now on, a batch is one shard
+        with limited_threads(self.num_threads):
             losses, right = judge(self._model, indices, 0)
             losses.mean().backward()
             return losses.detach(), right
+
+    def _backward_in_shards(
+        self, indices: Int[Tensor, " n"], judge: JudgeShard, place: tuple[int, int]
+    ) -> Judged | None:
+        """Do as `backward`, with the replicas; None if they turn out to be none."""
+        before = _Snapshot(self._replicas)
+        judged = self._judge_shards(indices, judge, place)
+        if self._pool is not None and before.was_drawn_from():
+            # Which thread drew first was chance. From now on, the shards are computed in order.
+            self._pool = None
+            before.restore()
+            judged = self._judge_shards(indices, judge, place)
+        if any(parameter.grad is not None for parameter in self._model.parameters()):
+            # A function that the network holds has computed with the network, not with the replica.
+            before.restore()
+            self.average_statistics()
+            self._model.zero_grad()
+            return None
+        _add_gradients(self._model, self._replicas)
+        return judged
+
+    def _judge_shards(
+        self, indices: Int[Tensor, " n"], judge: JudgeShard, place: tuple[int, int]
+    ) -> Judged:
+        """Compute each image's loss, and give the replicas the gradients of their shards."""
         num_shards = max(1, min(NUM_SHARDS, len(indices) // MIN_IMAGES))
-        parts, replicas = indices.tensor_split(num_shards), self._replicas[:num_shards]
+        parts, spare = indices.tensor_split(num_shards), self._replicas[num_shards:]
         firsts = list(accumulate((len(part) for part in parts), initial=0))
-        for shard, replica in enumerate(replicas):
-            replica.prepare((self._seed, DROPOUT, epoch, step, shard))
+        if spare:  # the shard's statistics follow those of all
+            self.average_statistics()
+            self._replicas[0].copy_buffers(self._model)
 
         def compute(shard: int) -> Judged:
-            losses, right = judge(replicas[shard].model, parts[shard], firsts[shard])
+            replica = self._replicas[shard]
+            replica.prepare((self._seed, DROPOUT, *place, shard))
+            losses, right = judge(replica.model, parts[shard], firsts[shard])
             (losses.sum() / len(indices)).backward()
             return losses.detach(), right
 
         judged = self._compute_each(compute, num_shards)
-        _add_gradients(self._model, replicas)
-        for unused in self._replicas[
-            num_shards:
-        ]:  # whose statistics would count, and be of no batch
-            unused.copy_statistics(replicas[0])
+        for replica in spare:
+            replica.prepare()
+            replica.copy_buffers(self._replicas[0].model)
         all_losses, all_right = zip(*judged, strict=True)
         return torch.cat(all_losses), torch.cat(all_right)
 
     def _compute_each(self, compute: Callable[[int], Judged], num_shards: int) -> list[Judged]:
-        """Compute the shards side by side, or in order where that decides what each draws."""
-        if self._pool is None or self._draws is not False:
-            before = torch.get_rng_state()
-            judged = [compute(shard) for shard in range(num_shards)]
-            self._draws = self._draws or not torch.equal(torch.get_rng_state(), before)
-            return judged
+        """Compute the shards, side by side if there are threads for it."""
+        if self._pool is None:
+            return [compute(shard) for shard in range(num_shards)]
         others = [self._pool.submit(compute, shard) for shard in range(1, num_shards)]
-        return [compute(0), *(other.result() for other in others)]
+        try:
+            first = compute(0)
+        finally:
+            wait(others)  # also where it failed, so that nothing goes on by itself
+        return [first, *(other.result() for other in others)]
 
     @torch.no_grad()
     def average_statistics(self) -> None:
@@ -133,7 +169,7 @@ class Shards:
         """
         if not self._replicas:
             return
-        if not state:  # the run was begun on a GPU
+        if not state:  # the run was begun where a batch is one shard
             state = [list(self._model.buffers()) for _ in self._replicas]
         for replica, buffers in zip(self._replicas, state, strict=True):
             for mine, saved in zip(replica.model.buffers(), buffers, strict=True):
@@ -143,59 +179,72 @@ class Shards:
 class _Replica:
     """A copy of a network with the same weights, whose dropout draws from its own generator."""
 
-    def __init__(self, original: nn.Module) -> None:
-        self.model = copy.deepcopy(original).train()
-        self.parameters = list(self.model.parameters())
-        for parameter, shared in zip(self.parameters, original.parameters(), strict=True):
-            parameter.data = shared.data
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model.train()
+        self.parameters = list(model.parameters())
         self._generator = torch.Generator()
         self._has_dropout = False
-        for parent in list(self.model.modules()):
-            for name, layer in parent.named_children():
-                if type(layer) in DROPOUTS:
-                    setattr(parent, name, _Dropout(layer, self._generator))
-                    self._has_dropout = True
+        for layer in model.modules():
+            # A user's own kind may do what it likes.
+            if isinstance(layer, Dropout) and type(layer) in get_args(Dropout):
+                layer.forward = partial(_drop, layer, self._generator)  # type: ignore[method-assign]
+                self._has_dropout = True
 
     @torch.no_grad()
-    def copy_statistics(self, other: "_Replica") -> None:
-        """Take over the statistics of another replica."""
-        for mine, its in zip(self.model.buffers(), other.model.buffers(), strict=True):
+    def copy_buffers(self, other: nn.Module) -> None:
+        """Take over the statistics of the network, or of another replica."""
+        for mine, its in zip(self.model.buffers(), other.buffers(), strict=True):
             mine.copy_(its)
 
-    def prepare(self, seed: tuple[int, ...]) -> None:
+    def prepare(self, seed: tuple[int, ...] = ()) -> None:
         """Forget the last batch's gradients, and seed the dropout."""
         for parameter in self.parameters:
             parameter.grad = None
-        if self._has_dropout:
+        if self._has_dropout and seed:
             self._generator.manual_seed(derive_seed(*seed))
 
 
-class _Dropout(nn.Module):
-    """Dropout of single values or whole channels, drawn from a given generator."""
-
-    def __init__(self, layer: nn.Module, generator: torch.Generator) -> None:
-        super().__init__()
-        assert isinstance(layer.p, float | int)
-        self._part_kept, self._generator = 1 - layer.p, generator
-        self._is_by_channel = type(layer) is not nn.Dropout
-        self.train(layer.training)
-
-    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
-        """Leave out a part of x, and scale up the rest."""
-        if not self.training or self._part_kept == 1:
-            return x
-        shape = (*x.shape[:2], *(1 for _ in x.shape[2:])) if self._is_by_channel else x.shape
-        is_kept = torch.empty(shape, dtype=torch.bool)
-        is_kept.bernoulli_(self._part_kept, generator=self._generator)
-        return x * is_kept / max(self._part_kept, 1e-12)
+def _drop(
+    layer: Dropout, generator: torch.Generator, x: Float[Tensor, "n ..."]
+) -> Float[Tensor, "n ..."]:
+    """Leave out a part of x, single values or whole channels, and scale up the rest."""
+    part_kept = 1 - layer.p
+    if not layer.training or part_kept == 1:
+        return x
+    is_by_channel = type(layer) is not nn.Dropout
+    shape = (*x.shape[:2], *(1 for _ in x.shape[2:])) if is_by_channel else x.shape
+    is_kept = torch.empty(shape, dtype=torch.bool)
+    is_kept.bernoulli_(part_kept, generator=generator)
+    return x * is_kept / max(part_kept, 1e-12)
 
 
 def _replicate(model: nn.Module) -> list[_Replica]:
-    """Make the replicas of a network; none if it can't be copied, as it keeps what it computed."""
-    try:
-        return [_Replica(model) for _ in range(NUM_SHARDS)]
-    except (RuntimeError, TypeError):
-        return []
+    """Make a replica for each shard; none if the network can't be copied."""
+    copies = [copy_sharing_weights(model) for _ in range(NUM_SHARDS)]
+    return [_Replica(copied) for copied in copies if copied is not None]
+
+
+class _Snapshot:
+    """State of torch's global generator, and of all that replicas keep of the batches they saw."""
+
+    def __init__(self, replicas: list[_Replica]) -> None:
+        self._replicas, self._random = replicas, torch.get_rng_state()
+        self._buffers = [buffer.clone() for buffer in self._live_buffers()]
+
+    def _live_buffers(self) -> Iterator[Tensor]:
+        """Find the buffers: a network may have put others in their place."""
+        return chain.from_iterable(replica.model.buffers() for replica in self._replicas)
+
+    def was_drawn_from(self) -> bool:
+        """Whether the generator has given numbers since."""
+        return not torch.equal(torch.get_rng_state(), self._random)
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Take everything back to what it was."""
+        torch.set_rng_state(self._random)
+        for buffer, before in zip(self._live_buffers(), self._buffers, strict=True):
+            buffer.copy_(before)
 
 
 def _add_gradients(model: nn.Module, replicas: list[_Replica]) -> None:

@@ -183,10 +183,8 @@ class Trainer:
         begin = self.step * self.recipe.batch_size
         indices = self.order[begin : begin + self.recipe.batch_size]
         self.learning_rate = self.optimizer.param_groups[0]["lr"]
+        losses, right = self.shards.backward(indices, self.judge, epoch=self.epoch, step=self.step)
         with limited_threads(self.shards.num_threads):
-            losses, right = self.shards.backward(
-                indices, self.judge, epoch=self.epoch, step=self.step
-            )
             if self.recipe.clip_gradients:
                 nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_gradients)
             self.optimizer.step()
