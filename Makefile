@@ -48,11 +48,11 @@ test: $(READY_DEV) ## Set up and run all checks: ruff, mypy, pytest
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
 
 .PHONY: bench
-bench: $(READY_DEV) ## Train the quick recipes, timed beside a guide (three minutes)
+bench: $(READY_DEV) ## Train the quick recipes, timed beside the step-by-step guide (three minutes)
 	$(BIN)/python benchmarks/quick.py
 
 .PHONY: bench-speed
-bench-speed: $(READY_DEV) ## Time training against a guide's way (half an hour)
+bench-speed: $(READY_DEV) ## Time training against the step-by-step guide's way (half an hour)
 	$(BIN)/python benchmarks/train_speed.py
 
 .PHONY: bench-serving

@@ -1,7 +1,7 @@
 """Measure `tiny` in integers, as C for microcontrollers: its bytes, and its accuracy.
 
     python benchmarks/recipes.py --recipe tiny --seeds 5
-    python benchmarks/microcontroller.py runs/benchmarks/*/tiny-*
+    python benchmarks/microcontroller.py runs/benchmarks/*/tiny-*     # of the code that is measured
 
 Each run is written as a header, compiled here, and reads the test set; what is counted is what the
 compiled integers say. Prints a line for each run, then means, and writes all to
@@ -73,8 +73,10 @@ def measure(run: digits.Run) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs of tiny, at least 2")
-    seeds = []
-    for folder in parser.parse_args().runs:
+    folders, seeds = parser.parse_args().runs, []
+    if len(folders) < 2:
+        parser.error("runs: expected at least 2, as one has no spread")
+    for folder in folders:
         seeds.append(measure(digits.Run(folder)))
         print(seeds[-1], flush=True)
     accuracies = [seed["accuracy"] for seed in seeds]

@@ -82,8 +82,8 @@ def test_floats_on_another_scale_are_warned_of(scaled: Tensor, dtype: torch.dtyp
 
 @pytest.mark.parametrize(
     "pixels",
-    [PIXELS.byte(), PIXELS, PIXELS.float(), PIXELS.double(), 0 * PIXELS.float()],
-    ids=["uint8", "int64", "float32", "float64", "black"],
+    [PIXELS.byte(), PIXELS, PIXELS.float(), PIXELS.double(), 0 * PIXELS.float(), PIXELS / 51 - 1],
+    ids=["uint8", "int64", "float32", "float64", "black", "resampled, of faint ink"],
 )
 def test_raw_pixels_are_not_warned_of(pixels: Tensor) -> None:
     model = build_model("fast", mean=0.13, std=0.31).eval()

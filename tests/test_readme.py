@@ -83,7 +83,9 @@ def test_the_digits_commands_run_one_after_the_other(tmp_path: Path) -> None:
         assert run(command, tmp_path), command
         if "--out" in command:
             out = tmp_path / command[command.index("--out") + 1]
-            assert any(out.rglob("summary.json")), command
+            num_runs = int(command[command.index("--seeds") + 1]) if "--seeds" in command else 1
+            depth = "*/summary.json" if "--seeds" in command else "summary.json"
+            assert len([*out.glob(depth)]) == num_runs, command
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash on this machine")

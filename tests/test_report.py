@@ -231,7 +231,9 @@ def test_the_report_says_by_how_much_the_network_was_over_or_underconfident(
     logits[:10] = logits[:10].roll(1, dims=1)  # a tenth is read wrong
     probabilities = logits.double().softmax(dim=1)
     monkeypatch.setattr("digits.report.material.predict", lambda *args, **kwargs: logits)
-    monkeypatch.setattr("digits.report.material.temperature_of", lambda run, data: scale / 4.4)
+    monkeypatch.setattr(
+        "digits.report.material.temperature_of", lambda run, data, device: scale / 4.4
+    )
     run = make_run(tmp_path / "run", metrics_of(blob_set, logits))
     text = Page(write_report(run)).text
     points = abs(100 * (float(probabilities.amax(dim=1).mean()) - 0.9))

@@ -182,8 +182,8 @@ def export_c(run: Run, path: Path | None = None) -> CExport:
     """
     if run.recipe.network != "tiny":
         raise InvalidInput(
-            "--format c: expected a run of the network 'tiny', which microcontrollers have room "
-            f"for, found one of {run.recipe.network!r}."
+            "Expected a run of the network 'tiny', as the code in C is of that one and fits "
+            f"microcontrollers; found one of {run.recipe.network!r}."
         )
     path = path or run.folder / "model.h"
     split, _ = load(run.recipe.dataset).split(run.recipe.validation_size)

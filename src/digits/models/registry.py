@@ -47,6 +47,11 @@ def register_network(name: str) -> Callable[[Make], Make]:
     first. Weights may fit another one, but would mean nothing in it. A name may be registered
     again, as when a notebook's cell is run twice; the last registration counts.
 
+    On a CPU, each thread passes its images through a copy of the network (`copy.deepcopy`) that
+    shares its weights. A network that can't be copied, draws from a generator of its own, or holds
+    a function that computes with the network itself, is passed through by one thread at a time;
+    the last bits may then depend on the number of threads.
+
     Args:
         name: The network's name in recipes; not one of a network that comes with the package.
 

@@ -40,7 +40,7 @@ class Material:
         self.train, self.test = data.train, data.test
         precision = self.recipe.precision
         logits = predict(self.model, self.test.images, device=device, precision=precision)
-        self.temperature = temperature_of(run, data)
+        self.temperature = temperature_of(run, data, device=device)
         """The temperature by which the network's logits are divided."""
         self.uncalibrated: Float64[Tensor, "n 10"] = logits.double().softmax(dim=1)
         """Softmax outputs for the test images as the network gives them. (n, 10)"""

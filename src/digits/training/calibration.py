@@ -66,14 +66,14 @@ def find_temperature(
     return fit_temperature(_logits_of_views(model, images, device), labels)
 
 
-def temperature_of(run: Run, data: DigitSet) -> float:
+def temperature_of(run: Run, data: DigitSet, *, device: str = "auto") -> float:
     """Look up the temperature of a finished run, or find it, if the run is of before it was kept.
 
     Raises:
         DigitsError: If the run is unfinished or damaged.
     """
     kept = run.temperature
-    return find_temperature(run.model, run.recipe, data) if kept is None else kept
+    return find_temperature(run.model, run.recipe, data, device=device) if kept is None else kept
 
 
 def _some(split: Split) -> tuple[Num[Tensor, "n 1 28 28"], Int[Tensor, " n"]]:
