@@ -19,7 +19,11 @@ from digits.plots.canvas import BLUE, DOTS_PER_INCH, GREY, INK, ORANGE, SOFT, ne
 from digits.recipe import OWN_RECIPES, load_measurement, load_recipe, parse_recipe, recipe_names
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "serving.md")
+DOCUMENTS = (
+    ROOT / "README.md",
+    ROOT / "docs" / "serving.md",
+    ROOT / "docs" / "experiments.md",
+)
 PLOT = ROOT / "docs" / "images" / "recipes.png"
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -52,12 +56,12 @@ LABEL_OFFSETS = {
     "fast": (9, 8, "left"),
     "balanced": (9, -14, "left"),
     "accurate": (0, 16, "center"),
-    "balanced --epochs 30": (-9, -3, "right"),
+    "balanced --epochs 30": (-9, 6, "right"),
     "step-by-step guide": (-8, -3, "right"),
 }
 
 # Machines of the results that were not measured on the one that README names.
-MACHINES = dict.fromkeys(("fast", "balanced", "tiny", "reader"), " (Zen 5)")
+MACHINES = dict.fromkeys(("balanced --epochs 30", "accurate", "step-by-step guide"), " (Zen 4)")
 
 
 def load_results() -> list[tuple[str, dict[str, Any]]]:
@@ -234,6 +238,22 @@ def make_busy_table() -> str:
     return "\n".join(lines)
 
 
+def make_calibration_table() -> str:
+    """Make the table of how sure exported runs are, a row for each recipe, in Markdown."""
+    recipes = json.loads((RESULTS / "calibration.json").read_text())["recipes"]
+    lines = [
+        "| recipe | seeds | temperature | ECE | at a temperature of 1 | accuracy |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, found in recipes.items():
+        lines.append(
+            f"| `{name}` | {len(found['seeds'])} | {found['temperature']:.2f} "
+            f"| {found['calibration_error']:.2%} | {found['calibration_error_at_1']:.2%} "
+            f"| {found['accuracy']:.2%} |"
+        )
+    return "\n".join(lines)
+
+
 PEER_COLUMNS = {
     "cheques": ("cheques",),
     "photos of a row, of a page": ("photos of a row", "pages"),
@@ -288,6 +308,7 @@ TABLES = {
     "peers": make_peers_table,
     "serving": make_serving_table,
     "busy": make_busy_table,
+    "calibration": make_calibration_table,
 }
 
 
