@@ -56,8 +56,8 @@ LABEL_OFFSETS = {
     "fast": (9, 8, "left"),
     "balanced": (9, -14, "left"),
     "accurate": (0, 16, "center"),
-    "balanced --epochs 30": (-9, 6, "right"),
-    "step-by-step guide": (-8, -3, "right"),
+    "balanced --epochs 30": (-9, 1, "right"),
+    "step-by-step guide": (0, -17, "center"),
 }
 
 # Machines of the results that were not measured on the one that README names.
