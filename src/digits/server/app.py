@@ -186,10 +186,10 @@ def _add_reading(
 def _add_status(
     app: FastAPI, reader: Reader, admission: AdmissionControl, metrics: Metrics
 ) -> None:
-    metadata = reader.network.metadata
+    parameters = reader.network.figure("parameters", high=1e12)
     card = schemas.NetworkCard(
-        parameters=int(metadata["parameters"]) if "parameters" in metadata else None,
-        test_accuracy=float(metadata["test_accuracy"]) if "test_accuracy" in metadata else None,
+        parameters=None if parameters is None else int(parameters),
+        test_accuracy=reader.network.figure("test_accuracy", high=1),
         threshold=reader.threshold,
     )
     errors = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
