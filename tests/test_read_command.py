@@ -1,6 +1,8 @@
 """`digits read` as people call it."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +53,58 @@ def test_a_folder_is_read_in_natural_order(call: Call) -> None:
     _, output, _ = call("read", "scans")
     expected = ["b.png", "b2.png", "b2-9.png", "b2-10.png", "b10.png"]
     assert output == "".join(f"{Path('scans', name)}: 42\n" for name in expected)
+
+
+DECEIVING = {
+    "a\n7.png: 12345": r"$'scans/a\n7.png: 12345.png'",
+    "\x1b[2J\x1b[31mred": r"$'scans/\x1b[2J\x1b[31mred.png'",
+    "back\rspace\b'": r"$'scans/back\rspace\x08\'.png'",
+    "\u202egnp.": r"$'scans/\u202egnp..png'",
+    os.fsdecode(b"latin\xe9"): r"$'scans/latin\udce9.png'",
+    "Å 7 数": "scans/Å 7 数.png",
+}
+"""Names that forge a line or paint a terminal, and how they are shown."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no such names")
+@pytest.mark.usefixtures("workspace")
+def test_no_name_forges_a_line_or_paints_the_terminal(call: Call) -> None:
+    for name in DECEIVING:
+        Path("scans", f"{name}.png").write_bytes(Path("scans/b.png").read_bytes())
+    _, output, _ = call("read", "scans")
+    shown = [f"{name}: 42" for name in DECEIVING.values()]
+    assert sorted(output.splitlines()) == sorted([*shown, "scans/b.png: 42"])
+    for path in Path("scans").iterdir():
+        path.write_bytes(b"no picture")
+    status, _, errors = call("read", "scans")
+    assert status == 1
+    assert errors.count("\n") == len(DECEIVING) + 2
+    for name in DECEIVING.values():
+        assert f"digits: {name}: Expected a picture" in errors
+    for document in map(json.loads, call("read", "scans", "--json")[1].splitlines()):
+        assert Path(document["file"]).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no such names")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["read", "no\nsuch.png"],
+        ["read", "photo.jpg", "--model", "no\x1bsuch"],
+        ["evaluate", "no\nsuch"],
+        ["train", "--recipe", "no\nsuch.toml"],
+        ["data", "--from", "no\nsuch"],
+        ["export", "no\nsuch"],
+        ["no\x1bcommand"],
+    ],
+    ids=lambda arguments: arguments[0][:8],
+)
+@pytest.mark.usefixtures("workspace")
+def test_a_message_is_one_line_whatever_it_names(call: Call, arguments: list[str]) -> None:
+    status, _, errors = call(*arguments)
+    assert status in (1, 2)
+    assert errors[:-1].isprintable()
+    assert errors[-1] == "\n"
 
 
 NAMES = st.text("ab0123٣²-. ", max_size=8)

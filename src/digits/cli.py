@@ -13,6 +13,7 @@ from rich.console import Console
 from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput, suggest
 from digits.extras import optional_imports
+from digits.files import escaped, quoted
 from digits.flags import Device, Json, Model, TwoGroups, offer, offer_recipes, with_recipe_flags
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_measurement, load_recipe, recipe_names
 from digits.show import (
@@ -76,7 +77,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _fail(message: str, status: int) -> int:
     if message:  # without arguments, the help has said all
-        print(f"digits: {message}", file=sys.stderr)
+        print(f"digits: {escaped(message)}", file=sys.stderr)
     return status
 
 
@@ -308,7 +309,7 @@ def report(
     if as_json:
         print_json({"report": str(path)})
         return
-    print(path)
+    print(quoted(path))
 
 
 @app.command()
@@ -383,12 +384,14 @@ def export(
         print_json(written.to_dict())
     elif isinstance(written, Export):
         print(
-            f"{written.path}  ({written.num_bytes / 1000:,.0f} kB; temperature "
+            f"{quoted(written.path)}  ({written.num_bytes / 1000:,.0f} kB; temperature "
             f"{written.temperature:.2f}; largest difference to torch "
             f"{written.largest_difference:.1g})"
         )
     else:
-        print(f"{written.path}  ({written.num_bytes:,} bytes of weights, scales and biases)")
+        print(
+            f"{quoted(written.path)}  ({written.num_bytes:,} bytes of weights, scales and biases)"
+        )
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Atomic file writes: to a temporary name, flushed, then renamed; a file is whole or absent."""
+"""Files: written so that each is whole or absent, and named so that no name deceives."""
 
 import errno
 import os
@@ -71,3 +71,26 @@ def sync_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno not in CANNOT_SYNC:
             raise
+
+
+def escaped(text: object) -> str:
+    r"""Text with an escape in place of each character that moves the cursor, or can't be seen.
+
+    A file may be named so that its name forges a line, or paints the terminal.
+
+    >>> print(escaped("a.png: 7\nb.png"))
+    a.png: 7\nb.png
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+
+
+def quoted(path: object) -> str:
+    r"""A file's name as `ls` shows it on a terminal: in quotes, where characters are escaped.
+
+    >>> print(quoted("a b.png"), quoted("a\nb.png"))
+    a b.png $'a\nb.png'
+    """
+    text = str(path)
+    if text.isprintable():
+        return text
+    return "$'" + escaped(text.replace("\\", "\\\\").replace("'", "\\'")) + "'"
