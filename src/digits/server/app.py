@@ -23,7 +23,7 @@ from digits.server.bodies import receive_glyphs, receive_picture
 from digits.server.metrics import Metrics, MetricsMiddleware
 from digits.server.problems import ErrorMiddleware, Overloaded, RequestRefused
 from digits.server.security import (
-    LoopbackHostMiddleware,
+    HostMiddleware,
     SecurityHeadersMiddleware,
     TrustedOriginMiddleware,
 )
@@ -95,8 +95,7 @@ def create_app(
             allow_headers=["Content-Type"],
         )
     app.add_middleware(TrustedOriginMiddleware, origins=origins)
-    if loopback_only:
-        app.add_middleware(LoopbackHostMiddleware)
+    app.add_middleware(HostMiddleware, loopback_only=loopback_only)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     return app
