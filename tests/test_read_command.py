@@ -2,10 +2,12 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,9 @@ from PIL import Image
 
 from digits.reading.confidence import CONFIDENCE
 from digits.reading.folder import natural_key
+from digits.reading.ink import Picture
+from digits.reading.line_reader import LineReader
+from digits.reading.results import Reading
 from tests.reading.drawings import draw, enlarged
 
 Call = Callable[..., tuple[int, str, str]]
@@ -53,6 +58,83 @@ def test_a_folder_is_read_in_natural_order(call: Call) -> None:
     _, output, _ = call("read", "scans")
     expected = ["b.png", "b2.png", "b2-9.png", "b2-10.png", "b10.png"]
     assert output == "".join(f"{Path('scans', name)}: 42\n" for name in expected)
+
+
+class UnthoughtOfError(Exception):
+    """What no one thought of."""
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            UnthoughtOfError("a defect,\nsomewhere"),
+            "please report it: UnthoughtOfError: a defect, somewhere",
+        ),
+        (ZeroDivisionError(), "please report it: ZeroDivisionError"),
+        (MemoryError(), "There is not enough memory to read this picture; make it smaller."),
+        (cv2.error("(-4:Insufficient memory) Failed to allocate"), "There is not enough memory"),
+        (RuntimeError("std::bad_alloc"), "There is not enough memory"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_fails_in_one_picture_is_a_line_and_the_rest_is_read(
+    call: Call, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    Path("scans/a.png").write_bytes(Path("scans/b.png").read_bytes())
+    num_read = 0
+    read = LineReader.read
+
+    def fail_once(reader: LineReader, picture: Picture) -> Reading:
+        nonlocal num_read
+        num_read += 1
+        if num_read == 1:
+            raise error
+        return read(reader, picture)
+
+    monkeypatch.setattr(LineReader, "read", fail_once)
+    status, output, errors = call("read", "scans")
+    assert (status, output) == (1, "scans/b.png: 42\n")
+    assert errors.startswith("digits: scans/a.png: ")
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from digits.reading import Reader
+from digits.errors import OutOfMemory
+
+reader = Reader(num_threads=1)
+reader.read(sys.argv[1])
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    print(reader.read(sys.argv[2]).text)
+except OutOfMemory as error:
+    print(error)
+print(reader.read(sys.argv[1]).text)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no such limit")
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("form", ["png", "jpg", "tiff"])
+def test_want_of_memory_is_told_of_one_picture_and_leaves_the_reader_as_it_was(form: str) -> None:
+    large = np.random.default_rng(0).integers(0, 256, (2500, 2500, 3), np.uint8)
+    Image.fromarray(large).save(f"large.{form}")
+    for megabytes in (5, 30):
+        command = [sys.executable, "-c", LITTLE_MEMORY, "photo.jpg", f"large.{form}"]
+        done = subprocess.run(
+            [*command, str(megabytes << 20)], capture_output=True, text=True, check=False
+        )
+        assert (done.stderr, done.stdout) == (
+            "",
+            ("There is not enough memory to read this picture; make it smaller.\n1995\n"),
+        ), megabytes
 
 
 DECEIVING = {

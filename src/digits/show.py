@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from digits.errors import InvalidInput
+from digits.errors import DigitsError
 from digits.files import escaped, quoted
 from digits.recipe import Recipe
 
@@ -34,7 +34,7 @@ def print_json(document: Any) -> None:
 
 
 def show_reading(
-    path: Path, reading: "Reading | InvalidInput", *, as_json: bool, is_single: bool
+    path: Path, reading: "Reading | DigitsError", *, as_json: bool, is_single: bool
 ) -> None:
     """Print the reading of one picture, as text or as a JSON document on one line.
 
@@ -47,7 +47,7 @@ def show_reading(
         as_json: Whether to print JSON.
         is_single: Whether it is the only picture, whose path is left out of the text.
     """
-    if isinstance(reading, InvalidInput):
+    if isinstance(reading, DigitsError):
         print(f"digits: {quoted(path)}: {escaped(reading)}", file=sys.stderr)
         if as_json:
             print(json.dumps({"file": str(path), "error": str(reading)}))
