@@ -1,9 +1,13 @@
 """`digits read` as people call it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +16,9 @@ from PIL import Image
 
 from digits.reading.confidence import CONFIDENCE
 from digits.reading.folder import natural_key
+from digits.reading.ink import Picture
+from digits.reading.line_reader import LineReader
+from digits.reading.results import Reading
 from tests.reading.drawings import draw, enlarged
 
 Call = Callable[..., tuple[int, str, str]]
@@ -51,6 +58,135 @@ def test_a_folder_is_read_in_natural_order(call: Call) -> None:
     _, output, _ = call("read", "scans")
     expected = ["b.png", "b2.png", "b2-9.png", "b2-10.png", "b10.png"]
     assert output == "".join(f"{Path('scans', name)}: 42\n" for name in expected)
+
+
+class UnthoughtOfError(Exception):
+    """What no one thought of."""
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            UnthoughtOfError("a defect,\nsomewhere"),
+            "please report it: UnthoughtOfError: a defect, somewhere",
+        ),
+        (ZeroDivisionError(), "please report it: ZeroDivisionError"),
+        (MemoryError(), "There is not enough memory to read this picture; make it smaller."),
+        (cv2.error("(-4:Insufficient memory) Failed to allocate"), "There is not enough memory"),
+        (RuntimeError("std::bad_alloc"), "There is not enough memory"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_fails_in_one_picture_is_a_line_and_the_rest_is_read(
+    call: Call, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    Path("scans/a.png").write_bytes(Path("scans/b.png").read_bytes())
+    num_read = 0
+    read = LineReader.read
+
+    def fail_once(reader: LineReader, picture: Picture) -> Reading:
+        nonlocal num_read
+        num_read += 1
+        if num_read == 1:
+            raise error
+        return read(reader, picture)
+
+    monkeypatch.setattr(LineReader, "read", fail_once)
+    status, output, errors = call("read", "scans")
+    assert (status, output) == (1, "scans/b.png: 42\n")
+    assert errors.startswith("digits: scans/a.png: ")
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from digits.reading import Reader
+from digits.errors import OutOfMemory
+
+reader = Reader(num_threads=1)
+reader.read(sys.argv[1])
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    print(reader.read(sys.argv[2]).text)
+except OutOfMemory as error:
+    print(error)
+print(reader.read(sys.argv[1]).text)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no such limit")
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("form", ["png", "jpg", "tiff"])
+def test_want_of_memory_is_told_of_one_picture_and_leaves_the_reader_as_it_was(form: str) -> None:
+    large = np.random.default_rng(0).integers(0, 256, (2500, 2500, 3), np.uint8)
+    Image.fromarray(large).save(f"large.{form}")
+    for megabytes in (5, 30):
+        command = [sys.executable, "-c", LITTLE_MEMORY, "photo.jpg", f"large.{form}"]
+        done = subprocess.run(
+            [*command, str(megabytes << 20)], capture_output=True, text=True, check=False
+        )
+        assert (done.stderr, done.stdout) == (
+            "",
+            ("There is not enough memory to read this picture; make it smaller.\n1995\n"),
+        ), megabytes
+
+
+DECEIVING = {
+    "a\n7.png: 12345": r"$'scans/a\n7.png: 12345.png'",
+    "\x1b[2J\x1b[31mred": r"$'scans/\x1b[2J\x1b[31mred.png'",
+    "back\rspace\b'": r"$'scans/back\rspace\x08\'.png'",
+    "\u202egnp.": r"$'scans/\u202egnp..png'",
+    os.fsdecode(b"latin\xe9"): r"$'scans/latin\udce9.png'",
+    "Å 7 数": "scans/Å 7 数.png",
+}
+"""Names that forge a line or paint a terminal, and how they are shown."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no such names")
+@pytest.mark.usefixtures("workspace")
+def test_no_name_forges_a_line_or_paints_the_terminal(call: Call) -> None:
+    for name in DECEIVING:
+        Path("scans", f"{name}.png").write_bytes(Path("scans/b.png").read_bytes())
+    _, output, _ = call("read", "scans")
+    shown = [f"{name}: 42" for name in DECEIVING.values()]
+    assert sorted(output.splitlines()) == sorted([*shown, "scans/b.png: 42"])
+    for path in Path("scans").iterdir():
+        path.write_bytes(b"no picture")
+    status, _, errors = call("read", "scans")
+    assert status == 1
+    assert errors.count("\n") == len(DECEIVING) + 2
+    for name in DECEIVING.values():
+        assert f"digits: {name}: Expected a picture" in errors
+    for document in map(json.loads, call("read", "scans", "--json")[1].splitlines()):
+        assert Path(document["file"]).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no such names")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["read", "no\nsuch.png"],
+        ["read", "photo.jpg", "--model", "no\x1bsuch"],
+        ["evaluate", "no\nsuch"],
+        ["train", "--recipe", "no\nsuch.toml"],
+        ["data", "--from", "no\nsuch"],
+        ["export", "no\nsuch"],
+        ["no\x1bcommand"],
+    ],
+    ids=lambda arguments: arguments[0][:8],
+)
+@pytest.mark.usefixtures("workspace")
+def test_a_message_is_one_line_whatever_it_names(call: Call, arguments: list[str]) -> None:
+    status, _, errors = call(*arguments)
+    assert status in (1, 2)
+    assert errors[:-1].isprintable()
+    assert errors[-1] == "\n"
 
 
 NAMES = st.text("ab0123٣²-. ", max_size=8)

@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 
 from digits.devices import DEVICES
-from digits.errors import DigitsError, InvalidInput, suggest
+from digits.errors import DigitsError, InvalidInput, is_out_of_memory, suggest
 from digits.extras import optional_imports
+from digits.files import escaped, quoted
 from digits.flags import Device, Json, Model, TwoGroups, offer, offer_recipes, with_recipe_flags
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_measurement, load_recipe, recipe_names
 from digits.show import (
@@ -59,24 +60,19 @@ def main() -> None:
         status = _fail(str(error), 1)
     except OSError as error:
         status = _fail(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+    except Exception as error:
+        if not is_out_of_memory(error):
             raise
-        status = _fail("There is not enough memory; try a smaller --batch-size.", 1)
+        advice = "; try a smaller --batch-size" if sys.argv[1:2] == ["train"] else ""
+        status = _fail(f"There is not enough memory{advice}.", 1)
     if status == 130:  # what typer makes of Ctrl-C
         status = _fail("Stopped.", 1)
     sys.exit(status)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether Python or torch, whose error has no class of its own on a CPU, ran out of memory."""
-    told = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return told or "DefaultCPUAllocator" in str(error)
-
-
 def _fail(message: str, status: int) -> int:
     if message:  # without arguments, the help has said all
-        print(f"digits: {message}", file=sys.stderr)
+        print(f"digits: {escaped(message)}", file=sys.stderr)
     return status
 
 
@@ -308,7 +304,7 @@ def report(
     if as_json:
         print_json({"report": str(path)})
         return
-    print(path)
+    print(quoted(path))
 
 
 @app.command()
@@ -346,7 +342,7 @@ def read(
     has_failed = False
     for path, reading in read_pictures(reader, pictures, rotate=rotate):
         show_reading(path, reading, as_json=as_json, is_single=is_single)
-        if isinstance(reading, InvalidInput):
+        if isinstance(reading, DigitsError):
             has_failed = True
         elif explain is not None:
             write_explanation(reading, explain)
@@ -383,12 +379,14 @@ def export(
         print_json(written.to_dict())
     elif isinstance(written, Export):
         print(
-            f"{written.path}  ({written.num_bytes / 1000:,.0f} kB; temperature "
+            f"{quoted(written.path)}  ({written.num_bytes / 1000:,.0f} kB; temperature "
             f"{written.temperature:.2f}; largest difference to torch "
             f"{written.largest_difference:.1g})"
         )
     else:
-        print(f"{written.path}  ({written.num_bytes:,} bytes of weights, scales and biases)")
+        print(
+            f"{quoted(written.path)}  ({written.num_bytes:,} bytes of weights, scales and biases)"
+        )
 
 
 @app.command()

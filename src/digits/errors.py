@@ -15,6 +15,27 @@ class InvalidInput(DigitsError, ValueError):  # noqa: N818 - it names the state 
     """An argument, file or setting is invalid. The command exits with 2."""
 
 
+class OutOfMemory(DigitsError):  # noqa: N818 - as Python's own
+    """There is not enough memory for what was asked. The command exits with 1."""
+
+
+OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",  # torch
+    "Insufficient memory",  # OpenCV
+    "out of memory",  # Pillow, CUDA
+    "bad_alloc",  # onnxruntime
+    "bad allocation",
+    "Failed to allocate memory",
+)
+"""What libraries say whose errors of memory have no class of their own."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of whatever library, says that there is not enough memory."""
+    told = isinstance(error, MemoryError | OutOfMemory)
+    return told or any(words in str(error) for words in OUT_OF_MEMORY)
+
+
 def suggest(word: str, known: Collection[str]) -> str:
     """End a message about an unknown name with the nearest known name, or else all of them.
 

@@ -26,6 +26,7 @@ from digits.quantization import count_bytes, quantize, write_c
 from digits.reading import symbols
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
+from digits.reading.onnx_graph import seal
 from digits.run import Run
 from digits.training.calibration import temperature_of
 from digits.training.tasks import compose_lines
@@ -289,13 +290,13 @@ def _write(
                 verbose=False,
             )
             assert program is not None
-            document = program.model_proto
+            content = seal(program.model_proto.SerializeToString())
     except Exception as error:  # a user's own network may compute what ONNX can't express
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise DigitsError(f"The network can't be written in ONNX: {reason}") from error
     finally:
         logger.setLevel(level)
-    return bytes(document.SerializeToString())
+    return content
 
 
 def _largest_difference(
@@ -338,7 +339,8 @@ def _with_half_weights(content: bytes) -> bytes:
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-    return bytes(document.SerializeToString())
+    del document.metadata_props[:]
+    return seal(document.SerializeToString())
 
 
 def _with_metadata(content: bytes, facts: dict[str, str]) -> bytes:
@@ -355,4 +357,4 @@ def _with_metadata(content: bytes, facts: dict[str, str]) -> bytes:
         part.ClearField("metadata_props")
     onnx.helper.set_model_props(document, facts)
     document.producer_name, document.producer_version = "digits", describe_versions()["digits"]
-    return bytes(document.SerializeToString())
+    return seal(document.SerializeToString())

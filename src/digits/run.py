@@ -38,6 +38,7 @@ from digits.errors import DigitsError, InvalidInput
 from digits.files import sync_folder, write_atomic
 from digits.models import build_model
 from digits.recipe import Recipe, RenamedField, parse_recipe
+from digits.sums import expect_sum, write_sums
 
 SHOWN = ("accuracy", "errors", "images")
 """Numbers of the test set's evaluation that a summary must have."""
@@ -159,6 +160,7 @@ class Run:
         """
         text = _read(self.recipe_path)
         try:
+            expect_sum(self.recipe_path, text)
             return parse_recipe(text.decode(), name=self.folder.name, source="it")
         except RenamedField as error:
             older = f"an older format, with field {error.field!r}"
@@ -298,7 +300,11 @@ class Run:
     def save_summary(self, summary: dict[str, Any]) -> None:
         """Save the results; this comes last, as it makes the run finished."""
         text = json.dumps({"format": FORMAT, **summary}, indent=2, allow_nan=False)
-        write_atomic(self.summary_path, (text + "\n").encode())
+        content = (text + "\n").encode()
+        finished = (self.recipe_path, self.history_path, self.model_path)
+        sums = {path.name: _read(path) for path in finished}
+        write_sums(self.folder, {**sums, self.summary_path.name: content})
+        write_atomic(self.summary_path, content)
 
     def _expect_finished(self, path: Path) -> None:
         if not path.is_file():
@@ -347,7 +353,9 @@ def _read(path: Path) -> bytes:
 
 def _read_history(path: Path) -> History:
     try:
-        return History(_parse_record(line) for line in _read(path).decode().splitlines())
+        content = _read(path)
+        expect_sum(path, content)
+        return History(_parse_record(line) for line in content.decode().splitlines())
     except (ValueError, TypeError, RecursionError) as error:
         raise DigitsError(_damaged(path, error)) from error
 
@@ -363,7 +371,9 @@ def _parse_record(line: str) -> EpochRecord:
 
 def _read_summary(path: Path) -> dict[str, Any]:
     try:
-        summary = json.loads(_read(path))
+        content = _read(path)
+        expect_sum(path, content)
+        summary = json.loads(content)
         _expect_format(path, summary["format"])
         shown = [summary["training_seconds"], *(summary["test"][name] for name in SHOWN)]
         if not all(isinstance(value, int | float) for value in shown):

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from digits.errors import InvalidInput
+from digits.errors import DigitsError
+from digits.files import escaped, quoted
 from digits.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def print_json(document: Any) -> None:
 
 
 def show_reading(
-    path: Path, reading: "Reading | InvalidInput", *, as_json: bool, is_single: bool
+    path: Path, reading: "Reading | DigitsError", *, as_json: bool, is_single: bool
 ) -> None:
     """Print the reading of one picture, as text or as a JSON document on one line.
 
@@ -46,17 +47,20 @@ def show_reading(
         as_json: Whether to print JSON.
         is_single: Whether it is the only picture, whose path is left out of the text.
     """
-    if isinstance(reading, InvalidInput):
-        print(f"digits: {path}: {reading}", file=sys.stderr)
+    if isinstance(reading, DigitsError):
+        print(f"digits: {quoted(path)}: {escaped(reading)}", file=sys.stderr)
         if as_json:
             print(json.dumps({"file": str(path), "error": str(reading)}))
         return
     if not reading.digits and (reading.left_out or reading.ink.mask.any()):
-        print(f"digits: {path}: there is ink, but no digit was read in it.", file=sys.stderr)
+        print(
+            f"digits: {quoted(path)}: there is ink, but no digit was read in it.", file=sys.stderr
+        )
     if as_json:
         print(json.dumps({"file": str(path), **reading.to_dict()}))
     else:
-        print(reading.text if is_single else f"{path}: {' '.join(reading.text.splitlines())}")
+        line = " ".join(reading.text.splitlines())
+        print(reading.text if is_single else f"{quoted(path)}: {line}")
 
 
 def show_data(facts: dict[str, Any]) -> None:
@@ -72,7 +76,7 @@ def show_data(facts: dict[str, Any]) -> None:
     console.print(table)
     console.print(
         f"MNIST is complete: {facts['train']:,} training and {facts['test']:,} test images, "
-        f"in {facts['root']} (from: {facts['source']})",
+        f"in {quoted(facts['root'])} (from: {facts['source']})",
         markup=False,
         emoji=False,
         highlight=False,
@@ -123,8 +127,8 @@ def show_result(run: "Run", report_path: Path | None) -> None:
     summary = run.summary
     test = summary["test"]
     low, high = test["interval"]
-    report = report_path or f"none yet; write it with: digits report {run.folder}"
-    last = ("report", f"{report}")
+    how = f"none yet; write it with: digits report {quoted(run.folder)}"
+    last = ("report", quoted(report_path) if report_path else how)
     if "digit_error_rate" in test:  # lines, for which there is no report
         last = ("digit errors", f"{test['digit_error_rate']:.2%} of {test['num_digits']:,}")
     rows = [
@@ -134,7 +138,7 @@ def show_result(run: "Run", report_path: Path | None) -> None:
             f"{test['errors']} of {test['images']:,} wrong)",
         ),
         ("training time", f"{summary['training_seconds']:.1f} s"),
-        ("run folder", f"{run.folder}"),
+        ("run folder", quoted(run.folder)),
         last,
     ]
     console = Console()
@@ -183,7 +187,7 @@ def show_series(
             f"{summary['test']['accuracy']:.2%}",
             f"{summary['test']['errors']:,}",
             f"{summary['training_seconds']:.1f} s",
-            Text(str(report_path or run.folder)),
+            Text(quoted(report_path or run.folder)),
         )
     console = Console()
     console.print(table)
@@ -223,7 +227,7 @@ def show_comparison(
         return
     table = _table("", "recipe", "seeds", "test accuracy")
     for name, runs in (("first", first), ("second", second)):
-        table.add_row(name, Text(runs[0].recipe.name), str(len(runs)), _spread(runs))
+        table.add_row(name, Text(escaped(runs[0].recipe.name)), str(len(runs)), _spread(runs))
     found = (
         f"{100 * difference.mean:+.3f} points (95 % interval {100 * low:+.3f} to {100 * high:+.3f})"
     )

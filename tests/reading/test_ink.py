@@ -201,6 +201,38 @@ def test_a_file_of_one_level_everywhere_has_no_ink(form: str) -> None:
     assert not binarize(open_picture(LEVELS[form]).grey).mask.any()
 
 
+DTYPES = [np.dtype(code) for code in "?bBhHiIlLqQefdg"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_an_array_of_one_level_everywhere_has_no_ink(dtype: np.dtype) -> None:
+    levels = [0, 1] if dtype.kind in "bu" else [0, 1, -1]
+    if dtype.kind in "iu":
+        levels += [np.iinfo(dtype).min, np.iinfo(dtype).max]
+    if dtype.kind == "f":
+        levels += [np.finfo(np.float16).max, np.finfo(np.float16).min]
+    for level in levels:
+        array = np.full((90, 100), level, dtype)
+        assert not binarize(open_picture(array).grey).mask.any(), level
+
+
+def test_the_widest_range_of_floats_is_scaled() -> None:
+    array = np.full((90, 100), np.finfo(np.float32).max, np.float32)
+    array[40:50, 30:70] = np.finfo(np.float32).min
+    grey = open_picture(array).grey
+    assert (int(grey[10, 10]), int(grey[45, 50])) == (255, 0)
+
+
+@pytest.mark.parametrize("dtype", [each for each in DTYPES if each.kind == "f"], ids=str)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_one_value_that_is_not_finite_is_told(dtype: np.dtype, value: float) -> None:
+    array = np.zeros((90, 100), dtype)
+    with np.errstate(over="ignore"):
+        array[40, 50] = value
+    with pytest.raises(InvalidInput, match="Expected finite numbers, found NaN or infinity"):
+        open_picture(array)
+
+
 def test_a_decompression_bomb_takes_no_memory() -> None:
     tracemalloc.start()
     for side in (60_000, 20_000):

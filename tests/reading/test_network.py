@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,11 +12,21 @@ import onnx
 import pytest
 import torch
 
+from digits.errors import InvalidInput
 from digits.evaluation.inspection import feature_maps
 from digits.export import Calibrated, _to_onnx
 from digits.models import build_model
+from digits.reading import Reader
+from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
-from digits.reading.onnx_graph import add_outputs, read_nodes
+from digits.reading.onnx_graph import (
+    add_outputs,
+    has_external_data,
+    is_sealed,
+    read_nodes,
+    seal,
+)
+from digits.server.app import create_app
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +72,79 @@ def test_the_graph_is_read_and_extended_as_the_library_of_the_format_would() -> 
     graph = onnx.load_from_string(add_outputs(content, names)).graph
     assert [value.name for value in graph.output] == ["probabilities", *names]
     assert [node.output[0] for node in graph.node] == [output for _, _, output in nodes]
+
+
+WEIGHTS = files("digits.reading") / "weights"
+
+
+@pytest.mark.parametrize("name", ["reader.onnx", "lines.onnx"])
+def test_a_flipped_bit_is_noticed_wherever_it_is(name: str) -> None:
+    content = (WEIGHTS / name).read_bytes()
+    assert is_sealed(content)
+    rng = np.random.default_rng(0)
+    tail = np.arange(8 * (len(content) - 80), 8 * len(content))
+    for bit in (*rng.integers(0, 8 * len(content), 100), *tail):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << (bit % 8)
+        assert not is_sealed(bytes(damaged)), bit
+
+
+@pytest.mark.parametrize("kind", [Network, LineNetwork])
+def test_a_file_that_is_not_to_the_bit_what_was_exported_is_refused(
+    kind: type[Network | LineNetwork], tmp_path: Path
+) -> None:
+    name = "reader.onnx" if kind is Network else "lines.onnx"
+    content = (WEIGHTS / name).read_bytes()
+    for number, changed in enumerate((content[:-1], content + b"\0", content[: len(content) // 2])):
+        path = tmp_path / f"{number}.onnx"
+        path.write_bytes(changed)
+        with pytest.raises(InvalidInput, match=r"made by digits export, to the bit.*Export it"):
+            kind(path)
+
+
+def changed_model(change: Callable[[onnx.ModelProto], None]) -> bytes:
+    """The package's network with a change, and a sum that fits: made to deceive."""
+    document = onnx.load_from_string((WEIGHTS / "reader.onnx").read_bytes())
+    (sum_of_it,) = (entry for entry in document.metadata_props if entry.key == "sha256")
+    document.metadata_props.remove(sum_of_it)
+    change(document)
+    return seal(document.SerializeToString())
+
+
+def test_values_in_other_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def move_out(tensor: onnx.TensorProto) -> None:
+        Path("values").write_bytes(tensor.raw_data)
+        onnx.external_data_helper.set_external_data(tensor, "values")
+        tensor.ClearField("raw_data")
+
+    def move_out_a_weight(document: onnx.ModelProto) -> None:
+        move_out(next(each for each in document.graph.initializer if each.raw_data))
+
+    def move_out_a_constant(document: onnx.ModelProto) -> None:
+        tensor = onnx.numpy_helper.from_array(np.zeros(2, np.float32))
+        move_out(tensor)
+        document.graph.node.append(onnx.helper.make_node("Constant", [], ["c"], value=tensor))
+
+    for change in (move_out_a_weight, move_out_a_constant):
+        content = changed_model(change)
+        assert has_external_data(content)
+        with pytest.raises(InvalidInput, match="all values in the file, found names of others"):
+            Network(content)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-0.5", "1.5", "", "99 %", "9" * 5000])
+def test_a_figure_in_the_metadata_that_is_none_is_refused_in_a_line(text: str) -> None:
+    def say(document: onnx.ModelProto) -> None:
+        (entry,) = (each for each in document.metadata_props if each.key == "test_accuracy")
+        entry.value = text
+
+    network = Network(changed_model(say))
+    with pytest.raises(InvalidInput, match="expected test_accuracy from 0 to 1 in its") as caught:
+        create_app(Reader(network))
+    assert len(str(caught.value)) < 200
+    assert "\n" not in str(caught.value)
 
 
 def test_nothing_is_written_or_told_about_who_uses_it(tmp_path: Path) -> None:

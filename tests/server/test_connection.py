@@ -24,6 +24,8 @@ OVERRIDDEN = (
     "pause_writing",
     "resume_writing",
     "on_message_begin",
+    "on_url",
+    "on_header",
     "on_body",
     "on_message_complete",
     "send_400_response",
@@ -52,7 +54,8 @@ def test_uvicorn_has_the_private_parts_that_the_limits_rely_on() -> None:
         assert name in protocol, changed.format(f"the attribute {name}")
     assert protocol["cycle"] is None, changed.format("a cycle that is None before any request")
     assigned = RequestResponseCycle.__init__.__code__.co_names
-    assert "response_complete" in assigned, changed.format("cycle.response_complete")
+    for name in ("more_body", "response_started", "response_complete"):
+        assert name in assigned, changed.format(f"cycle.{name}")
 
 
 def test_a_head_that_is_too_long_is_refused_while_it_arrives(client: Client) -> None:
@@ -61,6 +64,69 @@ def test_a_head_that_is_too_long_is_refused_while_it_arrives(client: Client) -> 
     assert (
         json.loads(body)["detail"] == "Expected at most 64,000 bytes before the body, found more."
     )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz?" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"X: aaaaaa\r\n" * 10_000 + b"\r\n",
+    ],
+    ids=["path", "header", "headers"],
+)
+@pytest.mark.parametrize("before", [b"", b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\n"])
+def test_a_head_that_is_too_long_is_refused_also_if_it_arrives_at_once(
+    client: Client, head: bytes, before: bytes
+) -> None:
+    if before:  # another request on the same connection, answered first
+        status, body = exchange(client.port, before + b"Content-Length: 1\r\n\r\na" + head)
+        assert status in (b"HTTP/1.1 422 Unprocessable Content", b""), "its own answer, or none"
+        assert b"alive" not in body
+        return
+    status, body = exchange(client.port, head)
+    assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
+
+
+HEAD = b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nfive\r\nhello\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello!!\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n",
+        HEAD + b"Transfer-Encoding: gzip\r\n\r\nhello",
+        HEAD + b"Transfer-Encoding: chunked, gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        HEAD + b"Content-Length: five\r\n\r\nhello",
+        HEAD + b" folded\r\n\r\n",
+    ],
+    ids=["length", "end", "sign", "coding", "last coding", "both", "two", "word", "folded"],
+)
+def test_a_malformed_body_or_coding_is_answered_with_problem_details(
+    client: Client, request_: bytes
+) -> None:
+    status, body = exchange(client.port, request_)
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert json.loads(body)["status"] == 400
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_malformed_request_is_not_answered_before_the_one_that_waits(client: Client) -> None:
+    bad = HEAD + b"Transfer-Encoding: chunked\r\n\r\nfive\r\n"
+    status, body = exchange(client.port, ALIVE + bad)
+    assert not body.startswith(b'{"type"')
+    assert status in (b"HTTP/1.1 200 OK", b"")
+
+
+def test_several_hosts_are_refused(client: Client) -> None:
+    both = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: example.org\r\n"
+    status, body = exchange(client.port, both + b"Connection: close\r\n\r\n")
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert json.loads(body)["detail"] == "Expected one Host header, found 2."
 
 
 def send_for_ever(connection: socket.socket) -> None:

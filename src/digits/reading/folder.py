@@ -13,7 +13,7 @@ from digits.reading.results import Reading
 
 def read_pictures(
     reader: Reader, paths: Sequence[Path], *, rotate: bool = True
-) -> Iterator[tuple[Path, Reading | InvalidInput]]:
+) -> Iterator[tuple[Path, Reading | DigitsError]]:
     """Read files and folders of pictures, one picture after the other.
 
     Args:
@@ -32,7 +32,7 @@ def read_pictures(
     for path in find_pictures(paths):
         try:
             yield path, reader.read(path, rotate=rotate)
-        except InvalidInput as error:
+        except DigitsError as error:
             yield path, error
     if path is None:
         raise InvalidInput(f"{', '.join(map(str, paths))}: expected pictures, found none.")

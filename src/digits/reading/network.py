@@ -3,13 +3,14 @@
 import os
 from dataclasses import dataclass
 from importlib.resources import files
+from math import nan
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from digits.errors import DigitsError, InvalidInput
-from digits.reading.onnx_graph import add_outputs, read_nodes
+from digits.reading.onnx_graph import SUM, add_outputs, has_external_data, is_sealed, read_nodes
 
 # From 1.31 on, the runtime writes into the home folder and reports each process to its makers,
 # unless telemetry is off before it is loaded. So this is the one module that loads it.
@@ -56,22 +57,50 @@ class OnnxNetwork:
         num_threads: Number of threads to compute with; all cores if not given.
 
     Raises:
-        InvalidInput: If the file is no network in ONNX.
+        InvalidInput: If the file is no network in ONNX, is not as `digits export` made it, or keeps
+            values in other files.
         DigitsError: If the file can't be read.
     """
 
     def __init__(
         self, model: str | Path | bytes | None, *, packaged: str, num_threads: int | None
     ) -> None:
-        self._name = "The network" if isinstance(model, bytes) else str(model)
+        self._name = "The network" if isinstance(model, bytes) else str(model or packaged)
         self._content = _read_content(model, packaged=packaged)
+        if not is_sealed(self._content):  # damage need not stop a network from computing
+            raise InvalidInput(
+                f"{self._name}: expected a network in ONNX, made by digits export, to the bit; "
+                "found bytes that are not the sum's, or no sum. Export it again."
+            )
         self._threads = num_threads
         self._session = _open_session(self._content, self._name, num_threads=num_threads)
 
     @property
     def metadata(self) -> dict[str, str]:
         """Metadata in the file: recipe, commit, temperature, figures."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
+        found = dict(self._session.get_modelmeta().custom_metadata_map)
+        found.pop(SUM, None)
+        return found
+
+    def figure(self, name: str, *, high: float) -> float | None:
+        """Look up a number in the metadata, from 0 to `high`; None if there is none.
+
+        Raises:
+            InvalidInput: If it is no such number.
+        """
+        text = self.metadata.get(name)
+        if text is None:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = nan
+        if not 0 <= value <= high:
+            raise InvalidInput(
+                f"{self._name}: expected {name} from 0 to {high:g} in its metadata, "
+                f"found {text[:40]!r}."
+            )
+        return value
 
 
 class Network(OnnxNetwork):
@@ -190,7 +219,12 @@ def _open_session(
     # Threads that wait for the next operation would take the cores from those of other programs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
+        # The runtime would look for them in the current folder.
+        if has_external_data(content):
+            raise InvalidInput(f"{name}: expected all values in the file, found names of others.")
         return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+    except InvalidInput:
+        raise
     except Exception as error:  # the runtime's errors have no common class
         raise InvalidInput(f"{name}: expected a network in ONNX, made by digits export.") from error
 

@@ -1,4 +1,4 @@
-"""The computation graph of an ONNX file, which is a protobuf message: nodes read, outputs added.
+"""What is in an ONNX file, a protobuf message: nodes read, outputs added, damage noticed.
 
 This much of the format is a few lines; the package `onnx` would be forty megabytes more to install
 for everyone who reads pictures.
@@ -6,13 +6,19 @@ for everyone who reads pictures.
 Source: the field numbers are those of onnx.proto, the encoding https://protobuf.dev.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-GRAPH_OF_MODEL = 7
-NODE_OF_GRAPH, OUTPUT_OF_GRAPH = 1, 12
-INPUT_OF_NODE, OUTPUT_OF_NODE, OPERATION_OF_NODE = 1, 2, 4
+GRAPH_OF_MODEL, PROPERTY_OF_MODEL = 7, 14
+NODE_OF_GRAPH, TENSOR_OF_GRAPH, OUTPUT_OF_GRAPH, SPARSE_TENSOR_OF_GRAPH = 1, 5, 12, 15
+INPUT_OF_NODE, OUTPUT_OF_NODE, OPERATION_OF_NODE, ATTRIBUTE_OF_NODE = 1, 2, 4, 5
+TENSOR_OF_ATTRIBUTE, GRAPH_OF_ATTRIBUTE, TENSORS_OF_ATTRIBUTE, GRAPHS_OF_ATTRIBUTE = 5, 6, 10, 11
+SPARSE_TENSOR_OF_ATTRIBUTE, SPARSE_TENSORS_OF_ATTRIBUTE = 22, 23
+VALUES_OF_SPARSE_TENSOR, INDICES_OF_SPARSE_TENSOR = 1, 2
+EXTERNAL_DATA_OF_TENSOR = 13
 NAME_OF_VALUE = 1
+KEY_OF_PROPERTY, VALUE_OF_PROPERTY = 1, 2
 
 VARINT, FIXED_64, BYTES, FIXED_32 = 0, 1, 2, 5
 """Wire types of protobuf's fields."""
@@ -49,6 +55,57 @@ def add_outputs(model: bytes, names: Iterable[str]) -> bytes:
     return model + _field(
         GRAPH_OF_MODEL, b"".join(_field(OUTPUT_OF_GRAPH, value) for value in values)
     )
+
+
+SUM = "sha256"
+"""Name of the property that holds the sum of all bytes before it; the last in the file."""
+
+
+def seal(model: bytes) -> bytes:
+    """The model with its sum, by which `is_sealed` notices any damage."""
+    return model + _sum_of(model)
+
+
+def is_sealed(model: bytes) -> bool:
+    """Whether the model ends with its sum: as it was made, to the bit."""
+    size = len(_sum_of(b""))
+    return model[-size:] == _sum_of(model[:-size])
+
+
+def _sum_of(model: bytes) -> bytes:
+    key = _field(KEY_OF_PROPERTY, SUM.encode())
+    value = _field(VALUE_OF_PROPERTY, hashlib.sha256(model).hexdigest().encode())
+    return _field(PROPERTY_OF_MODEL, key + value)
+
+
+def has_external_data(model: bytes) -> bool:
+    """Whether a tensor's values are in another file, which the model names."""
+    return any(
+        any(_fields(tensor, EXTERNAL_DATA_OF_TENSOR))
+        for graph in _fields(model, GRAPH_OF_MODEL)
+        for tensor in _tensors_of_graph(graph)
+    )
+
+
+def _tensors_of_graph(graph: bytes) -> Iterator[bytes]:
+    yield from _fields(graph, TENSOR_OF_GRAPH)
+    for sparse in _fields(graph, SPARSE_TENSOR_OF_GRAPH):
+        yield from _tensors_of_sparse(sparse)
+    for node in _fields(graph, NODE_OF_GRAPH):
+        for attribute in _fields(node, ATTRIBUTE_OF_NODE):
+            for number in (TENSOR_OF_ATTRIBUTE, TENSORS_OF_ATTRIBUTE):
+                yield from _fields(attribute, number)
+            for number in (SPARSE_TENSOR_OF_ATTRIBUTE, SPARSE_TENSORS_OF_ATTRIBUTE):
+                for sparse in _fields(attribute, number):
+                    yield from _tensors_of_sparse(sparse)
+            for number in (GRAPH_OF_ATTRIBUTE, GRAPHS_OF_ATTRIBUTE):
+                for inner in _fields(attribute, number):
+                    yield from _tensors_of_graph(inner)
+
+
+def _tensors_of_sparse(sparse: bytes) -> Iterator[bytes]:
+    for number in (VALUES_OF_SPARSE_TENSOR, INDICES_OF_SPARSE_TENSOR):
+        yield from _fields(sparse, number)
 
 
 def _fields(message: bytes, wanted: int) -> Iterator[bytes]:

@@ -1,15 +1,17 @@
 """The reader: pictures to digits with confidence, by their ink and a network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from digits.errors import InvalidInput
+from digits.errors import DigitsError, InvalidInput, OutOfMemory, is_out_of_memory
 from digits.reading.confidence import CONFIDENCE, judge
 from digits.reading.ink import HYPOTHESES, Picture, open_picture
+from digits.reading.ink.picture import NO_MEMORY
 from digits.reading.line_network import LineNetwork
 from digits.reading.line_reader import LineReader
 from digits.reading.network import Network
@@ -73,13 +75,16 @@ class Reader:
 
         Raises:
             InvalidInput: If it is no picture, or can't be read; says why.
+            OutOfMemory: If there is not enough memory for it.
+            DigitsError: If it should be read, and can't: a defect of this package.
         """
-        picture = open_picture(source, rotate=rotate)
-        if not picture.is_small:
-            reading = self._lines.read(picture)
-            return self._as_single(picture, reading) if _may_be_single(reading) else reading
-        ((digit, ink),) = self._singles.read([picture])
-        return Reading((_alone(digit),) if digit.glyph.any() else (), (), picture, ink)
+        with _told_in_a_line():
+            picture = open_picture(source, rotate=rotate)
+            if not picture.is_small:
+                reading = self._lines.read(picture)
+                return self._as_single(picture, reading) if _may_be_single(reading) else reading
+            ((digit, ink),) = self._singles.read([picture])
+            return Reading((_alone(digit),) if digit.glyph.any() else (), (), picture, ink)
 
     def _as_single(self, picture: Picture, reading: Reading) -> Reading:
         """Ask the network of glyphs about a digit of which that of lines is not sure."""
@@ -98,7 +103,9 @@ class Reader:
         Returns:
             A digit for each; its label is the best guess also when it is refused.
         """
-        return [digit for digit, _ in self._singles.read(open_picture(image) for image in images)]
+        with _told_in_a_line():
+            found = self._singles.read(open_picture(image) for image in images)
+            return [digit for digit, _ in found]
 
     def classify(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> list[Digit]:
         """Read glyphs as they are: white on black, framed as MNIST's. The quickest method.
@@ -114,6 +121,22 @@ class Reader:
             judge(probabilities, glyph, (0.0, 0.0, 28.0, 28.0), threshold=self.threshold)
             for glyph, probabilities in zip(glyphs, self.network.probabilities(glyphs), strict=True)
         ]
+
+
+@contextmanager
+def _told_in_a_line() -> Iterator[None]:
+    """Turn whatever is raised for a picture into an error of one line, which concerns it alone."""
+    try:
+        yield
+    except DigitsError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(NO_MEMORY) from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DigitsError(
+            f"The picture can't be read, which is a defect of digits; please report it: {reason}"
+        ) from error
 
 
 def _alone(digit: Digit) -> Line:

@@ -1,5 +1,6 @@
 """The ASGI application: its routes and middleware."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from digits.errors import InvalidInput
+from digits.errors import DigitsError, InvalidInput, OutOfMemory
 from digits.reading.reader import Reader
 from digits.server import limits, problems, schemas
 from digits.server.admission import AdmissionControl
@@ -23,7 +24,7 @@ from digits.server.bodies import receive_glyphs, receive_picture
 from digits.server.metrics import Metrics, MetricsMiddleware
 from digits.server.problems import ErrorMiddleware, Overloaded, RequestRefused
 from digits.server.security import (
-    LoopbackHostMiddleware,
+    HostMiddleware,
     SecurityHeadersMiddleware,
     TrustedOriginMiddleware,
 )
@@ -36,6 +37,8 @@ PAGE = Path(__file__).parent / "page"
 SAMPLES = Path(str(files("digits.reading") / "samples"))
 
 PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+
+LOG = logging.getLogger(__name__)
 
 READING_ERRORS = (
     HTTPStatus.BAD_REQUEST,
@@ -95,8 +98,7 @@ def create_app(
             allow_headers=["Content-Type"],
         )
     app.add_middleware(TrustedOriginMiddleware, origins=origins)
-    if loopback_only:
-        app.add_middleware(LoopbackHostMiddleware)
+    app.add_middleware(HostMiddleware, loopback_only=loopback_only)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     return app
@@ -150,6 +152,12 @@ def _add_reading(
                 reading = await workers.run(lambda: reader.read(picture))
             except InvalidInput as error:
                 raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+            except OutOfMemory:  # which no picture is to blame for, and others wait for, too
+                raise
+            except DigitsError as error:
+                LOG.error("%s", error)
+                detail = "This picture can't be read, which is a defect; see the server's log."
+                raise RequestRefused(HTTPStatus.INTERNAL_SERVER_ERROR, detail) from error
         return _json_response(schemas.reading_to_json(reading))
 
     @app.post(
@@ -186,10 +194,10 @@ def _add_reading(
 def _add_status(
     app: FastAPI, reader: Reader, admission: AdmissionControl, metrics: Metrics
 ) -> None:
-    metadata = reader.network.metadata
+    parameters = reader.network.figure("parameters", high=1e12)
     card = schemas.NetworkCard(
-        parameters=int(metadata["parameters"]) if "parameters" in metadata else None,
-        test_accuracy=float(metadata["test_accuracy"]) if "test_accuracy" in metadata else None,
+        parameters=None if parameters is None else int(parameters),
+        test_accuracy=reader.network.figure("test_accuracy", high=1),
         threshold=reader.threshold,
     )
     errors = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)

@@ -8,10 +8,11 @@ caps uvicorn's version, and tests/server/test_connection.py checks that the clas
 relied on:
 
 - it calls asyncio's `connection_made`, `connection_lost`, `data_received`, `pause_writing` and
-  `resume_writing`, httptools' `on_message_begin`, `on_body` and `on_message_complete`, and
-  `send_400_response` for what is not HTTP, and when one of these raises an error;
+  `resume_writing`, httptools' `on_message_begin`, `on_url`, `on_header`, `on_body` and
+  `on_message_complete`, and `send_400_response` for what is not HTTP, and when one of these raises
+  an error;
 - it keeps `loop`, `transport`, `pipeline`: requests that wait for their turn, and `cycle`: None,
-  or the latest request, with `response_complete`.
+  or the latest request, with `more_body`, `response_started` and `response_complete`.
 """
 
 import asyncio
@@ -28,6 +29,10 @@ class TooManyRequestsError(Exception):
     """More requests than may wait were sent on a connection before it was answered."""
 
 
+class HeadTooLongError(Exception):
+    """A head has more bytes than it may have."""
+
+
 class LimitedHttpProtocol(HttpToolsProtocol):
     """A connection that is closed when a request, or the taking of its response, is too slow.
 
@@ -37,6 +42,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     _num_head_bytes = 0
     """Number of bytes received since the last part of a body: of a head, or of a trailer."""
+    _num_line_bytes = 0
+    """Number of bytes of the lines of the head, or of the trailer, that are complete: one read may
+    hold all of it, with the body, and the next request."""
     _receive_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
 
@@ -56,10 +64,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._num_head_bytes += len(data)
         super().data_received(data)
         if self._num_head_bytes > limits.MAX_HEAD_BYTES:
-            detail = (
-                f"Expected at most {limits.MAX_HEAD_BYTES:,} bytes before the body, found more."
-            )
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         """Begin a request, if not too many of the connection wait already.
@@ -71,11 +76,27 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """
         if len(self.pipeline) >= limits.MAX_PIPELINED:
             raise TooManyRequestsError
+        self._num_line_bytes = 0
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the path, if the head is not too long."""
+        self._count_line(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, if the head is not too long."""
+        self._count_line(name + value)
+        super().on_header(name, value)
+
+    def _count_line(self, line: bytes) -> None:
+        self._num_line_bytes += len(line)
+        if self._num_line_bytes > limits.MAX_HEAD_BYTES:
+            raise HeadTooLongError
 
     def on_body(self, body: bytes) -> None:
         """Pass on a part of a body; a trailer is counted from here."""
-        self._num_head_bytes = 0
+        self._num_head_bytes = self._num_line_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -97,7 +118,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP with problem details."""
-        self._refuse(HTTPStatus.BAD_REQUEST, msg)
+        if self._num_line_bytes > limits.MAX_HEAD_BYTES:
+            self._refuse_head()
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _refuse_head(self) -> None:
+        detail = f"Expected at most {limits.MAX_HEAD_BYTES:,} bytes before the body, found more."
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
 
     def _start_receive_timer(self) -> None:
         self._stop_receive_timer()
@@ -124,9 +152,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
+    @property
+    def _is_next_to_answer(self) -> bool:
+        """Whether the next response is that of the request that is arriving, and is not begun."""
+        if not self._is_responding:
+            return True
+        is_arriving = bool(self.cycle.more_body) and not self.pipeline
+        return is_arriving and not self.cycle.response_started
+
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         self._stop_receive_timer()
-        if not self._is_responding and not self.transport.is_closing():
+        if self._is_next_to_answer and not self.transport.is_closing():
             response = problem_response(status, detail, {"Connection": "close"})
             head = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
             head += [name + b": " + value for name, value in response.raw_headers]

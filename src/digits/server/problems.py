@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from digits.errors import is_out_of_memory
 from digits.server.limits import RETRY_SECONDS
 
 LOG = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ def add_handlers(app: FastAPI) -> None:
 class ErrorMiddleware:
     """Middleware that answers unexpected exceptions with a 500, and logs their tracebacks.
 
+    Want of memory is a 503: it passes, and has no place in the code.
+
     Starlette's `ServerErrorMiddleware` is outside of all other middleware, so that its responses
     would lack the security headers, and it raises the exception again.
     """
@@ -94,9 +97,17 @@ class ErrorMiddleware:
 
         try:
             await self.app(scope, receive, send_and_note)
-        except Exception:
-            LOG.exception("A request failed")
+        except Exception as error:
+            is_full = is_out_of_memory(error)
+            if not is_full:
+                LOG.exception("A request failed")
             if has_started or scope["type"] != "http":
                 raise
-            response = problem_response(500, "An internal error occurred; see the server's log.")
+            full = Overloaded("There is not enough memory")
+            detail = "An internal error occurred; see the server's log."
+            response = (
+                problem_response(full.status_code, full.detail, full.headers)
+                if is_full
+                else problem_response(500, detail)
+            )
             await response(scope, receive, send)

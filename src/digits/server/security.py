@@ -10,6 +10,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digits.server.problems import problem_response
@@ -63,25 +64,35 @@ class SecurityHeadersMiddleware:
         await self.app(scope, receive, send_with_headers)
 
 
-class LoopbackHostMiddleware:
-    """Middleware that refuses requests whose Host header does not name loopback, with 421.
+class HostMiddleware:
+    """Middleware that refuses several Host headers, with 400, and hosts that are others, with 421.
 
-    Starlette's `TrustedHostMiddleware` would answer 400, and not with problem details.
+    Starlette's `TrustedHostMiddleware` would answer 400 to these, and not with problem details.
+
+    Args:
+        app: The application behind it.
+        loopback_only: Whether the host must name loopback.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, loopback_only: bool) -> None:
+        self.app, self.loopback_only = app, loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, or refuse it."""
-        if scope["type"] == "http":
-            host = Headers(scope=scope).get("host", "")
-            if _hostname(host) not in LOOPBACK_HOSTS:
-                detail = f"Expected {' or '.join(LOOPBACK_HOSTS[:2])} as the host."
-                response = problem_response(HTTPStatus.MISDIRECTED_REQUEST, detail)
-                await response(scope, receive, send)
-                return
+        if scope["type"] == "http" and (refusal := self._refuse(Headers(scope=scope))):
+            await refusal(scope, receive, send)
+            return
         await self.app(scope, receive, send)
+
+    def _refuse(self, headers: Headers) -> Response | None:
+        hosts = headers.getlist("host")
+        if len(hosts) > 1:  # who is in between may have looked at the other
+            detail = f"Expected one Host header, found {len(hosts)}."
+            return problem_response(HTTPStatus.BAD_REQUEST, detail)
+        if self.loopback_only and _hostname("".join(hosts)) not in LOOPBACK_HOSTS:
+            detail = f"Expected {' or '.join(LOOPBACK_HOSTS[:2])} as the host."
+            return problem_response(HTTPStatus.MISDIRECTED_REQUEST, detail)
+        return None
 
 
 class TrustedOriginMiddleware:
@@ -110,7 +121,8 @@ class TrustedOriginMiddleware:
         origin = headers.get("origin")
         if origin is None or origin in self.origins:
             return True
-        return origin.partition("://")[2] == headers.get("host", "")
+        # The proxy before a server may speak TLS, which the server does not know.
+        return origin in (f"{scheme}://{headers.get('host', '')}" for scheme in ("http", "https"))
 
 
 def _hostname(host: str) -> str:

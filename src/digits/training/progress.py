@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from digits.files import escaped
 from digits.run import EpochRecord
 
 
@@ -31,7 +32,9 @@ class TrainingProgress:
             num_steps_done: Number of steps made before; above 0 for a resumed run.
         """
         self._num_epochs, self._num_steps = num_epochs, num_steps
-        self.console.print(title, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        self.console.print(
+            escaped(title), markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
         if self.console.is_terminal:
             self._live = Progress(
                 TextColumn("epoch {task.fields[epoch]}/" + str(num_epochs)),

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from digits.errors import InvalidInput
+from digits.errors import InvalidInput, OutOfMemory, is_out_of_memory
 from digits.reading.ink.formats import FORMATS, SIGNATURE_BYTES, name_other_format
 from digits.reading.tuning import Tuned, number
 
@@ -32,6 +32,9 @@ LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 COLOUR_SIDE = 64
 """Limit on time: side of the thumbnail that shows whether ink differs in colour only, in pixels."""
+
+
+NO_MEMORY = "There is not enough memory to read this picture; make it smaller."
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,7 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
         except Image.DecompressionBombError as error:
             raise InvalidInput(_too_large("more")) from error
         except Exception as error:  # decoders raise all kinds of errors at hostile files
-            raise InvalidInput(_no_picture(file)) from error
+            raise _blame(error, _no_picture(file)) from error
         _check_size(*image.size)
         # A JPEG with more pictures in it is one photo and what the phone made besides.
         if image.format != "MPO" and _has_more_pages(image):
@@ -196,8 +199,13 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
             image.load()
             upright = _upright(image, rotate)
         except Exception as error:
-            raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
+            raise _blame(error, f"The picture is damaged or cut off: {_line(error)}.") from error
     return _from_image(upright, scale)
+
+
+def _blame(error: Exception, message: str) -> Exception:
+    """The error to raise when a decoder fails: the picture's, but for want of memory."""
+    return OutOfMemory(NO_MEMORY) if is_out_of_memory(error) else InvalidInput(message)
 
 
 def _no_picture(file: Any) -> str:
@@ -220,7 +228,7 @@ def _has_more_pages(image: Image.Image) -> bool:
     except EOFError:
         return False
     except Exception as error:
-        raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
+        raise _blame(error, f"The picture is damaged or cut off: {_line(error)}.") from error
 
 
 def _line(error: Exception) -> str:
@@ -275,11 +283,14 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
         return values
     if values.dtype == bool:
         return values.astype(np.uint8) * np.uint8(255)
-    values = values.astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is told
+        values = values.astype(np.float32)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(low + high):
         raise InvalidInput("Expected finite numbers, found NaN or infinity.")
     if low < 0 or high > 255:  # another scale: 16 bits, or standardised
+        if high - low > float(np.finfo(np.float32).max):
+            values, low, high = values / 2, low / 2, high / 2
         values = (values - low) * (255 / ((high - low) or 1))  # one level everywhere is blank
     elif high <= 1:
         values = values * 255
@@ -295,7 +306,7 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
             image, scale = image.convert("RGBA").reduce(reduction), scale * reduction
         image = _to_rgb(image)
     except (OSError, ValueError, SyntaxError) as error:
-        raise InvalidInput(f"The picture is damaged or cut off: {_line(error)}.") from error
+        raise _blame(error, f"The picture is damaged or cut off: {_line(error)}.") from error
     grey = np.asarray(image.convert("L"))
     is_small = image.width == image.height <= SMALL
     is_glyph = grey.shape == (28, 28) and float((grey > 127).mean()) < PICTURE.glyph_bright
