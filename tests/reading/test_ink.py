@@ -210,7 +210,7 @@ def test_an_array_of_one_level_everywhere_has_no_ink(dtype: np.dtype) -> None:
     if dtype.kind in "iu":
         levels += [np.iinfo(dtype).min, np.iinfo(dtype).max]
     if dtype.kind == "f":
-        levels += [np.finfo(np.float16).max, np.finfo(np.float16).min]
+        levels += [65_504, -65_504]  # the highest and lowest of 16 bits
     for level in levels:
         array = np.full((90, 100), level, dtype)
         assert not binarize(open_picture(array).grey).mask.any(), level
