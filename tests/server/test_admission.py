@@ -1,10 +1,14 @@
 """Admission control: requests, and bytes of them, past the limits are refused at once."""
 
+import socket
+import time
+from contextlib import ExitStack
+
 import pytest
 
 from digits.reading.reader import Reader
 from digits.server import limits
-from tests.server.conftest import PICTURE, Pending, SlowReader, assert_problem, serving
+from tests.server.conftest import PICTURE, Client, Pending, SlowReader, assert_problem, serving
 
 
 def test_requests_past_the_limit_are_refused_with_retry_after(
@@ -23,6 +27,38 @@ def test_requests_past_the_limit_are_refused_with_retry_after(
         assert first.wait().json()["text"] == "1995"
         assert client.get("/readyz").status_code == 200
         assert client.post("/v1/read", data=PICTURE).json()["text"] == "1995"
+
+
+def slow_body(port: int) -> socket.socket:
+    """A connection that has sent the head and two bytes of a request."""
+    connection = socket.create_connection(("localhost", port), timeout=30)
+    connection.sendall(
+        b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n\x89P"
+    )
+    return connection
+
+
+def test_hundreds_of_bodies_that_do_not_come_keep_no_one_out(client: Client) -> None:
+    with ExitStack() as connections:
+        for _ in range(limits.MAX_REQUESTS + 100):
+            connections.enter_context(slow_body(client.port))
+        assert client.get("/readyz").status_code == 200
+        assert client.post("/v1/read", data=PICTURE).json()["text"] == "1995"
+
+
+def test_bodies_on_their_way_have_a_limit_of_their_own(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_ARRIVING", 3)
+    with ExitStack() as connections:
+        for _ in range(3):
+            connections.enter_context(slow_body(client.port))
+        deadline = time.monotonic() + 30
+        while (found := client.post("/v1/read", data=PICTURE)).status_code == 200:
+            assert time.monotonic() < deadline
+        assert_problem(found, 503, "3 requests are arriving; try again in 1 s.")
+    while client.post("/v1/read", data=PICTURE).status_code == 503:
+        assert time.monotonic() < deadline
 
 
 def test_bytes_past_the_limit_are_refused(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,44 +15,83 @@ Reserve = Callable[[int], None]
 
 
 class AdmissionControl:
-    """Admits requests up to `limits.MAX_REQUESTS` and `limits.MAX_BYTES_AT_ONCE`.
+    """Admits requests up to `limits.MAX_REQUESTS`, and holds `limits.MAX_BYTES_AT_ONCE` of them.
 
-    It belongs to the event loop's thread, and so needs no lock.
+    Requests take a place when all of their body is there: until then they cost little, and up to
+    `limits.MAX_ARRIVING` may be on their way, however slow. It belongs to the event loop's thread,
+    and so needs no lock.
     """
 
     def __init__(self) -> None:
+        self._num_arriving = 0
         self._num_requests = 0
         self._num_bytes = 0
 
-    @property
-    def is_full(self) -> bool:
-        """Whether one more request would be refused."""
-        return self._num_requests >= limits.MAX_REQUESTS
-
-    @contextmanager
-    def admit(self) -> Iterator[Reserve]:
-        """Count a request as held until the block ends, with all bytes that it reserves.
-
-        Yields:
-            The function by which the request reserves memory before it keeps bytes.
+    def expect_room(self) -> None:
+        """Refuse a request that would not be admitted now.
 
         Raises:
             Overloaded: If the server holds as many requests as it may.
         """
-        if self.is_full:
+        if self._num_requests >= limits.MAX_REQUESTS:
             raise Overloaded(f"{limits.MAX_REQUESTS} requests are in progress")
-        num_reserved = 0
 
-        def reserve(num_bytes: int) -> None:
-            nonlocal num_reserved
-            if self._num_bytes + num_bytes > limits.MAX_BYTES_AT_ONCE:
-                raise Overloaded("Too many large pictures are in progress")
-            num_reserved += num_bytes
-            self._num_bytes += num_bytes
+    @contextmanager
+    def receive(self) -> Iterator["Place"]:
+        """Count a request as held until the block ends, with all bytes that it reserves.
 
-        self._num_requests += 1
+        Yields:
+            Its place among those that arrive; once its body is there, the request is to be
+            admitted.
+
+        Raises:
+            Overloaded: If the server holds as many requests as it may, or as many arrive.
+        """
+        self.expect_room()
+        if self._num_arriving >= limits.MAX_ARRIVING:
+            raise Overloaded(f"{limits.MAX_ARRIVING} requests are arriving")
+        place = Place(self)
         try:
-            yield reserve
+            yield place
         finally:
-            self._num_requests -= 1
-            self._num_bytes -= num_reserved
+            place.leave()
+
+
+class Place:
+    """A request's place: among those that arrive, and then among those that are in progress."""
+
+    def __init__(self, control: AdmissionControl) -> None:
+        self._control = control
+        self._is_admitted = False
+        self._num_bytes = 0
+        control._num_arriving += 1
+
+    def reserve(self, num_bytes: int) -> None:
+        """Count so many more bytes as held.
+
+        Raises:
+            Overloaded: If they are too many.
+        """
+        if self._control._num_bytes + num_bytes > limits.MAX_BYTES_AT_ONCE:
+            raise Overloaded("Too many large pictures are in progress")
+        self._num_bytes += num_bytes
+        self._control._num_bytes += num_bytes
+
+    def admit(self) -> None:
+        """Go from those that arrive to those that are in progress.
+
+        Raises:
+            Overloaded: If the server holds as many requests as it may.
+        """
+        self._control.expect_room()
+        self._control._num_arriving -= 1
+        self._control._num_requests += 1
+        self._is_admitted = True
+
+    def leave(self) -> None:
+        """Give the place, and all bytes, back."""
+        self._control._num_bytes -= self._num_bytes
+        if self._is_admitted:
+            self._control._num_requests -= 1
+        else:
+            self._control._num_arriving -= 1

@@ -22,7 +22,7 @@ from digits.server.admission import AdmissionControl
 from digits.server.batching import MicroBatcher
 from digits.server.bodies import receive_glyphs, receive_picture
 from digits.server.metrics import Metrics, MetricsMiddleware
-from digits.server.problems import ErrorMiddleware, Overloaded, RequestRefused
+from digits.server.problems import ErrorMiddleware, RequestRefused
 from digits.server.security import (
     HostMiddleware,
     SecurityHeadersMiddleware,
@@ -146,8 +146,9 @@ def _add_reading(
     )
     async def read(request: Request) -> Response:
         """The picture is a PNG, JPEG, WebP, BMP, TIFF or GIF, as the body or in a form."""
-        with admission.admit() as reserve:
-            picture = await receive_picture(request, reserve)
+        with admission.receive() as place:
+            picture = await receive_picture(request, place.reserve)
+            place.admit()
             try:
                 reading = await workers.run(lambda: reader.read(picture))
             except InvalidInput as error:
@@ -169,8 +170,10 @@ def _add_reading(
     )
     async def glyphs(request: Request) -> Response:
         """Glyphs are white on black, framed as in MNIST; as JSON, or as bytes, 784 per glyph."""
-        with admission.admit() as reserve:
-            digits = await batcher.classify(await receive_glyphs(request, reserve))
+        with admission.receive() as place:
+            glyphs = await receive_glyphs(request, place.reserve)
+            place.admit()
+            digits = await batcher.classify(glyphs)
         return _json_response(schemas.digits_to_json(digits))
 
     @app.post(
@@ -182,8 +185,9 @@ def _add_reading(
     )
     async def layers(request: Request) -> Response:
         """The glyph has the form that /v1/glyphs takes."""
-        with admission.admit() as reserve:
-            glyphs = await receive_glyphs(request, reserve)
+        with admission.receive() as place:
+            glyphs = await receive_glyphs(request, place.reserve)
+            place.admit()
             if len(glyphs) != 1:
                 detail = f"Expected one glyph, found {len(glyphs):,}."
                 raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
@@ -216,8 +220,7 @@ def _add_status(
         responses=problems.describe(*errors, HTTPStatus.SERVICE_UNAVAILABLE),
     )
     async def readyz() -> schemas.HealthStatus:
-        if admission.is_full:
-            raise Overloaded(f"{limits.MAX_REQUESTS} requests are in progress")
+        admission.expect_room()
         return schemas.HealthStatus(status="ready")
 
     @app.get(

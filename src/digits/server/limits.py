@@ -26,7 +26,10 @@ MAX_GLYPHS = 1024
 """Number of glyphs in a request, and in a batch for the network; more in a request get 422."""
 
 MAX_REQUESTS = 128
-"""Number of requests received, queued and read at once; one more is refused with 503."""
+"""Number of requests queued and read at once; one more is refused with 503."""
+
+MAX_ARRIVING = 512
+"""Number of requests whose bodies are on their way; one more is refused with 503."""
 
 UPLOAD_SECONDS = 30.0
 """Time for a request to arrive (then 408), and for a stalled client to take its response (then
@@ -42,6 +45,7 @@ NUM_READERS = max(2, min(4, os.cpu_count() or 2))
 """Number of pictures read at once. With at least two, a slow picture does not block the others."""
 
 __all__ = [
+    "MAX_ARRIVING",
     "MAX_BODY_BYTES",
     "MAX_BYTES_AT_ONCE",
     "MAX_GLYPHS",
