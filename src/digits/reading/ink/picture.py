@@ -2,8 +2,10 @@
 
 import io
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 import cv2
@@ -18,11 +20,24 @@ from digits.reading.tuning import Tuned, number
 MAX_PIXELS = 64_000_000
 """Limit on a picture's memory: pixels that its header may claim."""
 
+MAX_WEBP_PIXELS = 24_000_000
+"""The same for WebP, whose decoder keeps the whole picture several times: 20 bytes a pixel."""
+
+LARGE_PIXELS = 8_000_000
+"""Pictures with more pixels are large: of these, few are decoded at once."""
+
+DECODING = BoundedSemaphore(2)
+"""Limit on memory: large pictures that are decoded at once by all threads, before they are shrunk.
+One of 64 megapixels takes 300 MB."""
+
 MAX_SIDE = 2000
 """Limit on a picture's time: pixels on the longer side that are looked at; more are shrunk."""
 
 ELONGATION = 100
 """Limit on a picture's ratio of sides: one that is longer can't be shrunk and shows no digits."""
+
+STRIP_ROWS = 64
+"""Limit on a picture's memory: rows, once shrunk, of the strips in which it is shrunk."""
 
 SMALL = 32
 """Largest side, in pixels, of a square picture that is taken to show one digit, as in data sets."""
@@ -183,7 +198,7 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
             raise InvalidInput(_too_large("more")) from error
         except Exception as error:  # decoders raise all kinds of errors at hostile files
             raise _blame(error, _no_picture(file)) from error
-        _check_size(*image.size)
+        _check_size(*image.size, image.format)
         # A JPEG with more pictures in it is one photo and what the phone made besides.
         if image.format != "MPO" and _has_more_pages(image):
             raise InvalidInput(
@@ -195,12 +210,16 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
         shrink = max(1.0, full_size / MAX_SIDE)
         image.draft(None, (int(image.width / shrink), int(image.height / shrink)))
         scale = full_size / max(image.size)
-        try:
-            image.load()
-            upright = _upright(image, rotate)
-        except Exception as error:
-            raise _blame(error, f"The picture is damaged or cut off: {_line(error)}.") from error
-    return _from_image(upright, scale)
+        is_large = image.width * image.height > LARGE_PIXELS
+        with DECODING if is_large else nullcontext():
+            try:
+                image.load()
+                if rotate:  # in place, else the whole is copied also where nothing is turned
+                    ImageOps.exif_transpose(image, in_place=True)
+            except Exception as error:
+                message = f"The picture is damaged or cut off: {_line(error)}."
+                raise _blame(error, message) from error
+            return _from_image(image, scale)
 
 
 def _blame(error: Exception, message: str) -> Exception:
@@ -216,8 +235,8 @@ def _no_picture(file: Any) -> str:
     return f"Expected a picture ({', '.join(FORMATS)}), found {found}."
 
 
-def _too_large(num_pixels: str) -> str:
-    return f"Expected at most {MAX_PIXELS:,} pixels, found {num_pixels}: make the picture smaller."
+def _too_large(num_pixels: str, limit: int = MAX_PIXELS) -> str:
+    return f"Expected at most {limit:,} pixels, found {num_pixels}: make the picture smaller."
 
 
 def _has_more_pages(image: Image.Image) -> bool:
@@ -235,11 +254,12 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")[:100] or type(error).__name__
 
 
-def _check_size(width: int, height: int) -> None:
+def _check_size(width: int, height: int, form: str | None = None) -> None:
     if width < 1 or height < 1:
         raise InvalidInput(f"Expected a picture, found one of {width} × {height} pixels.")
-    if width * height > MAX_PIXELS:
-        raise InvalidInput(_too_large(f"{width * height:,}"))
+    limit = MAX_WEBP_PIXELS if form == "WEBP" else MAX_PIXELS
+    if width * height > limit:
+        raise InvalidInput(_too_large(f"{width * height:,}", limit))
     if max(width, height) > ELONGATION * min(width, height):
         raise InvalidInput(f"Expected a picture, found a strip of {width:,} × {height:,} pixels.")
 
@@ -300,10 +320,9 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
 def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
     _check_size(*image.size)
     try:
-        if image.has_transparency_data and max(image.size) >= 2 * MAX_SIDE:
-            # To find its ground takes a dozen times its memory, for details that are not kept.
-            reduction = max(image.size) // MAX_SIDE
-            image, scale = image.convert("RGBA").reduce(reduction), scale * reduction
+        reduction = max(image.size) // MAX_SIDE
+        if reduction > 1:
+            image, scale = _reduce(image, reduction), scale * reduction
         image = _to_rgb(image)
     except (OSError, ValueError, SyntaxError) as error:
         raise _blame(error, f"The picture is damaged or cut off: {_line(error)}.") from error
@@ -327,6 +346,25 @@ def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
         is_small=is_small,
         glyph=grey if is_glyph else None,
     )
+
+
+def _reduce(image: Image.Image, reduction: int) -> Image.Image:
+    """Shrink a large picture by a whole number, for details that are not kept.
+
+    One strip follows the other: each conversion of the whole would take its memory once more.
+    """
+    height = reduction * STRIP_ROWS
+    boxes = ((0, top, image.width, top + height) for top in range(0, image.height, height))
+    strips = (image.crop((*box[:3], min(box[3], image.height))) for box in boxes)
+    if image.mode.startswith(("I", "F")):
+        values = (np.asarray(strip).astype(np.float32) for strip in strips)
+        return Image.fromarray(np.vstack([_shrunk(Image.fromarray(v), reduction) for v in values]))
+    mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+    return Image.fromarray(np.vstack([_shrunk(strip.convert(mode), reduction) for strip in strips]))
+
+
+def _shrunk(image: Image.Image, reduction: int) -> np.ndarray:
+    return np.asarray(image.reduce(reduction))
 
 
 def _to_grey(image: Image.Image) -> UInt8[np.ndarray, "h w"]:

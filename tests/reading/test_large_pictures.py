@@ -1,0 +1,116 @@
+"""Large pictures: as much memory as they may take, and what they are after they were shrunk."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits.errors import InvalidInput
+from digits.reading.ink import Picture, open_picture, picture
+from digits.reading.ink.picture import _reduce
+from tests.reading.drawings import PAPER, draw, enlarged
+from tests.reading.test_ink import saved
+
+NOISE = np.random.default_rng(0).integers(0, 256, (301, 203, 4), np.uint8)
+MODES = {
+    "L": Image.fromarray(NOISE[:, :, 0]),
+    "RGB": Image.fromarray(NOISE[:, :, :3]),
+    "RGBA": Image.fromarray(NOISE),
+    "1": Image.fromarray(NOISE[:, :, 0] > 99),
+    "P": Image.fromarray(NOISE[:, :, 0]).convert("P"),
+    "I;16": Image.fromarray(NOISE[:, :, 0].astype(np.uint16) * 200),
+    "I": Image.fromarray(NOISE[:, :, 0].astype(np.int32) - 70_000),
+    "F": Image.fromarray(NOISE[:, :, 0].astype(np.float32) / 7),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("reduction", [2, 3])
+def test_a_picture_is_shrunk_strip_by_strip_as_it_would_be_at_once(
+    mode: str, reduction: int
+) -> None:
+    image = MODES[mode]
+    assert image.mode == mode
+    plain = {"1": "L", "P": "RGB", "I;16": "F", "I": "F"}.get(mode, mode)
+    whole = Image.fromarray(np.asarray(image).astype(np.float32)) if plain == "F" else image
+    expected = np.asarray(whole.convert(plain).reduce(reduction))
+    np.testing.assert_array_equal(np.asarray(_reduce(image, reduction)), expected)
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from digits.reading import Reader
+
+print(Reader(num_threads=1).read(sys.argv[1]).text)
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+"""
+
+
+def page_of_64_megapixels() -> np.ndarray:
+    page = np.full((8000, 8000), PAPER, np.uint8)
+    row = enlarged(draw("1995"), 20)
+    page[100 : 100 + row.shape[0], 100 : 100 + row.shape[1]] = row
+    return page
+
+
+LARGE: dict[str, Callable[[np.ndarray], Image.Image]] = {
+    "png": lambda page: Image.fromarray(np.dstack([page] * 3)),
+    "16.png": lambda page: Image.fromarray(page.astype(np.uint16) * 256),
+    "alpha.png": lambda page: Image.fromarray(np.dstack([page] * 3 + [255 - page // 2])),
+    "tiff": lambda page: Image.fromarray(page.astype(np.float32)),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system does not tell a process's peak")
+@pytest.mark.parametrize("form", LARGE)
+def test_the_largest_picture_takes_less_than_600_megabytes(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"large.{form}"
+    options: dict[str, Any] = {} if form == "tiff" else {"compress_level": 1}
+    LARGE[form](page_of_64_megapixels()).save(path, **options)
+    command = [sys.executable, "-c", PEAK, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    text, kilobytes = done.stdout.split()
+    assert text == "1995"
+    assert int(kilobytes) < 600_000
+
+
+def test_webp_has_a_limit_of_its_own() -> None:
+    wide = saved(Image.new("L", (6000, 4001)), "WEBP", lossless=True, method=0)
+    with pytest.raises(InvalidInput, match="at most 24,000,000 pixels, found 24,006,000"):
+        open_picture(wide)
+
+
+def test_two_large_pictures_are_decoded_at_once_and_small_ones_need_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(picture, "LARGE_PIXELS", 90 * 99)
+    large, small = (saved(Image.new("L", (90, height)), "PNG") for height in (100, 99))
+    lock, all_inside, num_inside, most = threading.Lock(), threading.Event(), 0, 0
+    convert = picture._from_image
+
+    def wait_for_others(image: Image.Image, scale: float = 1.0) -> Picture:
+        nonlocal num_inside, most
+        with lock:
+            num_inside += 1
+            most = max(most, num_inside)
+            if num_inside == 4:
+                all_inside.set()
+        all_inside.wait(0.3)
+        with lock:
+            num_inside -= 1
+        return convert(image, scale)
+
+    monkeypatch.setattr(picture, "_from_image", wait_for_others)
+    for content, expected in ((large, 2), (small, 4)):
+        most = 0
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(open_picture, [content] * 4))
+        assert most == expected
