@@ -124,5 +124,5 @@ def test_a_run_of_tiny_is_written_and_another_is_refused(tmp_path: Path) -> None
     written = export_c(run)
     assert written.path == run.folder / "model.h"
     assert "digits_read(" in written.path.read_text()
-    with pytest.raises(InvalidInput, match=r"expected a run of the network 'tiny'.* 'fast'"):
+    with pytest.raises(InvalidInput, match=r"Expected a run of the network 'tiny'.* 'fast'"):
         export_c(trained("fast"))
