@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from digits.errors import DigitsError
 from digits.reading.confidence import CONFIDENCE
 from digits.reading.folder import natural_key
 from digits.reading.ink import Picture
@@ -187,6 +188,18 @@ def test_a_message_is_one_line_whatever_it_names(call: Call, arguments: list[str
     assert status in (1, 2)
     assert errors[:-1].isprintable()
     assert errors[-1] == "\n"
+
+
+def test_a_message_that_is_a_list_keeps_its_lines(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise DigitsError("All sources failed:\n  one: \x1b[2J\n  two: b\ndigits: forged")
+
+    monkeypatch.setattr("digits.data.describe", fail)
+    status, _, errors = call("data")
+    assert status == 1
+    assert errors == ("digits: All sources failed:\n  one: \\x1b[2J\n  two: b\\ndigits: forged\n")
 
 
 NAMES = st.text("ab0123٣²-. ", max_size=8)

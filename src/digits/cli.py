@@ -38,6 +38,9 @@ app = typer.Typer(
 
 EXPORT_FORMATS = ("onnx", "c")
 
+LISTED = "\n  "
+"""What is before each line of a list in a message."""
+
 
 def main() -> None:
     """Run the command; what goes wrong is one line on standard error.
@@ -72,7 +75,9 @@ def main() -> None:
 
 def _fail(message: str, status: int) -> int:
     if message:  # without arguments, the help has said all
-        print(f"digits: {escaped(message)}", file=sys.stderr)
+        # Some messages list what was tried, a line each; no name can begin a line of its own.
+        lines = (escaped(line) for line in message.split(LISTED))
+        print(f"digits: {LISTED.join(lines)}", file=sys.stderr)
     return status
 
 

@@ -162,9 +162,8 @@ def open_picture(source: Any, *, rotate: bool = True) -> Picture:
         return _from_image(_upright(source, rotate))
     if isinstance(source, bytes | bytearray | memoryview):
         return _decode(io.BytesIO(source), len(source), rotate)
-    if hasattr(source, "__array__") and not isinstance(
-        source, str
-    ):  # a tensor of torch, or an array of another library
+    # A tensor of torch, or an array of another library; text of NumPy's is text.
+    if hasattr(source, "__array__") and not isinstance(source, str):
         return _from_image(_image_of(_as_array(source)))
     if not isinstance(source, str | Path):
         raise InvalidInput(
