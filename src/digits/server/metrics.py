@@ -63,20 +63,32 @@ class MetricsMiddleware:
             return
         start = perf_counter()
         status = 500
+        is_running = True
 
-        async def send_and_note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        self.metrics.running.inc()
-        try:
-            await self.app(scope, receive, send_and_note)
-        finally:
+        def record() -> None:
+            nonlocal is_running
+            if not is_running:
+                return
+            is_running = False
             self.metrics.running.dec()
             # Unknown paths and the page's files count as "/": each label value costs memory, and
             # clients choose the path.
             route = getattr(scope.get("route"), "path", "/")
             self.metrics.requests.labels(route, str(status)).inc()
             self.metrics.seconds.labels(route).observe(perf_counter() - start)
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+            # Not when the application returns: until then, it may wait for a file to be closed,
+            # while the client has its response, and asks for the metrics.
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                record()
+
+        self.metrics.running.inc()
+        try:
+            await self.app(scope, receive, send_and_note)
+        finally:  # also if there was no response, or no end of it
+            record()
