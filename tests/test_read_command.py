@@ -20,6 +20,7 @@ from digits.reading.folder import natural_key
 from digits.reading.ink import Picture
 from digits.reading.line_reader import LineReader
 from digits.reading.results import Reading
+from digits.reading.work import Work
 from tests.reading.drawings import draw, enlarged
 
 Call = Callable[..., tuple[int, str, str]]
@@ -87,12 +88,12 @@ def test_whatever_fails_in_one_picture_is_a_line_and_the_rest_is_read(
     num_read = 0
     read = LineReader.read
 
-    def fail_once(reader: LineReader, picture: Picture) -> Reading:
+    def fail_once(reader: LineReader, picture: Picture, work: Work) -> Reading:
         nonlocal num_read
         num_read += 1
         if num_read == 1:
             raise error
-        return read(reader, picture)
+        return read(reader, picture, work)
 
     monkeypatch.setattr(LineReader, "read", fail_once)
     status, output, errors = call("read", "scans")

@@ -3,7 +3,7 @@
 import io
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ import uvicorn
 from PIL import Image
 
 from digits.reading.reader import Reader
+from digits.reading.work import GivenUp
 from digits.server.app import create_app
 from digits.server.process import configure
 from tests.reading.drawings import draw
@@ -62,17 +63,30 @@ class Pending(threading.Thread):
 
 
 class SlowReader(Reader):
-    """A reader whose reading and classifying wait until the test sets `may_read`."""
+    """A reader whose reading and classifying wait until the test sets `may_read`.
+
+    A reading that is given up ends, and is counted by `given_up`.
+    """
 
     def __init__(self, reader: Reader) -> None:
         super().__init__(reader.network)
         self.is_reading, self.may_read = threading.Semaphore(0), threading.Event()
+        self.given_up = threading.Semaphore(0)
         self.batch_sizes: list[int] = []
 
-    def read(self, source: Any, *, rotate: bool = True) -> Any:
+    def read(
+        self,
+        source: Any,
+        *,
+        rotate: bool = True,
+        is_given_up: Callable[[], bool] = lambda: False,
+    ) -> Any:
         self.is_reading.release()
-        assert self.may_read.wait(30)
-        return super().read(source, rotate=rotate)
+        while not self.may_read.wait(0.01):
+            if is_given_up():
+                self.given_up.release()
+                raise GivenUp
+        return super().read(source, rotate=rotate, is_given_up=is_given_up)
 
     def classify(self, glyphs: Any) -> Any:
         self.batch_sizes.append(len(glyphs))

@@ -7,7 +7,7 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Float64
 
 from digits.reading.symbols import SYMBOLS
 
@@ -16,6 +16,10 @@ BLANK = 0
 
 NEVER = np.float32(-1e9)
 """Logarithm of a probability of nothing."""
+
+RESCALED = 8
+"""Columns after which the sums over alignments are brought back to 1, as they become ever smaller:
+one that is 1e-38 of the likeliest is lost, which no reading that matters is."""
 
 Classes = tuple[int, ...]
 """The classes of a line's symbols, from left to right."""
@@ -120,20 +124,29 @@ def log_likelihoods(
         readings: The classes of each reading's symbols.
     """
     states, may_skip, ends = _states(readings)
-    views, num_states = len(log_probabilities), states.shape[1]
-    before = np.full((views, len(readings), num_states + 2), NEVER, np.float32)
-    first = log_probabilities[:, :, 0]
-    before[:, :, 2] = first[:, BLANK, None]
-    if num_states > 1:
-        before[:, :, 3] = np.where(states[:, 1] > 0, first[:, states[:, 1]], NEVER)
-    skipped = np.where(may_skip, np.float32(0), NEVER)
-    for column in range(1, log_probabilities.shape[2]):
-        stay, step, skip = before[:, :, 2:], before[:, :, 1:-1], before[:, :, :-2] + skipped
-        most = np.maximum(np.maximum(stay, step), skip)
-        total = np.exp(stay - most) + np.exp(step - most) + np.exp(skip - most)
-        before[:, :, 2:] = most + np.log(total) + log_probabilities[:, :, column][:, states]
-    each = np.arange(len(readings))
-    return np.logaddexp(before[:, each, ends + 2], before[:, each, ends + 1])
+    columns = np.exp(log_probabilities.transpose(2, 0, 1))
+    skips = may_skip.astype(np.float32)
+    before = np.zeros((len(log_probabilities), len(states), states.shape[1] + 2), np.float32)
+    before[:, :, 2:4] = columns[0][:, states[:, :2]]
+    logs = np.zeros(before.shape[:2])
+    for number, column in enumerate(columns[1:], 1):
+        total = before[:, :, :-2] * skips
+        total += before[:, :, 1:-1]
+        total += before[:, :, 2:]
+        total *= column.take(states, axis=1)
+        if number % RESCALED == 0:  # the likeliest state of each reading becomes 1
+            most = total.max(axis=2)
+            total /= np.where(most > 0, most, 1)[:, :, None]
+            logs += _log(most)
+        before[:, :, 2:] = total
+    each = np.arange(len(states))
+    last = before[:, each, ends + 2] + np.where(ends > 0, before[:, each, ends + 1], 0)
+    return np.asarray(logs + _log(last), np.float32)
+
+
+def _log(probabilities: Float32[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+    is_any = probabilities > 0
+    return np.where(is_any, np.log(np.where(is_any, probabilities, 1), dtype=np.float64), NEVER)
 
 
 def _states(

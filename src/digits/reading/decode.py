@@ -1,6 +1,7 @@
 """Decoding: the columns of a line, seen in several views, to its likeliest symbols."""
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from jaxtyping import Float
@@ -93,6 +94,21 @@ def _aligned(number: str, other: str) -> list[tuple[int, str]]:
     """Align a number with another by edit distance: each digit with what stands in its place."""
     if len(number) == len(other):
         return list(enumerate(other))
+    # What both end in, and begin with, needs no search; it is most of them.
+    end = _num_alike(number[::-1], other[::-1])
+    start = _num_alike(number[: len(number) - end], other[: len(other) - end])
+    middle = _searched(number[start : len(number) - end], other[start : len(other) - end])
+    pairs = [(place, number[place]) for place in range(start)]
+    pairs += [(start + place, digit) for place, digit in middle]
+    return pairs + [(place, number[place]) for place in range(len(number) - end, len(number))]
+
+
+def _num_alike(one: str, other: str) -> int:
+    """Count the digits that two numbers have in common at their beginnings."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _searched(number: str, other: str) -> list[tuple[int, str]]:
     rows, columns = len(number) + 1, len(other) + 1
     costs = np.zeros((rows, columns), int)
     costs[:, 0], costs[0] = np.arange(rows), np.arange(columns)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from digits.errors import InvalidInput
 from digits.reading.confidence import doubt_line, judge
 from digits.reading.decode import Symbol, decode
 from digits.reading.ink import (
@@ -16,10 +17,12 @@ from digits.reading.ink import (
     LineImage,
     LineView,
     Picture,
+    TooManyMarks,
     Word,
     alike,
     erase_ruled_lines,
     erase_upright_lines,
+    expected_columns,
     find_lines,
     frame_part,
     hypotheses,
@@ -32,6 +35,7 @@ from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.results import NOT_A_DIGIT, REFUSED, Digit, Line, Mark, Reading
 from digits.reading.tuning import Tuned, number
+from digits.reading.work import Work
 
 VIEWS = [
     LineView(),
@@ -44,8 +48,18 @@ VIEWS = [
 ]
 """Views of each word, over which the probabilities of what it says are averaged."""
 
-MAX_WORDS = 400
-"""Limit on time: most words of a picture; one with more is texture, and not read."""
+NUM_VIEWS = (len(VIEWS), 3, 1)
+"""Limit on time: numbers of views that words are seen in, where all of them are too much work."""
+
+LONG_WORD = 2000
+"""Limit on time: columns of a word, in all views, that take as long to decode as the network takes
+for them. The time for decoding grows with their square."""
+
+DIGIT_WORK = 2.0
+"""Limit on time: work for the digits of a column, in whatever number of views it was seen."""
+
+PIXEL_WORK, EDGE_WORK = 0.003, 0.05
+"""Limit on time: work for a pixel of a picture, and for one at which ink begins, to find words."""
 
 MAX_TURNED = 200
 """Limit on time: most marks of a picture that is read once more on its side."""
@@ -87,71 +101,108 @@ class LineReader:
     ) -> None:
         self.network, self.classifier, self.threshold = network, classifier, threshold
 
-    def read(self, picture: Picture) -> Reading:
-        """Read a picture, also one that lies on its side, and list what was left out."""
-        reading = self._read_upright(picture)
-        others = []
-        if 0 < _marks(reading) <= MAX_TURNED and _share_read(reading) < HYPOTHESES.sure:
-            others = [picture.turned(1), picture.turned(3)]  # it may lie on its side
-        if _share_read(reading) < HYPOTHESES.sure and max(picture.grey.shape) > LINE_READER.large:
-            others.append(picture.shrunk(LINE_READER.coarser))  # its grain may be taken for ink
-        readings = [self._read_upright(other) for other in others]
-        sure = [other for other in readings if _share_read(other) >= HYPOTHESES.sure]
-        reading = max([reading, *sure], key=_evidence)
-        return _with_left_over(reading)
+    def read(self, picture: Picture, work: Work) -> Reading:
+        """Read a picture, also one that lies on its side, and list what was left out.
 
-    def _read_upright(self, picture: Picture) -> Reading:
+        Raises:
+            InvalidInput: If more is written on it than may be read at once.
+            GivenUp: If the reading is to stop.
+        """
+        best = self._read_upright(picture, work)
+        others = []
+        if 0 < _marks(best.reading) <= MAX_TURNED and _share_read(best.reading) < HYPOTHESES.sure:
+            others = [picture.turned(1), picture.turned(3)]  # it may lie on its side
+        is_unsure = _share_read(best.reading) < HYPOTHESES.sure
+        if is_unsure and max(picture.grey.shape) > LINE_READER.large:
+            others.append(picture.shrunk(LINE_READER.coarser))  # its grain may be taken for ink
+        tries = [self._read_upright(other, work) for other in others if not work.was_short]
+        sure = [other for other in tries if _share_read(other.reading) >= HYPOTHESES.sure]
+        best = _best([best, *sure])
+        if work.was_short and not best.reading.digits:
+            raise InvalidInput(
+                "Expected at most some two thousand digits at once, found more marks: "
+                "cut the picture into parts."
+            )
+        return _with_left_over(best)
+
+    def _read_upright(self, picture: Picture, work: Work) -> "_Try":
         """Read a picture by the hypothesis of which the reading has the most evidence."""
-        readings: list[Reading] = []
-        for seen in hypotheses(picture.grey):
+        tries: list[_Try] = []
+        found = hypotheses(picture.grey)
+        for place, seen in enumerate(found):
             # Ink that was read surely and whole is not read once more.
-            if not any(_is_whole(other) and alike(other.ink, seen.ink) for other in readings):
-                reading = self._read_ink(seen.ink, picture)
-                readings += [reading] if _counts(reading, seen) else []
-        best = max(readings, key=_evidence)
-        is_drawing = best.ink.noise == 0
-        if _is_sure(best) or is_drawing or len(best.digits) > MAX_IN_LINE:
+            if not any(_is_whole(other.reading) and alike(other.ink, seen.ink) for other in tries):
+                one = self._read_ink(seen.ink, picture, work, share=1 / (len(found) - place))
+                tries += [one] if _counts(one.reading, seen) else []
+        best = _best(tries)
+        is_drawing, is_full = best.ink.noise == 0, len(best.reading.digits) > MAX_IN_LINE
+        if _is_sure(best.reading) or is_drawing or is_full or work.was_short:
             return best
         # What follows takes time, and is tried where nothing was read surely.
-        sides = {reading.ink.is_dark: reading.ink for reading in readings}
+        sides = {one.ink.is_dark: one for one in tries}
         if len(sides) == 1:
-            other = other_polarity(picture.grey, best.ink)
-            sides[other.is_dark] = other
-            readings.append(self._read_ink(other, picture))
-        readings += [self._read_as_line(ink, picture) for ink in sides.values()]
-        return max(readings, key=_evidence)
+            other = self._read_ink(other_polarity(picture.grey, best.ink), picture, work)
+            sides[other.ink.is_dark] = other
+            tries.append(other)
+        tries += [self._read_as_line(one, picture, work) for one in sides.values()]
+        return _best(tries)
 
-    def _read_ink(self, ink: Ink, picture: Picture) -> Reading:
-        """Read the lines that the components of some ink make."""
-        erased = erase_ruled_lines(ink)
-        found = find_lines(erased)
-        if sum(map(len, found)) > MAX_WORDS:
-            return Reading((), (), picture, ink)
-        heights = [word.height for line in found for word in line]
-        level = erase_upright_lines(ink, erased, float(np.median(heights))) if heights else ink
+    def _read_ink(self, ink: Ink, picture: Picture, work: Work, share: float = 1) -> "_Try":
+        """Read the lines that the components of some ink make.
+
+        Args:
+            ink: The ink.
+            picture: The picture that it is on.
+            work: What is left of the work; where it is not enough, nothing is read.
+            share: Share of it that this may take.
+        """
+        nothing = _Try(Reading((), (), picture, ink), ink, [])
+        if not work.take(_work_to_find_words(ink), share=share):
+            work.was_short = True
+            return nothing
+        unruled = erase_ruled_lines(ink)
+        try:
+            found = find_lines(unruled)
+        except TooManyMarks:
+            work.was_short = True
+            return nothing
+        words = [word for line in found for word in line]
+        views = _affordable_views(words, work, share)
+        if not views:
+            return nothing
+        level = ink
+        if words:
+            height = float(np.median([word.height for word in words]))
+            level = erase_upright_lines(ink, unruled, height)
         # What is narrow may be left of an upright line: beside the rest of it, it is seen as that.
         lines = [
             [
-                _Seen(word, _sights(word, level if word.width > word.height else ink, erased))
+                _Seen(
+                    word, _sights(word, level if word.width > word.height else ink, unruled, views)
+                )
                 for word in line
             ]
             for line in found
         ]
-        return self._read_seen(lines, ink, picture)
+        return _Try(self._read_seen(lines, ink, picture, work), unruled, words)
 
-    def _read_as_line(self, ink: Ink, picture: Picture) -> Reading:
+    def _read_as_line(self, seen: "_Try", picture: Picture, work: Work) -> "_Try":
         """Read some ink as one line: as a whole, and as what its components say."""
+        ink, unruled = seen.ink, seen.unruled
         wholes = whole_lines(ink)
-        if not wholes:
-            return Reading((), (), picture, ink)
-        erased = erase_ruled_lines(ink)
-        found = [word for line in find_lines(erased) for word in line]
-        views = [image for word in wholes for image in line_images(word, ink, VIEWS)]
-        if len(found) == 1:
-            views += _views(found[0], ink, erased, VIEWS)
-        return self._read_seen([[_Seen(wholes[0], [views])]], ink, picture)
+        word = seen.words if len(seen.words) == 1 else []
+        views = _affordable_views(wholes + word, work)
+        if not wholes or not views:
+            return seen._replace(reading=Reading((), (), picture, ink))
+        images = [image for whole in wholes for image in line_images(whole, ink, views)]
+        for one in word:
+            images += _views(one, ink, unruled, views)
+        line = [[_Seen(wholes[0], [images])]]
+        return seen._replace(reading=self._read_seen(line, ink, picture, work))
 
-    def _read_seen(self, lines: list[list["_Seen"]], ink: Ink, picture: Picture) -> Reading:
+    def _read_seen(
+        self, lines: list[list["_Seen"]], ink: Ink, picture: Picture, work: Work
+    ) -> Reading:
         """Read words, each seen in several views."""
         images = [
             image.pixels
@@ -163,9 +214,11 @@ class LineReader:
         columns = iter(self.network.columns(images))
         read: list[Line] = []
         for line in lines:
-            texts, confidence = [], 1.0
+            confidence = 1.0
+            texts: list[str] = []
             parts: list[Digit | Mark] = []
             for word in line:
+                work.go_on()
                 decoded, view = max(
                     (
                         (decoded := decode([next(columns) for _ in views]), views[decoded.view])
@@ -189,10 +242,10 @@ class LineReader:
                         continue
                     parts.append(_mark(symbol, view, picture))
                     text += REFUSED if symbol.text in AS_HIGH_AS_DIGITS else ""
-                texts.append(text)
+                goes_on = texts and texts[-1] and text and word.word.goes_on
+                texts.append(text if goes_on or not text else f" {text}")
             box = picture.to_original(_around([word.word for word in line]))
-            text = " ".join(text for text in texts if text)
-            read.append(Line(text, confidence, tuple(parts), box))
+            read.append(Line("".join(texts).lstrip(), confidence, tuple(parts), box))
         left_out = tuple(mark for line in read for mark in line.marks)
         return Reading(tuple(read), left_out, picture, ink)
 
@@ -204,6 +257,20 @@ class LineReader:
         return judge(probabilities, glyph, picture.to_original(box), threshold=self.threshold)
 
 
+class _Try(NamedTuple):
+    """A reading of some ink."""
+
+    reading: Reading
+    unruled: Ink
+    """That ink without its ruled lines."""
+    words: list[Word]
+    """The words that it makes."""
+
+    @property
+    def ink(self) -> Ink:
+        return self.reading.ink
+
+
 class _Seen(NamedTuple):
     """A word, and its images in several views: in one way to level it, or two."""
 
@@ -211,21 +278,46 @@ class _Seen(NamedTuple):
     sights: list[list[LineImage]]
 
 
-def _sights(word: Word, ink: Ink, erased: Ink) -> list[list[LineImage]]:
-    """See a word in all views; a skewed one as turned, and as if its digits stood upright."""
-    sights = [_views(word, ink, erased, VIEWS)]
-    if abs(word.angle) > LAYOUT.skew_limit:
-        upright = [view._replace(is_upright=True) for view in VIEWS]
-        sights.append(_views(word, ink, erased, upright))
+def _work_to_find_words(ink: Ink) -> float:
+    edges = np.count_nonzero(ink.mask[:, 1:] > ink.mask[:, :-1])
+    return PIXEL_WORK * ink.mask.size + EDGE_WORK * edges
+
+
+def _affordable_views(words: list[Word], work: Work, share: float = 1) -> list[LineView]:
+    """Choose the views that words are seen in: all, or fewer where there is much to read.
+
+    There are none where there is more than may be read.
+    """
+    ways = np.array([1 + _is_skewed(word) for word in words])
+    columns = np.array([expected_columns(word) for word in words])
+    for num_views in NUM_VIEWS:
+        seen = num_views * columns
+        needed = ways * seen * (1 + seen / LONG_WORD) + DIGIT_WORK * columns
+        if work.take(float(needed.sum()), share=share):
+            return VIEWS[:num_views]
+    work.was_short = True
+    return []
+
+
+def _is_skewed(word: Word) -> bool:
+    return abs(word.angle) > LAYOUT.skew_limit
+
+
+def _sights(word: Word, ink: Ink, unruled: Ink, views: list[LineView]) -> list[list[LineImage]]:
+    """See a word in some views; a skewed one as turned, and as if its digits stood upright."""
+    sights = [_views(word, ink, unruled, views)]
+    if _is_skewed(word):
+        upright = [view._replace(is_upright=True) for view in views]
+        sights.append(_views(word, ink, unruled, upright))
     return sights
 
 
-def _views(word: Word, ink: Ink, erased: Ink, views: list[LineView]) -> list[LineImage]:
+def _views(word: Word, ink: Ink, unruled: Ink, views: list[LineView]) -> list[LineImage]:
     """See a word in some views without ruled lines, in others with them.
 
     Lines hide digits, and take parts of them along when they are erased.
     """
-    return line_images(word, erased, views[::2]) + line_images(word, ink, views[1::2])
+    return line_images(word, unruled, views[::2]) + line_images(word, ink, views[1::2])
 
 
 def _mark(symbol: Symbol, view: LineImage, picture: Picture) -> Mark:
@@ -241,14 +333,14 @@ def _around(line: list[Word]) -> tuple[float, float, float, float]:
     return float(left), float(top), float(right - left), float(bottom - top)
 
 
-def _with_left_over(reading: Reading) -> Reading:
+def _with_left_over(read: _Try) -> Reading:
     """Add the ink that was not read to what was left out."""
-    picture, ink = reading.picture, reading.ink
-    read = [digit.box for digit in reading.digits] + [mark.box for mark in reading.left_out]
-    boxes = [picture.from_original(box) for box in read]
-    more = left_over(ink.mask, erase_ruled_lines(ink).mask, boxes)
-    marks = tuple(Mark(kind, picture.to_original(box)) for kind, box in more)
-    return replace(reading, left_out=reading.left_out + marks)
+    reading, picture = read.reading, read.reading.picture
+    marks: list[Digit | Mark] = [*reading.digits, *reading.left_out]
+    boxes = [picture.from_original(mark.box) for mark in marks]
+    more = left_over(read.ink.mask, read.unruled.mask, boxes)
+    left = tuple(Mark(kind, picture.to_original(box)) for kind, box in more)
+    return replace(reading, left_out=reading.left_out + left)
 
 
 def _counts(reading: Reading, hypothesis: Hypothesis) -> bool:
@@ -276,6 +368,11 @@ def _is_sure(reading: Reading) -> bool:
 def _is_whole(reading: Reading) -> bool:
     """Tell whether all lines of a reading are sure, and all that is as high as digits was read."""
     return _is_sure(reading) and _share_read(reading) == 1
+
+
+def _best(tries: list[_Try]) -> _Try:
+    """Take the reading with the most evidence."""
+    return max(tries, key=lambda one: _evidence(one.reading))
 
 
 def _evidence(reading: Reading) -> tuple[bool, float]:

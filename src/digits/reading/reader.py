@@ -1,6 +1,6 @@
 """The reader: pictures to digits with confidence, by their ink and a network."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from digits.reading.line_reader import LineReader
 from digits.reading.network import Network
 from digits.reading.results import Digit, Line, Reading
 from digits.reading.single_reader import SingleReader
+from digits.reading.work import GivenUp, Work
 
 
 class Reader:
@@ -59,7 +60,13 @@ class Reader:
         self._singles = SingleReader(self.network, threshold=threshold)
         self._lines = LineReader(lines, classifier, threshold=threshold)
 
-    def read(self, source: Any, *, rotate: bool = True) -> Reading:
+    def read(
+        self,
+        source: Any,
+        *,
+        rotate: bool = True,
+        is_given_up: Callable[[], bool] = lambda: False,
+    ) -> Reading:
         """Read all digits of a picture, from top to bottom and left to right.
 
         A square picture of at most 32 pixels a side is taken to show one.
@@ -69,6 +76,8 @@ class Reader:
                 with 1, 3 or 4 channels last or first; booleans, integers, or floats from 0 to 1 or
                 0 to 255.
             rotate: Apply the EXIF orientation.
+            is_given_up: Tells whether to stop, as nobody waits for the reading any more; asked
+                from time to time, in this thread.
 
         Returns:
             The reading of the hypothesis about its ink that has the most evidence.
@@ -76,12 +85,13 @@ class Reader:
         Raises:
             InvalidInput: If it is no picture, or can't be read; says why.
             OutOfMemory: If there is not enough memory for it.
+            GivenUp: If it was given up.
             DigitsError: If it should be read, and can't: a defect of this package.
         """
         with _told_in_a_line():
             picture = open_picture(source, rotate=rotate)
             if not picture.is_small:
-                reading = self._lines.read(picture)
+                reading = self._lines.read(picture, Work(is_given_up))
                 return self._as_single(picture, reading) if _may_be_single(reading) else reading
             ((digit, ink),) = self._singles.read([picture])
             return Reading((_alone(digit),) if digit.glyph.any() else (), (), picture, ink)
@@ -128,7 +138,7 @@ def _told_in_a_line() -> Iterator[None]:
     """Turn whatever is raised for a picture into an error of one line, which concerns it alone."""
     try:
         yield
-    except DigitsError:
+    except (DigitsError, GivenUp):
         raise
     except Exception as error:
         if is_out_of_memory(error):

@@ -20,7 +20,7 @@ from digits.reading.reader import Reader
 from digits.server import limits, problems, schemas
 from digits.server.admission import AdmissionControl
 from digits.server.batching import MicroBatcher
-from digits.server.bodies import receive_glyphs, receive_picture
+from digits.server.bodies import receive_glyphs, receive_picture, unless_gone
 from digits.server.metrics import Metrics, MetricsMiddleware
 from digits.server.problems import ErrorMiddleware, RequestRefused
 from digits.server.security import (
@@ -150,7 +150,10 @@ def _add_reading(
             picture = await receive_picture(request, place.reserve)
             place.admit()
             try:
-                reading = await workers.run(lambda: reader.read(picture))
+                reading = await unless_gone(
+                    request,
+                    workers.run(lambda is_over: reader.read(picture, is_given_up=is_over)),
+                )
             except InvalidInput as error:
                 raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
             except OutOfMemory:  # which no picture is to blame for, and others wait for, too
@@ -191,7 +194,7 @@ def _add_reading(
             if len(glyphs) != 1:
                 detail = f"Expected one glyph, found {len(glyphs):,}."
                 raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-            activations = await workers.run(lambda: open_layers.of(glyphs[0]))
+            activations = await workers.run(lambda _: open_layers.of(glyphs[0]))
         return _json_response(schemas.layers_to_json(activations))
 
 

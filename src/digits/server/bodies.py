@@ -6,8 +6,9 @@ requests together stay within what `AdmissionControl` allows.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from http import HTTPStatus
+from typing import Any, TypeVar
 
 import numpy as np
 from fastapi import Request
@@ -20,6 +21,8 @@ from digits.errors import InvalidInput
 from digits.server import limits, schemas
 from digits.server.admission import Reserve
 from digits.server.problems import RequestRefused
+
+Result = TypeVar("Result")
 
 # The form parser logs each malformed form, and so would let anyone fill the log.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
@@ -53,6 +56,24 @@ async def receive_glyphs(request: Request, reserve: Reserve) -> UInt8[np.ndarray
         return schemas.parse_glyphs(content, is_json=media_type == "application/json")
     except InvalidInput as error:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Do some work for a client whose request was received, until it hangs up.
+
+    Raises:
+        RequestRefused: If it does; the work is cancelled.
+    """
+    working = asyncio.create_task(work)
+    leaving = asyncio.ensure_future(request.receive())  # says nothing else once the body is there
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "The client hung up.")
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
 
 
 def _media_type(request: Request) -> str:

@@ -38,6 +38,9 @@ the connection is closed)."""
 READING_SECONDS = 20.0
 """Time in which a request must be read, time in the queue included; then it gets 503."""
 
+SHUTDOWN_SECONDS = 3.0
+"""Time in which requests in progress are answered when the server ends; others get 503."""
+
 RETRY_SECONDS = 1
 """Value of the Retry-After header of each 503."""
 
@@ -58,5 +61,6 @@ __all__ = [
     "NUM_READERS",
     "READING_SECONDS",
     "RETRY_SECONDS",
+    "SHUTDOWN_SECONDS",
     "UPLOAD_SECONDS",
 ]

@@ -3,6 +3,7 @@
 Source: RFC 9457, Problem Details for HTTP APIs.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Mapping
@@ -71,13 +72,18 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def respond(request: Request, error: HTTPException) -> Response:
-        return problem_response(error.status_code, error.detail, error.headers)
+        return _refusal(error)
+
+
+def _refusal(error: HTTPException) -> Response:
+    return problem_response(error.status_code, error.detail, error.headers)
 
 
 class ErrorMiddleware:
     """Middleware that answers unexpected exceptions with a 500, and logs their tracebacks.
 
-    Want of memory is a 503: it passes, and has no place in the code.
+    Want of memory is a 503: it passes, and has no place in the code. So is a request that is
+    cancelled, which the server does when it ends.
 
     Starlette's `ServerErrorMiddleware` is outside of all other middleware, so that its responses
     would lack the security headers, and it raises the exception again.
@@ -97,16 +103,19 @@ class ErrorMiddleware:
 
         try:
             await self.app(scope, receive, send_and_note)
+        except asyncio.CancelledError:
+            if has_started or scope["type"] != "http":
+                raise
+            await _refusal(Overloaded("The server is shutting down"))(scope, receive, send)
         except Exception as error:
             is_full = is_out_of_memory(error)
             if not is_full:
                 LOG.exception("A request failed")
             if has_started or scope["type"] != "http":
                 raise
-            full = Overloaded("There is not enough memory")
             detail = "An internal error occurred; see the server's log."
             response = (
-                problem_response(full.status_code, full.detail, full.headers)
+                _refusal(Overloaded("There is not enough memory"))
                 if is_full
                 else problem_response(500, detail)
             )

@@ -37,6 +37,8 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; requests in progress are answered first (graceful shutdown).
 
+    Those that take longer than `limits.SHUTDOWN_SECONDS` are refused.
+
     Args:
         reader: The reader to use.
         host: Address to listen at; on loopback, only this machine can connect.
@@ -79,7 +81,7 @@ def configure(app: FastAPI) -> uvicorn.Config:
         log_level="error",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=round(limits.UPLOAD_SECONDS + limits.READING_SECONDS) + 5,
+        timeout_graceful_shutdown=round(limits.SHUTDOWN_SECONDS),
     )
 
 

@@ -1,6 +1,7 @@
 """Worker threads: blocking work runs beside the event loop, within a deadline."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -15,8 +16,7 @@ async def finish_in_time(result: asyncio.Future[Result]) -> Result:
     """Wait for a result, but not past `limits.READING_SECONDS`.
 
     Raises:
-        Overloaded: If it takes longer. A thread that has begun the work can't be stopped, and goes
-            on; work that has not begun is cancelled.
+        Overloaded: If it takes longer; then the result is cancelled.
     """
     try:
         async with asyncio.timeout(limits.READING_SECONDS):
@@ -40,13 +40,20 @@ class Workers:
         """Queue a task; the event loop goes on meanwhile."""
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    async def run(self, work: Callable[[], Result]) -> Result:
+    async def run(self, work: Callable[[Callable[[], bool]], Result]) -> Result:
         """Run a task within the deadline.
+
+        Args:
+            work: Takes a function that tells whether it is given up; then it is to stop.
 
         Raises:
             Overloaded: If its time in the queue and in a thread exceeds `limits.READING_SECONDS`.
         """
-        return await finish_in_time(self.submit(work))
+        is_over = threading.Event()
+        try:
+            return await finish_in_time(self.submit(lambda: work(is_over.is_set)))
+        finally:  # also when nobody waits any more, or the server ends
+            is_over.set()
 
     def close(self) -> None:
         """Cancel queued tasks; each thread ends with the task that it runs."""

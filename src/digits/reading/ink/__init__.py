@@ -25,9 +25,15 @@ from digits.reading.ink.hypotheses import (
     hypotheses_of_single,
     other_polarity,
 )
-from digits.reading.ink.layout import LAYOUT, Word, find_lines, whole_lines
+from digits.reading.ink.layout import LAYOUT, TooManyMarks, Word, find_lines, whole_lines
 from digits.reading.ink.left_over import left_over
-from digits.reading.ink.line_images import LineImage, LineView, frame_part, line_images
+from digits.reading.ink.line_images import (
+    LineImage,
+    LineView,
+    expected_columns,
+    frame_part,
+    line_images,
+)
 from digits.reading.ink.picture import Picture, open_picture
 from digits.reading.ink.ruled_lines import erase_ruled_lines, erase_upright_lines
 
@@ -42,12 +48,14 @@ __all__ = [
     "LineImage",
     "LineView",
     "Picture",
+    "TooManyMarks",
     "Word",
     "alike",
     "aspect_ratio",
     "depth_share",
     "erase_ruled_lines",
     "erase_upright_lines",
+    "expected_columns",
     "find_lines",
     "frame_part",
     "frame_single",

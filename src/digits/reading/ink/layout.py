@@ -16,8 +16,12 @@ from digits.reading.ink.components import (
 from digits.reading.ink.ruled_lines import RULED_LINES
 from digits.reading.tuning import Tuned, number
 
-MAX_COMPONENTS = 15_000
-"""Limit on a picture's time: one with more components holds no writing but texture."""
+MAX_COMPONENTS, MAX_WORDS = 8_000, 2_000
+"""Limits on a picture's time: one with more components, or words, holds no writing but texture."""
+
+
+LONG = 16
+"""Limit on time: width, in heights of a digit, of a word that is cut where there is a gap."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class Word:
     """Typical width of its strokes, in pixels."""
     room: tuple[float, float] = (np.inf, np.inf)
     """Distance to the middle of the gap before and after it, in pixels."""
+    goes_on: bool = False
+    """Whether it goes on where the one before it was cut, without a wide gap between."""
 
     @property
     def corners(self) -> Float[np.ndarray, "4 2"]:
@@ -98,6 +104,10 @@ class Word:
         return np.array([self.centre + x * half[0] + y * half[1] for x in (-1, 1) for y in (-1, 1)])
 
 
+class TooManyMarks(Exception):  # noqa: N818 - nothing went wrong
+    """There are more marks of ink than a page of writing has."""
+
+
 def find_lines(ink: Ink) -> list[list[Word]]:
     """Group ink into text lines; shadows and specks are left out.
 
@@ -107,6 +117,9 @@ def find_lines(ink: Ink) -> list[list[Word]]:
     Returns:
         The lines from top to bottom, each as its words from left to right: two words stand on one
         line when they are beside each other with a wide gap between.
+
+    Raises:
+        TooManyMarks: If there are more than a page of writing has.
     """
     mask = ink.mask
     components = _Components.of(mask).without_shadows()
@@ -115,10 +128,17 @@ def find_lines(ink: Ink) -> list[list[Word]]:
     height = typical_height(components.heights, components.areas)
     components = components.without_specks(height, stroke_width(mask))
     if len(components.boxes) > MAX_COMPONENTS:
-        return []
-    words = [
-        (_box_around(components.boxes[group]), _measure(ink, components, group))
+        raise TooManyMarks
+    parts = [
+        (part, number > 0)
         for group in components.group(height)
+        for number, part in enumerate(components.cut(group, LONG * height))
+    ]
+    if len(parts) > MAX_WORDS:
+        raise TooManyMarks
+    words = [
+        (_box_around(components.boxes[part]), _measure(ink, components, part, goes_on=goes_on))
+        for part, goes_on in parts
     ]
     words = [(box, word) for box, word in words if word.height >= LAYOUT.smallest]
     return [_with_room(line) for line in _in_reading_order(words)]
@@ -239,6 +259,32 @@ class _Components:
                 extra[word[near].min()].append(int(index))
         return [np.append(own, more).astype(int) for own, more in zip(members, extra, strict=True)]
 
+    def cut(self, group: Int[np.ndarray, " n"], longest: float) -> list[Int[np.ndarray, " m"]]:
+        """Cut a long word at its widest gaps into parts, from left to right.
+
+        Args:
+            group: Indices of its components.
+            longest: Width of a part, in pixels; one without gaps, or skewed, may be wider.
+        """
+        group = group[np.argsort(self.boxes[group, 0], kind="stable")]
+        left, _, right, _ = self.boxes[group].T
+        ends = np.maximum.accumulate(right)
+        width = ends[-1] - left[0]
+        if width <= longest or abs(_skew(self.boxes[group], longest / LONG)) > LAYOUT.skew_limit:
+            return [group]
+        gaps = left[1:] - ends[:-1]
+        # In the middle, if there is any: single digits tell less than numbers.
+        middle = np.abs((left[1:] + ends[:-1]) / 2 - left[0] - width / 2) < width / 4
+        gaps = np.where(middle & (gaps > 0), gaps + width, gaps)
+        place = int(gaps.argmax()) if len(gaps) else 0
+        if not len(gaps) or gaps[place] <= 0:
+            return [group]
+        return [
+            part
+            for side in (group[: place + 1], group[place + 1 :])
+            for part in self.cut(side, longest)
+        ]
+
 
 def _chained(boxes: Int[np.ndarray, "n 4"], height: float) -> Int[np.ndarray, " n"]:
     """Number the word of each component, from 0: those beside each other stand in one.
@@ -267,7 +313,9 @@ def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:
     return int(left), int(top), int(right), int(bottom)
 
 
-def _measure(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) -> Word:
+def _measure(
+    ink: Ink, components: _Components, group: Int[np.ndarray, " n"], *, goes_on: bool
+) -> Word:
     left, top, right, bottom = _box_around(components.boxes[group])
     mask = np.isin(components.labels[top:bottom, left:right], components.numbers[group])
     boxes = components.boxes[group]
@@ -284,7 +332,8 @@ def _measure(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) ->
     centre = (middle * cosine - depth * sine, middle * sine + depth * cosine)
     strong = ink.contrast[top:bottom, left:right][mask]
     level = float(np.quantile(strong, 1 - LAYOUT.full_share))
-    return Word(centre, last - first, height, angle, level, stroke_width(mask))
+    stroke = stroke_width(mask)
+    return Word(centre, last - first, height, angle, level, stroke, goes_on=goes_on)
 
 
 def _with_room(line: list[tuple[tuple[int, int, int, int], Word]]) -> list[Word]:

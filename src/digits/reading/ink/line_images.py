@@ -67,9 +67,15 @@ class LineImage:
         return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
 
 
+def expected_columns(word: Word) -> float:
+    """Number of columns that the line network gives for a word, in one view, about."""
+    width = word.width / word.height * DIGIT_HEIGHT + 2 * (SIDE_MARGIN + PAD)
+    return min(width, MAX_WIDTH) / COLUMN_STEP
+
+
 def line_images(word: Word, ink: Ink, views: list[LineView]) -> list[LineImage]:
     """Cut a word out of a picture, once for each view."""
-    largest = max(view.size for view in views)
+    largest = max((view.size for view in views), default=1.0)
     scale = DIGIT_HEIGHT * largest / word.height
     small, from_small = _cut_out(word, ink, scale)
     images = []
@@ -101,7 +107,7 @@ def frame_part(
     size = round((width + 2 * MARGIN) * ZOOM), round((height + 2 * MARGIN) * ZOOM)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     contrast = cv2.warpAffine(ink.contrast, to_picture, size, flags=flags)
-    mask = cv2.warpAffine(ink.mask.astype(np.uint8), to_picture, size, flags=flags) > 0
+    mask = cv2.warpAffine(ink.mask.view(np.uint8), to_picture, size, flags=flags) > 0
     mask = _mostly_inside(mask, round(MARGIN * ZOOM))
     if not mask.any():
         return np.zeros((SIZE, SIZE), np.uint8), image.box_in_picture(box)

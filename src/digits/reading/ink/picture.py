@@ -23,12 +23,21 @@ MAX_PIXELS = 64_000_000
 MAX_WEBP_PIXELS = 24_000_000
 """The same for WebP, whose decoder keeps the whole picture several times: 20 bytes a pixel."""
 
+MAX_SCANS = 50
+"""Limit on a picture's time: scans of a JPEG, each of which goes over all pixels; most have ten."""
+
+MAX_TILES = 100_000
+"""Limit on a picture's time: tiles of a TIFF."""
+
 LARGE_PIXELS = 8_000_000
 """Pictures with more pixels are large: of these, few are decoded at once."""
 
 DECODING = BoundedSemaphore(2)
 """Limit on memory: large pictures that are decoded at once by all threads, before they are shrunk.
 One of 64 megapixels takes 300 MB."""
+
+START_OF_SCAN = b"\xff\xda"
+"""Marker of a JPEG, which its compressed data never contain."""
 
 MAX_SIDE = 2000
 """Limit on a picture's time: pixels on the longer side that are looked at; more are shrunk."""
@@ -204,6 +213,7 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
                 f"Expected a still picture of one page, found a {image.format} of more: "
                 "save each page as PNG."
             )
+        _check_parts(image, file)
         # A JPEG can be decoded at a half or a quarter of its size, in that part of the time.
         full_size = max(image.size)
         shrink = max(1.0, full_size / MAX_SIDE)
@@ -261,6 +271,19 @@ def _check_size(width: int, height: int, form: str | None = None) -> None:
         raise InvalidInput(_too_large(f"{width * height:,}", limit))
     if max(width, height) > ELONGATION * min(width, height):
         raise InvalidInput(f"Expected a picture, found a strip of {width:,} × {height:,} pixels.")
+
+
+def _check_parts(image: Image.Image, file: Any) -> None:
+    """Refuse a file of parts so many that decoding takes time however few pixels there are."""
+    found, most, name = len(getattr(image, "tile", ())), MAX_TILES, "tiles"
+    if image.format in ("JPEG", "MPO"):
+        file.seek(0)
+        blocks = iter(lambda: file.read(1 << 20), b"")
+        found, most, name = sum(block.count(START_OF_SCAN) for block in blocks), MAX_SCANS, "scans"
+    if found > most:
+        raise InvalidInput(
+            f"Expected a picture of at most {most:,} {name}, found {found:,}: save it once more."
+        )
 
 
 def _upright(image: Image.Image, rotate: bool) -> Image.Image:
