@@ -10,7 +10,7 @@ Equal" (OSDI). It assumes that
   synced. Before, each may be there or not, in any order, except that changes of one name keep
   theirs. To sync a new file is not to sync its name;
 - a rename is atomic: both names change, or neither does;
-- the root folder was there before, and empty.
+- what was there before, and the root folder itself, survives.
 
 A disk that loses what it said was synced is not modelled.
 """
@@ -34,16 +34,14 @@ class File:
     content: bytes = b""
     synced: bytes = b""
 
-    def after_cut(self) -> set[bytes]:
+    def after_cut(self) -> list[bytes]:
         """Give all that it may contain after a power cut."""
-        if self.content == self.synced:
-            return {self.content}
         # Writing goes on at the end of what was synced, or anew if that was truncated.
         size = len(self.synced) if self.content.startswith(self.synced) else 0
         kept, new = self.content[:size], self.content[size:]
         half = new[: len(new) // 2]
-        survivors = b"", half, half + bytes(len(new) - len(half)), bytes(len(new))
-        return {self.synced, self.content, *(kept + survivor for survivor in survivors)}
+        survivors = b"", half, half + bytes(len(new) - len(half)), bytes(len(new)), new
+        return list(dict.fromkeys([self.synced, *(kept + survivor for survivor in survivors)]))
 
 
 @dataclass(eq=False)
@@ -60,14 +58,24 @@ Change = dict[tuple[Folder, str], File | Folder | None]
 class Disk:
     """What calls have written, and how much of it is sure to survive.
 
+    Args:
+        before: What there was before, and survives.
+
     Attributes:
         whole: What files of each name contained when they were closed, or renamed to it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: State = ()) -> None:
         self.whole: defaultdict[str, set[bytes]] = defaultdict(set)
-        self._root = Folder()
         self._pending: list[Change] = []
+        self._root = Folder()
+        for path, content in before:
+            made = [Call("mkdir", path)]
+            if content is not None:
+                kinds = "create", "write", "close", "sync"
+                made = [Call(kind, path, content) for kind in kinds]
+            for call in (*made, Call("sync", path.parent)):
+                self.replay(call)
 
     def replay(self, call: Call) -> None:
         """Do what a call did."""
@@ -112,7 +120,7 @@ class Disk:
 
     def state(self) -> State:
         """Give what can be read now."""
-        return next(_states(self._root, self._pending, lambda file: {file.content}))
+        return next(_states(self._root, self._pending, lambda file: [file.content]))
 
     def after_cut(self) -> Iterator[State]:
         """Give all that may be there after a power cut now; a state may come more than once."""
@@ -160,11 +168,11 @@ def _walk(
 
 
 def _states(
-    root: Folder, changes: list[Change], contents: Callable[[File], set[bytes]]
+    root: Folder, changes: list[Change], contents: Callable[[File], list[bytes]]
 ) -> Iterator[State]:
     """Combine what each file may contain."""
     nodes = dict(sorted(_walk(root, changes)))
-    possible = [contents(n) if isinstance(n, File) else {None} for n in nodes.values()]
+    possible = [contents(n) if isinstance(n, File) else [None] for n in nodes.values()]
     for chosen in product(*possible):
         yield tuple(zip(nodes, chosen, strict=True))
 
