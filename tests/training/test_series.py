@@ -94,6 +94,15 @@ def test_a_folder_without_runs_is_no_series(tmp_path: Path) -> None:
     assert runs_by_seed(tmp_path / "run") == []
 
 
+def test_a_series_that_was_cut_off_before_its_first_run_is_begun_anew(tmp_path: Path) -> None:
+    leftover = tmp_path / "series" / (".seed-8." + 32 * "a")
+    leftover.mkdir(parents=True)
+    runs = train_series(QUICK, 2, out=tmp_path / "series", progress=Silent())
+    assert all(run.is_finished for run in runs)
+    with pytest.raises(InvalidInput, match="exists already"):
+        train_series(QUICK, 2, out=tmp_path / "series", progress=Silent())
+
+
 def test_the_command_shows_each_seed_and_the_mean_with_its_spread(
     workshop: Path, call: Call
 ) -> None:

@@ -46,12 +46,13 @@ def train_series(
         The finished runs, by seed.
 
     Raises:
-        InvalidInput: If the recipe, a seed or the device is invalid, or `out` exists.
+        InvalidInput: If the recipe, a seed or the device is invalid, or `out` is not empty.
         DigitsError: If one can't be trained; those before it are kept.
         SeriesInterrupted: On Ctrl-C or SIGTERM, once all is saved.
     """
     folder = _unused_folder(recipe) if out is None else Path(out)
-    expect_absent(folder)
+    if not _is_empty(folder):
+        expect_absent(folder)
     return _train_missing(folder, recipe, num_seeds, device, progress or TrainingProgress())
 
 
@@ -113,6 +114,14 @@ def _train_one(folder: Path, recipe: Recipe, device: str | None, progress: Train
     if path.exists():
         return resume(path, device=device, progress=progress)
     return train(recipe, out=path, device=device or "auto", progress=progress)
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether there is a folder with nothing in it, but for a run that was about to begin.
+
+    A power cut, or `kill -9`, leaves such a folder.
+    """
+    return folder.is_dir() and all(path.name.startswith(".") for path in folder.iterdir())
 
 
 def _unused_folder(recipe: Recipe) -> Path:
