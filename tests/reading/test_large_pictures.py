@@ -1,5 +1,6 @@
 """Large pictures: as much memory as they may take, and what they are after they were shrunk."""
 
+import struct
 import subprocess
 import sys
 import threading
@@ -88,11 +89,11 @@ def test_webp_has_a_limit_of_its_own() -> None:
         open_picture(wide)
 
 
-def test_two_large_pictures_are_decoded_at_once_and_small_ones_need_not_wait(
+def test_as_many_pictures_are_decoded_at_once_as_there_is_room_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(picture, "LARGE_PIXELS", 90 * 99)
-    large, small = (saved(Image.new("L", (90, height)), "PNG") for height in (100, 99))
+    monkeypatch.setattr(picture, "DECODING", picture._Room(2 * 90 * 100))
+    large, small = (saved(Image.new("L", (90, height)), "PNG") for height in (100, 50))
     lock, all_inside, num_inside, most = threading.Lock(), threading.Event(), 0, 0
     convert = picture._from_image
 
@@ -114,3 +115,39 @@ def test_two_large_pictures_are_decoded_at_once_and_small_ones_need_not_wait(
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(open_picture, [content] * 4))
         assert most == expected
+
+
+def test_a_jpeg_of_more_scans_than_any_camera_writes_is_refused() -> None:
+    content = saved(Image.new("L", (800, 800), 200), "JPEG", progressive=True)
+    assert open_picture(content).grey.shape == (800, 800)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    slow = content[:-2] + 50 * last + content[-2:]
+    with pytest.raises(InvalidInput, match="at most 50 scans, found 5[0-9]: save it once more"):
+        open_picture(slow)
+
+
+def test_a_tiff_of_more_tiles_than_may_be_put_together_is_refused() -> None:
+    content = saved(Image.new("L", (400, 400), 200), "TIFF", tile=(16, 16), compression="raw")
+    assert open_picture(content).grey.shape == (400, 400)
+    with pytest.raises(InvalidInput, match="at most 100,000 tiles, found 102,400: save it"):
+        open_picture(tiff_of_tiles(320))
+
+
+def tiff_of_tiles(across: int) -> bytes:
+    """A TIFF of which each pixel is a tile, all of them the same byte of the file."""
+    number = across**2
+    tags = {256: across, 257: across, 258: 8, 259: 1, 262: 1, 277: 1, 322: 1, 323: 1}
+    after = 8 + 2 + 12 * (len(tags) + 2) + 4
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    entries.append(struct.pack("<HHII", 324, 4, number, after))
+    entries.append(struct.pack("<HHII", 325, 4, number, after + 4 * number))
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    pixel = struct.pack("<I", after + 8 * number)
+    return (
+        b"II*\0"
+        + struct.pack("<I", 8)
+        + directory
+        + pixel * number
+        + struct.pack("<I", 1) * number
+        + b"\xff"
+    )

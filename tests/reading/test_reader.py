@@ -331,7 +331,11 @@ TEXTURES = {
 @pytest.mark.parametrize("name", TEXTURES)
 def test_textures_come_to_an_end(reader: Reader, name: str) -> None:
     """Tens of thousands of components, or of cuts, took minutes once."""
-    text = reader.read(TEXTURES[name].astype(np.uint8)).text
+    try:
+        text = reader.read(TEXTURES[name].astype(np.uint8)).text
+    except InvalidInput as error:
+        assert str(error).endswith("cut the picture into parts.")  # noqa: PT017
+        return
     if name == "nested frames":
         pytest.xfail("a corner of the innermost frame is read as a seven")
     assert set(text) <= set("?1 \n")

@@ -86,6 +86,23 @@ def test_a_signal_ends_it_after_requests_in_progress_are_answered(
     assert list(home.iterdir()) == []
 
 
+def test_what_can_t_be_answered_in_time_is_refused_when_it_ends(tmp_path: Path) -> None:
+    with started(tmp_path, tmp_path / "log") as served:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
+            head = "POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+            connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+            assert b"100 Continue" in connection.recv(1000)  # its body never comes
+            served.process.terminate()
+            response = b""
+            while chunk := connection.recv(65536):
+                response += chunk
+        assert response.startswith(b"HTTP/1.1 503")
+        assert b"The server is shutting down" in response
+        served.process.communicate(timeout=60)
+        assert served.process.returncode == 0
+    assert "Traceback" not in served.log.read_text()
+
+
 def wait_until_refused(port: int) -> None:
     """Wait until the port is closed."""
     while True:

@@ -129,19 +129,18 @@ def find_lines(ink: Ink) -> list[list[Word]]:
     components = components.without_specks(height, stroke_width(mask))
     if len(components.boxes) > MAX_COMPONENTS:
         raise TooManyMarks
-    parts = [
-        (part, number > 0)
-        for group in components.group(height)
-        for number, part in enumerate(components.cut(group, LONG * height))
-    ]
-    if len(parts) > MAX_WORDS:
+    groups = components.group(height)
+    parts = [components.cut(group, LONG * height) for group in groups]
+    if sum(map(len, parts)) > MAX_WORDS:
         raise TooManyMarks
     words = [
-        (_box_around(components.boxes[part]), _measure(ink, components, part, goes_on=goes_on))
-        for part, goes_on in parts
+        (_box_around(components.boxes[group]), measured)
+        for group, its in zip(groups, parts, strict=True)
+        if (measured := _measure_parts(ink, components, its))
     ]
-    words = [(box, word) for box, word in words if word.height >= LAYOUT.smallest]
-    return [_with_room(line) for line in _in_reading_order(words)]
+    return [
+        _with_room([part for _, its in line for part in its]) for line in _in_reading_order(words)
+    ]
 
 
 def whole_lines(ink: Ink) -> list[Word]:
@@ -165,6 +164,13 @@ def whole_lines(ink: Ink) -> list[Word]:
         Word(centre, width, max(extent * part, LAYOUT.smallest), 0.0, ink.level, stroke)
         for part in (1.0, LAYOUT.ascent)
     ]
+
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels."""
+
+Parts = list[tuple[Box, Word]]
+"""A word, or the parts that it was cut into, each with its box."""
 
 
 @dataclass(frozen=True)
@@ -259,7 +265,7 @@ class _Components:
                 extra[word[near].min()].append(int(index))
         return [np.append(own, more).astype(int) for own, more in zip(members, extra, strict=True)]
 
-    def cut(self, group: Int[np.ndarray, " n"], longest: float) -> list[Int[np.ndarray, " m"]]:
+    def cut(self, group: Int[np.ndarray, " n"], longest: float) -> list[Int[np.ndarray, " _"]]:
         """Cut a long word at its widest gaps into parts, from left to right.
 
         Args:
@@ -307,15 +313,22 @@ def _chained(boxes: Int[np.ndarray, "n 4"], height: float) -> Int[np.ndarray, " 
     return np.unique(word, return_inverse=True)[1]
 
 
-def _box_around(boxes: Int[np.ndarray, "n 4"]) -> tuple[int, int, int, int]:
+def _box_around(boxes: Int[np.ndarray, "n 4"]) -> Box:
     left, top = boxes[:, :2].min(axis=0)
     right, bottom = boxes[:, 2:].max(axis=0)
     return int(left), int(top), int(right), int(bottom)
 
 
-def _measure(
-    ink: Ink, components: _Components, group: Int[np.ndarray, " n"], *, goes_on: bool
-) -> Word:
+def _measure_parts(ink: Ink, components: _Components, parts: list[Int[np.ndarray, " _"]]) -> Parts:
+    """Measure the parts of a word, each with its box; without those that are grain."""
+    words = [
+        (_box_around(components.boxes[part]), _measure(ink, components, part)) for part in parts
+    ]
+    words = [(box, word) for box, word in words if word.height >= LAYOUT.smallest]
+    return [(box, replace(word, goes_on=number > 0)) for number, (box, word) in enumerate(words)]
+
+
+def _measure(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) -> Word:
     left, top, right, bottom = _box_around(components.boxes[group])
     mask = np.isin(components.labels[top:bottom, left:right], components.numbers[group])
     boxes = components.boxes[group]
@@ -332,11 +345,10 @@ def _measure(
     centre = (middle * cosine - depth * sine, middle * sine + depth * cosine)
     strong = ink.contrast[top:bottom, left:right][mask]
     level = float(np.quantile(strong, 1 - LAYOUT.full_share))
-    stroke = stroke_width(mask)
-    return Word(centre, last - first, height, angle, level, stroke, goes_on=goes_on)
+    return Word(centre, last - first, height, angle, level, stroke_width(mask))
 
 
-def _with_room(line: list[tuple[tuple[int, int, int, int], Word]]) -> list[Word]:
+def _with_room(line: Parts) -> list[Word]:
     """Tell each word of a line how far it is to the middle of the gaps beside it."""
     gaps = [
         max(0.0, (after[0] - before[2]) / 2) for (before, _), (after, _) in itertools.pairwise(line)
@@ -359,11 +371,9 @@ def _skew(boxes: Int[np.ndarray, "n 4"], height: float) -> float:
     return float(np.degrees(np.arctan(slope))) if is_line else 0.0
 
 
-def _in_reading_order(
-    words: list[tuple[tuple[int, int, int, int], Word]],
-) -> list[list[tuple[tuple[int, int, int, int], Word]]]:
+def _in_reading_order(words: list[tuple[Box, Parts]]) -> list[list[tuple[Box, Parts]]]:
     """Sort words, each with its box, into lines: from the top, and each line from the left."""
-    lines: list[list[tuple[tuple[int, int, int, int], Word]]] = []
+    lines: list[list[tuple[Box, Parts]]] = []
     for box, word in sorted(words, key=lambda item: item[0][1] + item[0][3]):
         for line in lines:
             top, bottom = line[-1][0][1], line[-1][0][3]

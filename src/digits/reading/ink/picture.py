@@ -2,10 +2,11 @@
 
 import io
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import Condition
 from typing import Any
 
 import cv2
@@ -29,12 +30,9 @@ MAX_SCANS = 50
 MAX_TILES = 100_000
 """Limit on a picture's time: tiles of a TIFF."""
 
-LARGE_PIXELS = 8_000_000
-"""Pictures with more pixels are large: of these, few are decoded at once."""
-
-DECODING = BoundedSemaphore(2)
-"""Limit on memory: large pictures that are decoded at once by all threads, before they are shrunk.
-One of 64 megapixels takes 300 MB."""
+PIXELS_AT_ONCE = 80_000_000
+"""Limit on memory: pixels of pictures that all threads decode at once, before they are shrunk: one
+of the largest, and usual ones beside it."""
 
 START_OF_SCAN = b"\xff\xda"
 """Marker of a JPEG, which its compressed data never contain."""
@@ -80,6 +78,30 @@ class PictureParameters(Tuned):
 
 
 PICTURE = PictureParameters()
+
+
+class _Room:
+    """Room for pixels, in which some threads work at once while others wait."""
+
+    def __init__(self, num_pixels: int) -> None:
+        self._free = num_pixels
+        self._changed = Condition()
+
+    @contextmanager
+    def room_for(self, num_pixels: int) -> Iterator[None]:
+        """Wait until there is room for so many pixels, and take it until the block ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: num_pixels <= self._free)
+            self._free -= num_pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += num_pixels
+                self._changed.notify_all()
+
+
+DECODING = _Room(PIXELS_AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -219,8 +241,7 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
         shrink = max(1.0, full_size / MAX_SIDE)
         image.draft(None, (int(image.width / shrink), int(image.height / shrink)))
         scale = full_size / max(image.size)
-        is_large = image.width * image.height > LARGE_PIXELS
-        with DECODING if is_large else nullcontext():
+        with DECODING.room_for(image.width * image.height):
             try:
                 image.load()
                 if rotate:  # in place, else the whole is copied also where nothing is turned

@@ -1,0 +1,157 @@
+"""The work that a picture may take: crowded pages, textures, and readings that are given up."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from digits.errors import InvalidInput
+from digits.reading import work
+from digits.reading.ink import LineView, erase_ruled_lines, expected_columns, find_lines
+from digits.reading.ink.binarization import binarize
+from digits.reading.ink.line_images import line_images
+from digits.reading.line_network import LineNetwork
+from digits.reading.line_reader import LineReader
+from digits.reading.reader import Reader
+from digits.reading.work import GivenUp, Work
+from tests.reading.drawings import INK, PAPER, draw
+
+SIDE = 2000
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader()
+
+
+def page_of(rows: int, digits: int) -> tuple[np.ndarray, str]:
+    """A page of many rows of digits, and its text."""
+    rng = np.random.default_rng(rows)
+    lines = ["".join(rng.choice(list("0123456789"), digits)) for _ in range(rows)]
+    pages = [draw(line, height=24, thickness=2, spacing=1.0, margin=12) for line in lines]
+    return np.vstack(pages), "\n".join(lines)
+
+
+def zigzags(rows: int) -> np.ndarray:
+    """Lines that go up and down, as high as digits."""
+    page = np.full((SIDE, SIDE), PAPER, np.uint8)
+    step = SIDE // rows
+    for top in range(step // 8, SIDE - step, step):
+        x = np.arange(10, SIDE - 10, max(4, step // 5))
+        y = np.where(np.arange(len(x)) % 2, top, top + 0.7 * step)
+        points = np.stack([x, y], axis=1).astype(np.int32)
+        cv2.polylines(page, [points], False, INK, max(1, step // 16))
+    return page
+
+
+def specks(number: int) -> np.ndarray:
+    """Short bars in rows, more than a page of writing has marks."""
+    page = np.full((SIDE, SIDE), PAPER, np.uint8)
+    across = round(number**0.5)
+    for top in np.linspace(10, SIDE - 40, across).astype(int):
+        for left in np.linspace(10, SIDE - 20, across).astype(int):
+            page[top : top + 12, left : left + 4] = INK
+    return page
+
+
+SLOW: dict[str, Callable[[], np.ndarray]] = {
+    "5 rows of zig-zags": lambda: zigzags(5),
+    "60 rows of zig-zags": lambda: zigzags(60),
+    "10,000 specks": lambda: specks(10_000),
+    "2,500 digits": lambda: page_of(50, 50)[0],
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_the_network_does_no_more_than_one_picture_may_take(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    taken = 0
+    columns = LineNetwork.columns
+
+    def count(network: LineNetwork, images: list[np.ndarray]) -> object:
+        nonlocal taken
+        taken += sum(image.shape[1] for image in images) // 2
+        return columns(network, images)
+
+    monkeypatch.setattr(LineNetwork, "columns", count)
+    try:
+        reader.read(SLOW[name]())
+    except InvalidInput as error:
+        assert "cut the picture into parts" in str(error)  # noqa: PT017
+    assert taken < 1.1 * work.MAX_WORK  # widths are known about
+
+
+def test_a_crowded_page_is_read_in_fewer_views(reader: Reader) -> None:
+    page, text = page_of(24, 40)
+    found = reader.read(page).text
+    same = sum(one == other for one, other in zip(found, text, strict=False))
+    assert len(found) == len(text)
+    assert same > 0.97 * len(text)
+
+
+def test_a_page_of_more_than_may_be_read_says_so(reader: Reader) -> None:
+    page, _ = page_of(55, 70)
+    with pytest.raises(InvalidInput, match="two thousand digits at once, found more marks"):
+        reader.read(page)
+
+
+def test_a_long_word_is_read_in_parts_without_spaces(reader: Reader) -> None:
+    text = "31415926535897932384626433832795"
+    page = draw(text)
+    (words,) = find_lines(erase_ruled_lines(binarize(page)))
+    assert [word.goes_on for word in words] == [False, True, True, True][: len(words)]
+    assert len(words) > 1
+    assert max(word.width / word.height for word in words) <= 16
+    assert reader.read(page).text == text
+
+
+def test_columns_are_counted_before_they_are_made() -> None:
+    for text in ("7", "1995", "123456789012"):
+        page = draw(text)
+        ink = binarize(page)
+        ((word,),) = find_lines(ink)
+        (image,) = line_images(word, ink, [LineView()])
+        assert expected_columns(word) == pytest.approx(image.pixels.shape[1] / 2, rel=0.15)
+
+
+def test_a_reading_that_is_given_up_ends_before_the_next_step(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, _ = page_of(4, 10)
+    num_asked = num_read = 0
+    read_seen = LineReader._read_seen
+
+    def count(*args: object) -> object:
+        nonlocal num_read
+        num_read += 1
+        return read_seen(*args)  # type: ignore[arg-type]
+
+    def never() -> bool:
+        nonlocal num_asked
+        num_asked += 1
+        return False
+
+    monkeypatch.setattr(LineReader, "_read_seen", count)
+    whole = reader.read(page, is_given_up=never)
+    assert whole.text.count("\n") == 3
+    assert num_asked > 4  # between the lines, too
+    for last in range(num_asked):
+        asked = iter([False] * last)
+        with pytest.raises(GivenUp):
+            reader.read(page, is_given_up=lambda asked=asked: next(asked, True))  # type: ignore[misc]
+    num_read = 0
+    with pytest.raises(GivenUp):
+        reader.read(page, is_given_up=lambda: True)
+    assert num_read == 0
+
+
+def test_work_is_taken_by_shares_of_what_is_left() -> None:
+    one = Work()
+    assert not one.take(work.MAX_WORK / 2 + 1, share=0.5)
+    assert one.take(work.MAX_WORK / 2, share=0.5)
+    assert not one.take(work.MAX_WORK / 2 + 1)
+    assert one.take(work.MAX_WORK / 2)
+    assert not one.take(1)
+    assert not one.was_short
