@@ -1,4 +1,4 @@
-"""The Dockerfile keeps its promises; tests/check_container.py carries it out, which takes longer."""
+"""The Dockerfile keeps its promises; tests/check_container.py carries it out as well."""
 
 import re
 import subprocess
