@@ -149,6 +149,8 @@ def test_the_page_and_programs_read_through_it(proxy: Proxy) -> None:
 @needs_nginx
 def test_other_sites_and_other_names_are_refused_and_metrics_are_hidden(proxy: Proxy) -> None:
     assert proxy.ask("GET", "/v1/network", Origin="https://example.com")[0] == 403
+    refused, reason = proxy.ask("POST", "/v1/read", bytes(10**7), Origin="https://example.com")
+    assert (refused, b"--allow-origin" in reason) == (403, True), "it is refused before it is taken"
     assert proxy.ask("GET", "/metrics")[0] == 404
     with pytest.raises(ssl.SSLError):
         proxy.ask("GET", "/", name="example.org")
