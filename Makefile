@@ -59,6 +59,16 @@ bench-speed: $(READY_DEV) ## Time training against the step-by-step guide's way 
 bench-serving: $(READY_DEV) ## Load the server, beside a plain one (25 minutes; needs wrk)
 	$(BIN)/python benchmarks/serving.py
 
+.PHONY: lock
+lock: $(READY_DEV) ## Write the locks and docs/dependencies.md anew, from constraints.txt
+	$(BIN)/python requirements/lock.py
+	$(BIN)/python requirements/licences.py
+
+.PHONY: upgrade
+upgrade: $(READY_DEV) ## Bring all dependencies but torch up to date; pin, lock and list them
+	$(BIN)/python requirements/constraints.py
+	$(MAKE) lock
+
 .PHONY: clean
 clean: ## Remove the set-up and what the checks left; runs and data stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -191,8 +191,16 @@ def test_every_measured_recipe_is_in_the_table_and_in_the_plot() -> None:
             assert name in labels
 
 
+def headings(document: Path) -> set[str]:
+    """The headings of a document, as links name them."""
+    found = re.findall(r"^#+ (.+)", document.read_text(), flags=re.MULTILINE)
+    return {heading.lower().replace(" ", "-") for heading in found}
+
+
 def test_pictures_and_links_lead_somewhere() -> None:
-    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for target, heading in re.findall(r"\]\(([^)#]+)#?([^)]*)\)", document.read_text()):
             if not target.startswith("https://"):
-                assert (document.parent / target).is_file(), f"{document.name}: {target}"
+                path = document.parent / target
+                assert path.is_file(), f"{document.name}: {target}"
+                assert not heading or heading in headings(path), f"{document.name}: #{heading}"

@@ -3,11 +3,12 @@
 import io
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -32,9 +33,23 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def started(folder: Path, log: Path) -> Iterator[Served]:
-    """Start `digits serve`, with a folder as its home and for temporary files."""
-    command = [sys.executable, "-c", "from digits.cli import main; main()", "serve", "--port", "0"]
+def started(folder: Path, log: Path, under: Sequence[str] = ()) -> Iterator[Served]:
+    """Start `digits serve`, with a folder as its home and for temporary files.
+
+    Args:
+        folder: That folder.
+        log: The file for its standard error.
+        under: The command that is to start it, if it isn't to be started directly.
+    """
+    command = [
+        *under,
+        sys.executable,
+        "-c",
+        "from digits.cli import main; main()",
+        "serve",
+        "--port",
+        "0",
+    ]
     environment = os.environ | {"HOME": str(folder), "TMPDIR": str(folder)}
     with (
         log.open("wb") as file,
@@ -174,6 +189,17 @@ def status_line(connection: socket.socket, request: bytes) -> bytes:
         return connection.recv(65536).partition(b"\r\n")[0]
     except OSError:  # the server hung up
         return b""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace to look with")
+def test_it_opens_no_connection_of_its_own(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    looking = ["strace", "-D", "-f", "-qq", "-e", "trace=connect,sendto", "-o", str(calls)]
+    with started(tmp_path, tmp_path / "log", looking) as served, Client(served.port) as client:
+        assert client.post("/v1/read", data=PICTURE).json()["text"] == "1995"
+        served.process.terminate()
+        served.process.communicate(timeout=60)
+    assert "AF_INET" not in calls.read_text()
 
 
 def test_a_port_in_use_is_reported_in_one_line(call: Call) -> None:
