@@ -83,6 +83,30 @@ def test_the_largest_picture_takes_less_than_600_megabytes(tmp_path: Path, form:
     assert int(kilobytes) < 600_000
 
 
+FOUR_AT_ONCE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from digits.reading import Reader
+
+reader = Reader(num_threads=1)
+with ThreadPoolExecutor(4) as threads:
+    print(*{reading.text for reading in threads.map(reader.read, 4 * [sys.argv[1]])})
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak of memory")
+def test_four_pictures_of_64_megapixels_at_once_take_1200_megabytes_at_most(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    LARGE["alpha.png"](page_of_64_megapixels()).save(path, compress_level=1)
+    command = [sys.executable, "-c", FOUR_AT_ONCE, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    text, kilobytes = done.stdout.split()
+    assert text == "1995"
+    assert int(kilobytes) < 1_200_000
+
+
 def test_webp_has_a_limit_of_its_own() -> None:
     wide = saved(Image.new("L", (6000, 4001)), "WEBP", lossless=True, method=0)
     with pytest.raises(InvalidInput, match="at most 24,000,000 pixels, found 24,006,000"):
