@@ -211,7 +211,9 @@ def attack_files(
                     count["refused"] += outcome.is_refused
                     if outcome.fault:
                         path = keep(job, index)
-                        findings.expect(False, f"{job.target} {index}: {outcome.fault} ({path})")
+                        findings.faults.expect(
+                            False, f"{job.target} {index}: {outcome.fault} ({path})"
+                        )
         finally:
             worker.end()
 

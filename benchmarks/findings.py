@@ -7,13 +7,23 @@ MAX_LISTED = 100
 """Faults of a part that are listed; all are counted."""
 
 
+class Faults(list[str]):
+    """All faults that were found; each is printed at once."""
+
+    def expect(self, condition: bool, fault: str) -> None:
+        """Add a fault, unless the condition holds."""
+        if not condition:
+            print(f"  FAULT: {fault}", flush=True)
+            self.append(fault)
+
+
 @dataclass
 class Findings:
-    """What was found so far; each fault is printed at once."""
+    """What a part found so far."""
 
     tries: int = 0
     """Number of files, runs, requests or connections."""
-    faults: list[str] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
     """What went wrong, each with the seed, or the saved input, by which it comes again."""
     longest_seconds: float = 0.0
     """Of one try: processor time within a process, wall time of a run or an answer."""
@@ -33,12 +43,6 @@ class Findings:
             self.longest_seconds, self.longest = seconds, name
         if num_bytes > self.largest_bytes:
             self.largest_bytes, self.largest = num_bytes, name
-
-    def expect(self, condition: bool, fault: str) -> None:
-        """Add a fault, unless the condition holds."""
-        if not condition:
-            print(f"  FAULT: {fault}", flush=True)
-            self.faults.append(fault)
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as JSON has it."""

@@ -302,7 +302,7 @@ def attack(part: float, seed: int, kept: Path) -> Findings:
             findings.add(f"{kind} {index}", time.monotonic() - started, 0)
             if fault:
                 shutil.copytree(folder, kept / f"{kind}-{seed}-{index}", dirs_exist_ok=True)
-                findings.expect(False, f"{kind} {index}: {fault} ({kept / folder.name})")
+                findings.faults.expect(False, f"{kind} {index}: {fault} ({kept / folder.name})")
             shutil.rmtree(folder)
 
         jobs = itertools.chain(
