@@ -182,8 +182,8 @@ def attack_files(
         kept: Where files are kept that show a fault.
         seed: Seed of all mutations.
     """
-    findings = Findings(details={"formats": {}})
-    counts = findings.details["formats"]
+    findings = Findings()
+    counts = {name: {"tries": 0, "refused": 0} for name in amounts}
     samples = {name: targets[name].samples(folder) for name in amounts}
     jobs = [
         Job(name, first, min(first + CHUNK, amount))
@@ -206,9 +206,8 @@ def attack_files(
             for job in waiting:
                 for index, outcome in enumerate(worker.read(job), start=job.first):
                     findings.add(f"{job.target} {index}", outcome.seconds, outcome.num_bytes)
-                    count = counts.setdefault(job.target, {"tries": 0, "refused": 0})
-                    count["tries"] += 1
-                    count["refused"] += outcome.is_refused
+                    counts[job.target]["tries"] += 1
+                    counts[job.target]["refused"] += outcome.is_refused
                     if outcome.fault:
                         path = keep(job, index)
                         findings.faults.expect(
@@ -219,7 +218,7 @@ def attack_files(
 
     with ThreadPoolExecutor(NUM_WORKERS) as threads:
         list(threads.map(run, range(NUM_WORKERS)))
-    findings.details["formats"] = dict(sorted(counts.items()))
+    findings.details = {"formats": counts}
     return findings
 
 

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -61,33 +60,23 @@ TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}")
 
 def run_command(arguments: tuple[str, ...], folder: Path, log: Path) -> None:
     """Run the command, in a session of its own, so that what it leaves behind can be found."""
+    from digits.cli import main
+
     os.setsid()
     os.chdir(folder)
+    os.environ["DIGITS_DATA"] = str(folder / "data" if arguments[0] == "data" else data_root())
+    sys.argv = ["digits", *arguments]
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is not the command's must not trace back
     with log.open("wb") as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
-    os.environ["DIGITS_DATA"] = str(folder / "data" if arguments[0] == "data" else data_root())
-    sys.argv = ["digits", *arguments]
-    from digits.cli import main
-
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         main()
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         log.with_suffix(".peak").write_text(str(1024 * kilobytes))
-
-
-class Commands:
-    """Starts commands, by forking a process that has imported everything."""
-
-    def __init__(self) -> None:
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([*PRELOADED])
-
-    def start(self, arguments: tuple[str, ...], folder: Path, log: Path) -> BaseProcess:
-        process = self._context.Process(target=run_command, args=(arguments, folder, log))
-        process.start()
-        return process
 
 
 def processes_of(session: int) -> list[int]:
@@ -103,31 +92,43 @@ def processes_of(session: int) -> list[int]:
     return found
 
 
-@dataclass
-class Attack:
-    """What the commands have in common: how they are started, and what is found."""
+class Commands:
+    """Starts commands, by forking a process that has imported everything.
 
-    commands: Commands
-    folder: Path
-    """Where all commands work, each in a folder of its own."""
-    findings: Findings
-    seconds: dict[str, float]
-    """Time of each kind of command when nothing disturbs it."""
-    seed: int
+    Args:
+        folder: Where all commands work, each in a folder of its own.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seconds = {"train lines": LINES_SECONDS}
+        """Time of each kind of command when nothing disturbs it."""
+        self.most_bytes = 0
+        """Most memory that any of those held that were not killed."""
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([*PRELOADED])
+
+    def _start(self, arguments: tuple[str, ...], folder: Path) -> BaseProcess:
+        log = folder / "log"
+        log.unlink(missing_ok=True)
+        process = self._context.Process(target=run_command, args=(arguments, folder, log))
+        process.start()
+        while not log.exists() and process.is_alive():
+            time.sleep(0.001)
+        return process
 
     def finish(self, arguments: tuple[str, ...], folder: Path) -> tuple[int, str, float]:
         """Run a command to its end; returns its status, what it said, and its time."""
         log, started = folder / "log", time.monotonic()
-        process = self.commands.start(arguments, folder, log)
+        process = self._start(arguments, folder)
         process.join(END_SECONDS)
         if process.exitcode is None:
             process.kill()
             process.join()
         seconds = time.monotonic() - started
         peak = log.with_suffix(".peak")
-        num_bytes = int(peak.read_text()) if peak.exists() else 0
-        if num_bytes > self.findings.largest_bytes:
-            self.findings.largest_bytes, self.findings.largest = num_bytes, " ".join(arguments[:3])
+        if peak.exists():
+            self.most_bytes = max(self.most_bytes, int(peak.read_text()))
         return process.exitcode or 0, log.read_text(), seconds
 
     def kill(
@@ -135,7 +136,8 @@ class Attack:
     ) -> str:
         """Start a command and end it by a signal at a random moment; returns what is wrong then."""
         log = folder / "log"
-        process = self.commands.start(arguments, folder, log)
+        process = self._start(arguments, folder)
+        assert process.pid is not None
         number, moment = rng.choice(SIGNALS), time.monotonic() + rng.uniform(0, within)
         at_a_write = rng.random() < AT_A_WRITE
         while time.monotonic() < moment and process.is_alive():
@@ -144,7 +146,7 @@ class Attack:
             while process.is_alive() and not any(temporary_files(folder)):
                 time.sleep(0.0002)
             time.sleep(rng.uniform(0, 0.003))
-        if process.is_alive() and process.pid is not None:
+        if process.is_alive():
             os.kill(process.pid, number)
         process.join(END_SECONDS)
         if process.exitcode is None:
@@ -154,7 +156,6 @@ class Attack:
             return f"ended with {process.exitcode} after {number.name}: {log.read_text()[-300:]}"
         if "Traceback" in log.read_text():
             return f"traced back after {number.name}: {log.read_text()[-300:]}"
-        assert process.pid is not None
         limit = time.monotonic() + ORPHANS_SECONDS
         while left := processes_of(process.pid):
             if time.monotonic() > limit:
@@ -165,14 +166,12 @@ class Attack:
 
 def temporary_files(folder: Path) -> Iterator[Path]:
     """List files that are being written, or were when their process was killed."""
-    for parent, folders, names in os.walk(folder):
-        yield from (Path(parent, name) for name in names if TEMPORARY.fullmatch(name))
-        # A run that is being made is a folder with such a name.
-        yield from (Path(parent, name) for name in folders if TEMPORARY.fullmatch(name))
+    for parent, folders, names in os.walk(folder):  # a run that is being made is a folder
+        yield from (Path(parent, name) for name in folders + names if TEMPORARY.fullmatch(name))
 
 
 def kill_and_resume(
-    attack: Attack,
+    commands: Commands,
     kind: str,
     begin: tuple[str, ...],
     go_on: Callable[[Path], tuple[str, ...]],
@@ -181,9 +180,9 @@ def kill_and_resume(
 ) -> str:
     """Kill a command one to three times, then let it end; returns what is wrong."""
     for _ in range(rng.choice([1, 1, 2, 3])):
-        if fault := attack.kill(go_on(folder) or begin, folder, rng, attack.seconds[kind]):
+        if fault := commands.kill(go_on(folder) or begin, folder, rng, commands.seconds[kind]):
             return fault
-    status, said, _ = attack.finish(go_on(folder) or begin, folder)
+    status, said, _ = commands.finish(go_on(folder) or begin, folder)
     return f"ended with {status}: {said[-300:]}" if status else ""
 
 
@@ -191,12 +190,12 @@ def resume_if_there(folder: Path) -> tuple[str, ...]:
     return ("train", "--resume", "run") if (folder / "run").exists() else ()
 
 
-def kill_training(attack: Attack, folder: Path, rng: random.Random) -> str:
+def kill_training(commands: Commands, folder: Path, rng: random.Random) -> str:
     """Kill a training, resume it, and compare it with the one that nothing disturbed."""
     begin = (*TRAIN, "--out", "run")
-    if fault := kill_and_resume(attack, "train", begin, resume_if_there, folder, rng):
+    if fault := kill_and_resume(commands, "train", begin, resume_if_there, folder, rng):
         return fault
-    run, whole = Run(folder / "run"), Run(attack.folder / "train" / "run")
+    run, whole = Run(folder / "run"), Run(commands.folder / "train" / "run")
     if run.model_path.read_bytes() != whole.model_path.read_bytes():
         return "ended with other weights"
     if run.summary["test"] != whole.summary["test"] or len(run.history) != len(whole.history):
@@ -210,30 +209,30 @@ def kill_training(attack: Attack, folder: Path, rng: random.Random) -> str:
     return ""
 
 
-def kill_export(attack: Attack, folder: Path, rng: random.Random) -> str:
+def kill_export(commands: Commands, folder: Path, rng: random.Random) -> str:
     """Kill an export: the file is whole or absent, and the next one makes the same."""
-    whole = (attack.folder / "export" / "network.onnx").read_bytes()
-    export = ("export", str(attack.folder / "train" / "run"), "--out", "network.onnx")
+    whole = (commands.folder / "export" / "network.onnx").read_bytes()
+    export = ("export", str(commands.folder / "train" / "run"), "--out", "network.onnx")
 
     def is_wrong() -> bool:
         path = folder / "network.onnx"
         return path.exists() and path.read_bytes() != whole
 
-    if fault := attack.kill(export, folder, rng, attack.seconds["export"]):
+    if fault := commands.kill(export, folder, rng, commands.seconds["export"]):
         return fault
     if is_wrong():
         return "left a file that is not whole"
-    status, said, _ = attack.finish(export, folder)
+    status, said, _ = commands.finish(export, folder)
     if status:
         return f"ended with {status}: {said[-300:]}"
     return "made another network" if is_wrong() else ""
 
 
-def kill_import(attack: Attack, folder: Path, rng: random.Random) -> str:
+def kill_import(commands: Commands, folder: Path, rng: random.Random) -> str:
     """Kill an import of MNIST into a new cache; the next one ends with the same files."""
     source = data_root() / "MNIST" / "raw"
     command = ("data", "--from", str(source))
-    if fault := kill_and_resume(attack, "data", command, lambda folder: (), folder, rng):
+    if fault := kill_and_resume(commands, "data", command, lambda folder: (), folder, rng):
         return fault
     for path in source.glob("*-ubyte"):
         if (folder / "data" / "MNIST" / "raw" / path.name).read_bytes() != path.read_bytes():
@@ -241,12 +240,14 @@ def kill_import(attack: Attack, folder: Path, rng: random.Random) -> str:
     return ""
 
 
-def kill_training_of_lines(attack: Attack, folder: Path, rng: random.Random) -> str:
+def kill_training_of_lines(commands: Commands, folder: Path, rng: random.Random) -> str:
     """Kill a training that has processes of its own: none of them is left."""
-    return attack.kill((*TRAIN_LINES, "--out", "run"), folder, rng, attack.seconds["train lines"])
+    return commands.kill(
+        (*TRAIN_LINES, "--out", "run"), folder, rng, commands.seconds["train lines"]
+    )
 
 
-KINDS: dict[str, Callable[[Attack, Path, random.Random], str]] = {
+KINDS: dict[str, Callable[[Commands, Path, random.Random], str]] = {
     "train": kill_training,
     "export": kill_export,
     "data": kill_import,
@@ -268,37 +269,37 @@ def one_thread() -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def run_undisturbed(attack: Attack) -> None:
+def run_undisturbed(commands: Commands) -> None:
     """Run each command to its end: what the others are compared with, and how long it takes."""
-    run = str(attack.folder / "train" / "run")
-    commands = {
+    run = str(commands.folder / "train" / "run")
+    whole = {
         "train": (*TRAIN, "--out", "run"),
         "export": ("export", run, "--out", "network.onnx"),
         "data": ("data", "--from", str(data_root() / "MNIST" / "raw")),
     }
-    for kind, command in commands.items():
-        folder = attack.folder / kind
+    for kind, command in whole.items():
+        folder = commands.folder / kind
         folder.mkdir()
-        attack.finish(("recipes",), folder)  # the first one waits for the imports
-        status, said, attack.seconds[kind] = attack.finish(command, folder)
+        commands.finish(("recipes",), folder)  # the first one waits for the imports
+        status, said, commands.seconds[kind] = commands.finish(command, folder)
         if status:
             sys.exit(f"digits {' '.join(command)} ended with {status}: {said}")
 
 
 def attack(part: float, seed: int, kept: Path) -> Findings:
     """Kill a part of the commands; folders in which a fault was found are kept."""
-    findings = Findings(details={"of_each": {}})
+    findings = Findings()
     amounts = {kind: max(1, round(part * amount)) for kind, amount in AMOUNTS.items()}
     with one_thread(), tempfile.TemporaryDirectory() as name:
-        attack = Attack(Commands(), Path(name), findings, {"train lines": LINES_SECONDS}, seed)
-        run_undisturbed(attack)
+        commands = Commands(Path(name))
+        run_undisturbed(commands)
 
         def run(job: tuple[str, int]) -> None:
             kind, index = job
-            folder = attack.folder / f"{kind}-{index}"
+            folder = commands.folder / f"{kind}-{index}"
             folder.mkdir()
             started = time.monotonic()
-            fault = KINDS[kind](attack, folder, random.Random(f"{seed} {kind} {index}"))
+            fault = KINDS[kind](commands, folder, random.Random(f"{seed} {kind} {index}"))
             findings.add(f"{kind} {index}", time.monotonic() - started, 0)
             if fault:
                 shutil.copytree(folder, kept / f"{kind}-{seed}-{index}", dirs_exist_ok=True)
@@ -310,8 +311,9 @@ def attack(part: float, seed: int, kept: Path) -> Findings:
         )
         with ThreadPoolExecutor(NUM_AT_ONCE) as threads:
             list(threads.map(run, jobs))
-    findings.details |= {
+    findings.largest_bytes, findings.largest = commands.most_bytes, "a command"
+    findings.details = {
         "of_each": amounts,
-        "undisturbed_seconds": {kind: round(each, 2) for kind, each in attack.seconds.items()},
+        "undisturbed_seconds": {kind: round(each, 2) for kind, each in commands.seconds.items()},
     }
     return findings

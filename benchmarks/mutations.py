@@ -4,6 +4,7 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Literal
 
 from digits.reading.onnx_graph import seal
 
@@ -40,10 +41,10 @@ def change_byte(content: bytearray, other: bytes, rng: random.Random) -> None:
 def change_number(content: bytearray, other: bytes, rng: random.Random) -> None:
     """Change what may be a length: two or four bytes in either order."""
     size, at = rng.choice([2, 4]), place(content, rng)
-    order = rng.choice(["big", "little"])
-    found = int.from_bytes(content[at : at + size], order)  # type: ignore[arg-type]
+    order: Literal["big", "little"] = rng.choice(["big", "little"])
+    found = int.from_bytes(content[at : at + size], order)
     value = rng.choice([found + 1, found - 1, 2 * found, rng.choice(NUMBERS)])
-    new = (value % 256**size).to_bytes(size, order)  # type: ignore[arg-type]
+    new = (value % 256**size).to_bytes(size, order)
     content[at : at + size] = new[: len(content) - at]
 
 

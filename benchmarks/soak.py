@@ -89,7 +89,7 @@ def attack(part: float, seed: int, kept: Path) -> Findings:
         findings.faults.expect(last - first <= GROWTH_MB, grown)
         findings.tries = sum(endured["answers"].values())
         findings.longest_seconds, findings.longest = endured["longest"] / 1000, "an answer"
-        findings.largest_bytes = round(1e6 * server.memory("VmHWM"))
+        findings.largest_bytes, findings.largest = round(1e6 * server.memory("VmHWM")), "the server"
         findings.details = {"endurance": endured, "end": end_under_load(server, mix, findings)}
         logged = server.log.read_text().splitlines()[1:]  # after its address
         findings.faults.expect(not logged, f"the server logged {logged[-1:]}")
