@@ -130,10 +130,10 @@ def test_what_is_no_refusal_in_a_line_is_a_fault(
 
 
 def misbehave(content: bytes, folder: Path) -> object:
-    """Die of one file in eight, print because of another, and refuse the rest."""
-    if content[0] % 8 == 7:
+    """Die of one file in thirty-two, print because of another, and refuse the rest."""
+    if content[0] % 32 == 7:
         os.kill(os.getpid(), signal.SIGKILL)
-    if content[0] % 8 == 3:
+    if content[0] % 32 == 3:
         print("EP Error")
     raise InvalidInput("Expected another.")
 
@@ -144,23 +144,23 @@ def one_byte(content: bytes, other: bytes, rng: random.Random) -> bytes:
 
 def test_a_file_that_a_process_dies_of_is_found_and_kept(tmp_path: Path) -> None:
     target = targets.Target(".x", 1, targets.no_samples, misbehave, one_byte)
-    made = [damaged_files.make(target, [b""], "planted", 5, index)[0] for index in range(60)]
-    deadly = [index for index, byte in enumerate(made) if byte % 8 == 7]
-    told = [index for index, byte in enumerate(made) if byte % 8 == 3]
+    made = [damaged_files.make(target, [b""], "planted", 2, index)[0] for index in range(30)]
+    deadly = [index for index, byte in enumerate(made) if byte % 32 == 7]
+    told = [index for index, byte in enumerate(made) if byte % 32 == 3]
     assert deadly
     assert told
     (tmp_path / "work" / "run").mkdir(parents=True)
     findings = damaged_files.attack_files(
-        {"planted": 60}, {"planted": target}, tmp_path / "work" / "run", tmp_path / "kept", 5
+        {"planted": 30}, {"planted": target}, tmp_path / "work" / "run", tmp_path / "kept", 2
     )
-    assert findings.tries == 60
-    assert findings.details["formats"] == {"planted": {"tries": 60, "refused": 60 - len(deadly)}}
+    assert findings.tries == 30
+    assert findings.details["formats"] == {"planted": {"tries": 30, "refused": 30 - len(deadly)}}
     for index in deadly:
         (fault,) = (each for each in findings.faults if each.startswith(f"planted {index}: "))
         assert "the process died: -9" in fault
     assert len(findings.faults) == len(deadly) + len(told)
     kept = {path.name: path.read_bytes()[0] for path in (tmp_path / "kept").iterdir()}
-    assert kept == {f"planted-5-{index}.x": made[index] for index in deadly + told}
+    assert kept == {f"planted-2-{index}.x": made[index] for index in deadly + told}
     assert findings.largest_bytes > 0
 
 
@@ -359,7 +359,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., di
         return found
 
     monkeypatch.setattr(attack, "PARTS", {"kills": find, "soak": find})
-    monkeypatch.setattr(attack.shutil, "which", lambda name: name)
+    monkeypatch.setattr("shutil.which", lambda name: name)
     monkeypatch.setattr("digits.load", lambda name: None)
     path = tmp_path / "attack.json"
 
