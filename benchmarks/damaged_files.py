@@ -13,12 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 from findings import Findings
 from targets import TARGETS, Target
 
 from digits.errors import DigitsError
+from digits.files import write_atomic
 
 NUM_WORKERS = 2
 CHUNK = 50
@@ -96,16 +98,13 @@ def silenced(folder: Path) -> Iterator[int]:
                 os.close(descriptor)
 
 
-def work(
-    connection: Connection, targets: Mapping[str, Target], folder: Path, current: Path, seed: int
-) -> None:
+def work(connection: Connection, targets: Mapping[str, Target], folder: Path, seed: int) -> None:
     """Read files until there are no more jobs.
 
     Args:
         connection: Jobs come in, an outcome for each file goes out.
         targets: What is attacked, by name.
         folder: The finished run.
-        current: Where the file that is being read is kept, should this process die of it.
         seed: Seed of all mutations.
     """
     samples = {name: target.samples(folder) for name, target in targets.items()}
@@ -114,7 +113,6 @@ def work(
             target = targets[job.target]
             for index in range(job.first, job.last):
                 content = make(target, samples[job.target], job.target, seed, index)
-                current.write_bytes(content)
                 outcome = attempt(target, content, folder)
                 sys.stdout.flush()
                 if os.fstat(printed).st_size:
@@ -191,28 +189,25 @@ def attack_files(
         for first in range(0, amount, CHUNK)
     ]
     random.Random(seed).shuffle(jobs)  # so that two processes finish together
-    waiting = iter(jobs)
+    waiting, lock = iter(jobs), Lock()
 
-    def keep(job: Job, index: int) -> Path:
-        target = targets[job.target]
-        path = kept / f"{job.target.replace(' ', '-')}-{seed}-{index}{target.suffix}"
-        kept.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(make(target, samples[job.target], job.target, seed, index))
-        return path
+    def record(job: Job, index: int, outcome: Outcome) -> None:
+        name, target = job.target, targets[job.target]
+        findings.add(f"{name} {index}", outcome.seconds, outcome.num_bytes)
+        counts[name]["tries"] += 1
+        counts[name]["refused"] += outcome.is_refused
+        if outcome.fault:
+            path = kept / f"{name.replace(' ', '-')}-{seed}-{index}{target.suffix}"
+            write_atomic(path, make(target, samples[name], name, seed, index))
+            findings.faults.expect(False, f"{path.name}: {outcome.fault}")
 
-    def run(number: int) -> None:
-        worker = Worker(targets, folder, folder.parent / f"current-{number}", seed)
+    def run(_: int) -> None:
+        worker = Worker(targets, folder, seed)
         try:
             for job in waiting:
                 for index, outcome in enumerate(worker.read(job), start=job.first):
-                    findings.add(f"{job.target} {index}", outcome.seconds, outcome.num_bytes)
-                    counts[job.target]["tries"] += 1
-                    counts[job.target]["refused"] += outcome.is_refused
-                    if outcome.fault:
-                        path = keep(job, index)
-                        findings.faults.expect(
-                            False, f"{job.target} {index}: {outcome.fault} ({path})"
-                        )
+                    with lock:
+                        record(job, index, outcome)
         finally:
             worker.end()
 

@@ -5,7 +5,6 @@ torch already, which would take longer than the training.
 """
 
 import hashlib
-import itertools
 import multiprocessing
 import os
 import random
@@ -290,27 +289,27 @@ def attack(part: float, seed: int, kept: Path) -> Findings:
     """Kill a part of the commands; folders in which a fault was found are kept."""
     findings = Findings()
     amounts = {kind: max(1, round(part * amount)) for kind, amount in AMOUNTS.items()}
-    with one_thread(), tempfile.TemporaryDirectory() as name:
-        commands = Commands(Path(name))
+    with one_thread(), tempfile.TemporaryDirectory() as scratch:
+        commands = Commands(Path(scratch))
         run_undisturbed(commands)
 
-        def run(job: tuple[str, int]) -> None:
+        def run(job: tuple[str, int]) -> tuple[str, float, str]:
             kind, index = job
-            folder = commands.folder / f"{kind}-{index}"
+            name = f"{kind.replace(' ', '-')}-{seed}-{index}"
+            folder, started = commands.folder / name, time.monotonic()
             folder.mkdir()
-            started = time.monotonic()
             fault = KINDS[kind](commands, folder, random.Random(f"{seed} {kind} {index}"))
-            findings.add(f"{kind} {index}", time.monotonic() - started, 0)
+            seconds = time.monotonic() - started
             if fault:
-                shutil.copytree(folder, kept / f"{kind}-{seed}-{index}", dirs_exist_ok=True)
-                findings.faults.expect(False, f"{kind} {index}: {fault} ({kept / folder.name})")
+                shutil.copytree(folder, kept / name, dirs_exist_ok=True)
             shutil.rmtree(folder)
+            return name, seconds, fault
 
-        jobs = itertools.chain(
-            *([(kind, index) for index in range(amount)] for kind, amount in amounts.items())
-        )
+        jobs = [(kind, index) for kind, amount in amounts.items() for index in range(amount)]
         with ThreadPoolExecutor(NUM_AT_ONCE) as threads:
-            list(threads.map(run, jobs))
+            for name, seconds, fault in threads.map(run, jobs):
+                findings.add(name, seconds, 0)
+                findings.faults.expect(not fault, f"{name}: {fault}")
     findings.largest_bytes, findings.largest = commands.most_bytes, "a command"
     findings.details = {
         "of_each": amounts,

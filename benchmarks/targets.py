@@ -30,8 +30,14 @@ from digits.run import Run
 
 Mutate = Callable[[bytes, bytes, random.Random], bytes]
 
+ROOT = files("digits.reading")
+
 SUMMED = ("recipe.toml", "history.jsonl", "model.safetensors", "summary.json")
 """Files of a run that have a sum: no byte of them may change unnoticed."""
+
+
+SAMPLES = ROOT / "samples"
+"""Pictures of the usual size, which come with the package; noise on them takes long to read."""
 
 
 class UnnoticedDamage(Exception):  # noqa: N818 - it names what was found
@@ -186,6 +192,14 @@ def gifs(folder: Path) -> list[bytes]:
     return found
 
 
+def usual_jpegs(folder: Path) -> list[bytes]:
+    return [(SAMPLES / "paper.jpg").read_bytes()]
+
+
+def usual_pngs(folder: Path) -> list[bytes]:
+    return [(SAMPLES / name).read_bytes() for name in ("form.png", "drawing.png")]
+
+
 def read_array(content: bytes, folder: Path) -> object:
     """Read an array of any type and shape that was made from a seed."""
     return reader().read(make_array(random.Random(content)))
@@ -232,8 +246,7 @@ def make_array(rng: random.Random) -> Any:
 
 def networks(folder: Path) -> list[bytes]:
     """The networks that come with the package, and a small one."""
-    weights = files("digits.reading") / "weights"
-    packaged = [(weights / name).read_bytes() for name in ("reader.onnx", "lines.onnx")]
+    packaged = [(ROOT / "weights" / name).read_bytes() for name in ("reader.onnx", "lines.onnx")]
     return [*packaged, *4 * [(folder / "network.onnx").read_bytes()]]
 
 
@@ -363,6 +376,8 @@ TARGETS = {
     "BMP": Target(".bmp", 4_000, bmps, read_picture),
     "TIFF": Target(".tiff", 10_000, tiffs, read_picture),
     "GIF": Target(".gif", 7_000, gifs, read_picture),
+    "PNG of the usual size": Target(".png", 500, usual_pngs, read_picture, mutations.mutate_png),
+    "JPEG of the usual size": Target(".jpg", 500, usual_jpegs, read_picture),
     "array": Target(".seed", 1_000, no_samples, read_array, make_seed),
     "ONNX": Target(".onnx", 2_000, networks, read_network),
     "ONNX, sealed anew": Target(
@@ -378,4 +393,4 @@ TARGETS = {
     "IDX, gzipped": Target(".gz", 2_000, gzipped, read_gzipped),
     "recipe": Target(".toml", 3_000, recipes, read_recipe),
 }
-"""What is attacked, by format: 70,000 files."""
+"""What is attacked, by format: 71,000 files."""

@@ -33,6 +33,7 @@ import uvicorn
 from fastapi import FastAPI
 from findings import Faults, Findings
 from PIL import Image
+from readme import ATTACKS
 
 from digits.errors import DigitsError, InvalidInput
 from digits.models import build_model
@@ -156,7 +157,7 @@ def test_a_file_that_a_process_dies_of_is_found_and_kept(tmp_path: Path) -> None
     assert findings.tries == 30
     assert findings.details["formats"] == {"planted": {"tries": 30, "refused": 30 - len(deadly)}}
     for index in deadly:
-        (fault,) = (each for each in findings.faults if each.startswith(f"planted {index}: "))
+        (fault,) = (each for each in findings.faults if each.startswith(f"planted-2-{index}.x"))
         assert "the process died: -9" in fault
     assert len(findings.faults) == len(deadly) + len(told)
     kept = {path.name: path.read_bytes()[0] for path in (tmp_path / "kept").iterdir()}
@@ -399,3 +400,9 @@ def test_all_parts_are_in_one_file_and_a_fault_in_one_is_the_command_s(
         "largest": "one",
         "first_faults": ["seed 0"],
     }
+
+
+def test_the_committed_attack_left_nothing_out_and_found_no_fault() -> None:
+    parts = json.loads(attack.RESULT.read_text())["parts"]
+    assert list(parts) == list(attack.PARTS) == list(ATTACKS)
+    assert {name: part["faults"] for name, part in parts.items()} == dict.fromkeys(parts, 0)
