@@ -214,29 +214,21 @@ def make_seed(content: bytes, other: bytes, rng: random.Random) -> bytes:
 
 
 def make_array(rng: random.Random) -> Any:
-    shape = [
-        rng.choice([0, 1, 2, 3, 4, 28, 28, 29, 40]) for _ in range(rng.choice([0, 1, 2, 2, 3, 4]))
-    ]
-    kind = rng.choice(
-        ["u1", "i1", "u2", "i4", "u8", "f2", "f4", "f8", "c8", "?", "O", "U3", "M8[s]"]
-    )
-    count = int(np.prod(shape))
+    """Make an array, a tensor or nested lists of any type and shape, of noise or a drawing."""
+    sizes = [0, 1, 2, 3, 4, 28, 28, 29, 40]
+    shape = [rng.choice(sizes) for _ in range(rng.choice([0, 1, 2, 2, 3, 4]))]
+    kinds = ["u1", "i1", "u2", "i4", "u8", "f2", "f4", "f8", "c8", "?", "O", "U3", "M8[s]"]
+    kind, count = rng.choice(kinds), int(np.prod(shape))
     if kind == "O":
-        values = [rng.choice([None, 1, "7", [1, 2], 10**400]) for _ in range(count)]
         array = np.empty(count, object)
-        array[:] = values
-        array = array.reshape(shape)
+        array[:] = [rng.choice([None, 1, "7", [1, 2], 10**400]) for _ in range(count)]
+    elif kind == "U3":
+        array = np.full(count, "7", kind)
+    elif kind[0] in "uif" and rng.random() < 0.5:
+        array = np.resize(draw(28), count).astype(kind)
     else:
-        dtype = np.dtype(kind)
-        raw = rng.randbytes(count * dtype.itemsize)
-        if kind == "U3":
-            raw = np.full(count, "7", kind).tobytes()
-        if rng.random() < 0.5:
-            raw = (
-                np.resize(draw(28), count).astype(dtype if dtype.kind in "uif" else "u1").tobytes()
-            )
-            raw = raw.ljust(count * dtype.itemsize, b"\0")
-        array = np.frombuffer(raw, dtype).reshape(shape)
+        array = np.frombuffer(rng.randbytes(count * np.dtype(kind).itemsize), kind)
+    array = array.reshape(shape)
     if array.ndim and rng.random() < 0.3:
         array = array[::-1].T
     if rng.random() < 0.2 and kind in ("u1", "i1", "i4", "f4", "f8", "?"):
