@@ -30,9 +30,9 @@ from digits.server import limits
 
 NUM_ROUNDS = 4
 NUM_MALFORMED = 10_000
-NUM_WARM_UP = 500
-"""Malformed requests before the server's memory is measured for the first time: some are as large
-as may be."""
+NUM_WARM_UP = 2000
+"""Malformed requests before the server's memory is measured for the first time, of whatever part
+of the attack: some are as large as may be, several at once, and the system keeps what they took."""
 
 ARRIVAL_SECONDS = 5.0
 """Time in which all clients of a round connect."""
@@ -238,7 +238,7 @@ def attack_server(server: Server, part: float, seed: int, findings: Findings) ->
     """Let hostile clients come in rounds, then send malformed requests."""
     faults = findings.faults
     server.ask("POST", "/v1/glyphs", MANY_GLYPHS, "application/octet-stream")
-    send_malformed(server, round(part * NUM_WARM_UP), faults)
+    send_malformed(server, NUM_WARM_UP, faults)
     before = server.memory()
     amounts = {client: max(1, round(part * amount)) for client, amount in CLIENTS.items()}
     became: dict[str, Counter[str]] = {client.__name__: Counter() for client in CLIENTS}
