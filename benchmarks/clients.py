@@ -30,7 +30,7 @@ from digits.server import limits
 
 NUM_ROUNDS = 4
 NUM_MALFORMED = 10_000
-NUM_WARM_UP = 2000
+NUM_WARM_UP = 4000
 """Malformed requests before the server's memory is measured for the first time, of whatever part
 of the attack: some are as large as may be, several at once, and the system keeps what they took."""
 
