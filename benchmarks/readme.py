@@ -254,6 +254,29 @@ def make_calibration_table() -> str:
     return "\n".join(lines)
 
 
+ATTACKS = {
+    "kills": "`digits train`, `export` and `data`, killed and begun again",
+    "files": "damaged files of every format that is read",
+    "description": "requests that the server's description allows, and others",
+    "clients": "slow and lying clients, malformed requests, and honest ones meanwhile",
+    "soak": "512 connections at twice the best rate, damaged pictures among their requests",
+}
+"""Parts of the attack, as its table has them."""
+
+
+def make_attack_table() -> str:
+    """Make the table of what was tried in order to break it, and what broke, in Markdown."""
+    parts = json.loads((RESULTS / "attack.json").read_text())["parts"]
+    lines = ["| | tries | faults | longest | largest |", "| --- | ---: | ---: | ---: | ---: |"]
+    for name, title in ATTACKS.items():
+        found = parts[name]
+        lines.append(
+            f"| {title} | {found['tries']:,} | {found['faults']} "
+            f"| {found['longest_seconds']:.1f} s | {found['largest_bytes'] / 1e6:,.0f} MB |"
+        )
+    return "\n".join(lines)
+
+
 PEER_COLUMNS = {
     "cheques": ("cheques",),
     "photos of a row, of a page": ("photos of a row", "pages"),
@@ -309,6 +332,7 @@ TABLES = {
     "serving": make_serving_table,
     "busy": make_busy_table,
     "calibration": make_calibration_table,
+    "attack": make_attack_table,
 }
 
 

@@ -45,6 +45,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drawn_digit import encode, glyph, photograph
+from findings import Faults
 from malformed import MAKERS, send
 
 from digits.files import write_atomic
@@ -69,7 +70,9 @@ NUM_AT_END = 16
 """Number of requests in progress when the server gets SIGTERM."""
 
 EXPECTED = {"200", "503", "415", "422"}
-"""Statuses of the responses to `mix`, in which some requests are to be refused."""
+"""Statuses of the responses to mixed requests, of which some are to be refused."""
+
+SERVE = [str(Path(sys.executable).parent / "digits"), "serve", "--port", "0"]
 
 SCRIPT = r"""
 local threads, requests = {}, {}
@@ -108,11 +111,11 @@ function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
     '{"per_second": %.1f, "p50": %.2f, "p95": %.2f, "p99": %.2f, "answers": {%s}, ' ..
-    '"no_retry_after": %d, "socket_errors": %d, "timeouts": %d}\n',
+    '"no_retry_after": %d, "socket_errors": %d, "timeouts": %d, "longest": %.2f}\n',
     1e6 * summary.requests / summary.duration,
     latency:percentile(50) / 1000, latency:percentile(95) / 1000, latency:percentile(99) / 1000,
     table.concat(found, ", "), threads[1]:get("no_retry_after"),
-    errors.connect + errors.read + errors.write, errors.timeout))
+    errors.connect + errors.read + errors.write, errors.timeout, latency.max / 1000))
 end
 """
 
@@ -134,10 +137,10 @@ class Server(NamedTuple):
         finally:
             connection.close()
 
-    def memory(self) -> float:
-        """Size of its resident set, in MB."""
+    def memory(self, figure: str = "VmRSS") -> float:
+        """Size of its resident set, in MB; as "VmHWM" the largest that it was."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1000
+        return int(status.partition(f"{figure}:")[2].split()[0]) / 1000
 
 
 class Request(NamedTuple):
@@ -146,16 +149,6 @@ class Request(NamedTuple):
     path: str
     kind: str
     body: Path
-
-
-class Faults(list[str]):
-    """All faults that were found; each is printed at once."""
-
-    def expect(self, condition: bool, fault: str) -> None:
-        """Add a fault, unless the condition holds."""
-        if not condition:
-            print(f"  FAULT: {fault}", flush=True)
-            self.append(fault)
 
 
 def write_requests(folder: Path) -> dict[str, Request]:
@@ -326,12 +319,14 @@ def expect_alive(server: Server, when: str, faults: Faults) -> None:
     faults.expect(is_right, f"{when}: the server does not respond, or misreads a digit")
 
 
-def endure(
-    server: Server, requests: dict[str, Request], minutes: float, faults: Faults
-) -> dict[str, Any]:
+def mix_requests(requests: dict[str, Request]) -> list[Request]:
+    """Mix requests as they come in: most are glyphs, some are to be refused."""
+    mix = [requests["glyph"]] * 16 + [requests["picture"]] * 2
+    return [*mix, requests["cut"], requests["narrow"], requests["text"]]
+
+
+def endure(server: Server, mix: list[Request], minutes: float, faults: Faults) -> dict[str, Any]:
     """Overload the server with twice its best rate; measure the growth of its memory."""
-    mix = [requests["glyph"]] * 16 + [requests["picture"]] * 2 + [requests["cut"]]
-    mix += [requests["narrow"], requests["text"]]
     top = load(server, mix, 64, WARM_UP_SECONDS)["per_second"]
     # A connection's cycle is a response and a pause. How long responses take under such a load
     # comes from a trial.
@@ -448,12 +443,10 @@ def wait_for_running(server: Server, count: int) -> None:
 
 def measure(arguments: argparse.Namespace, folder: Path, faults: Faults) -> dict[str, Any]:
     """Run all measurements, on servers started for them."""
-    binaries = Path(sys.executable).parent
-    digits = [str(binaries / "digits"), "serve", "--port", "0"]
     plain = [sys.executable, "-m", "uvicorn", "--app-dir", str(FOLDER), "plain_server:app"]
     plain += ["--port", "0", "--no-access-log"]
     requests = write_requests(folder)
-    with started(digits, folder / "digits.log") as server:
+    with started(SERVE, folder / "digits.log") as server:
         with (
             started(plain, folder / "plain.log") as as_it_comes,
             started(plain, folder / "one.log", OMP_NUM_THREADS="1") as one_thread,
@@ -470,7 +463,7 @@ def measure(arguments: argparse.Namespace, folder: Path, faults: Faults) -> dict
         return {
             "speed": speed,
             "half_load": half_load,
-            "endurance": endure(server, requests, arguments.minutes, faults),
+            "endurance": endure(server, mix_requests(requests), arguments.minutes, faults),
             "malformed": send_malformed(server, arguments.malformed, faults),
             "end": end(server, faults),
         }

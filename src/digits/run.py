@@ -38,7 +38,7 @@ from digits.errors import DigitsError, InvalidInput
 from digits.files import sync_folder, write_atomic
 from digits.models import build_model
 from digits.recipe import Recipe, RenamedField, parse_recipe
-from digits.sums import expect_sum, write_sums
+from digits.sums import expect_sum, remove_sums, write_sums
 
 SHOWN = ("accuracy", "errors", "images")
 """Numbers of the test set's evaluation that a summary must have."""
@@ -294,6 +294,7 @@ class Run:
         # One entry, as safetensors writes several in random order, and the same seed should give
         # the same file.
         metadata = {"digits": json.dumps(facts)}
+        remove_sums(self.folder)  # of a process that was killed before it wrote the summary
         write_atomic(self.model_path, save(tensors, metadata))
         self.__dict__.pop("model", None)
 
@@ -389,6 +390,7 @@ def _read_summary(path: Path) -> dict[str, Any]:
 
 def _read_model(path: Path) -> nn.Module:
     try:
+        expect_sum(path, _read(path))
         with safe_open(path, framework="pt") as file:
             facts = _facts_of(path, file)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -408,6 +410,7 @@ def _read_model(path: Path) -> nn.Module:
 
 def _read_temperature(path: Path) -> float | None:
     try:
+        expect_sum(path, _read(path))
         with safe_open(path, framework="pt") as file:
             found = _facts_of(path, file).get("temperature")
         if found is None:

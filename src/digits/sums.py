@@ -26,6 +26,18 @@ def write_sums(folder: Path, contents: Mapping[str, bytes]) -> None:
     write_atomic(folder / NAME, lines.encode())
 
 
+def remove_sums(folder: Path) -> None:
+    """Remove the sums of files, one of which is about to be written anew.
+
+    Raises:
+        DigitsError: If they can't be removed.
+    """
+    try:
+        (folder / NAME).unlink(missing_ok=True)
+    except OSError as error:
+        raise DigitsError(f"Can't remove {folder / NAME}: {error.strerror}.") from error
+
+
 def expect_sum(path: Path, content: bytes) -> None:
     """Compare what a file contains with its sum, if the folder has sums.
 

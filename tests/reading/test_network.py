@@ -134,6 +134,13 @@ def test_values_in_other_files_are_refused(tmp_path: Path, monkeypatch: pytest.M
             Network(content)
 
 
+def test_a_network_that_is_refused_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    unsealed = (WEIGHTS / "reader.onnx").read_bytes()[: -len(seal(b""))]
+    with pytest.raises(InvalidInput, match="expected a network in ONNX"):
+        Network(seal(unsealed.replace(b"Conv", b"C\xe0nv")))
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("text", ["nan", "inf", "-0.5", "1.5", "", "99 %", "9" * 5000])
 def test_a_figure_in_the_metadata_that_is_none_is_refused_in_a_line(text: str) -> None:
     def say(document: onnx.ModelProto) -> None:

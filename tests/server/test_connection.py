@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import socket
+import struct
 from contextlib import closing, suppress
 from importlib.metadata import version
 
@@ -12,10 +13,11 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.connection import LimitedHttpProtocol
 from digits.server.process import configure
-from tests.server.conftest import Client, exchange
+from tests.server.conftest import Client, SlowReader, exchange, serving
 
 OVERRIDDEN = (
     "connection_made",
@@ -26,6 +28,7 @@ OVERRIDDEN = (
     "on_message_begin",
     "on_url",
     "on_header",
+    "on_headers_complete",
     "on_body",
     "on_message_complete",
     "send_400_response",
@@ -54,7 +57,7 @@ def test_uvicorn_has_the_private_parts_that_the_limits_rely_on() -> None:
         assert name in protocol, changed.format(f"the attribute {name}")
     assert protocol["cycle"] is None, changed.format("a cycle that is None before any request")
     assigned = RequestResponseCycle.__init__.__code__.co_names
-    for name in ("more_body", "response_started", "response_complete"):
+    for name in ("more_body", "response_started", "response_complete", "disconnected"):
         assert name in assigned, changed.format(f"cycle.{name}")
 
 
@@ -196,3 +199,20 @@ def test_a_client_that_sends_thousands_of_requests_and_reads_no_answer_is_hung_u
                 answers += chunk
     assert answers.count(b"HTTP/1.1 ") < num_requests / 10
     assert client.get("/healthz").status_code == 200
+
+
+def test_a_client_that_is_gone_while_its_first_of_two_requests_is_answered_fails_nothing(
+    reader: Reader, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = SlowReader(reader)
+    request = b"POST /v1/glyphs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 784\r\n"
+    request += b"Content-Type: application/octet-stream\r\n\r\n" + bytes(784)
+    with serving(slow) as client:
+        with socket.create_connection(("localhost", client.port)) as connection:
+            connection.sendall(2 * request)
+            assert slow.is_reading.acquire(timeout=30)
+            linger = struct.pack("ii", 1, 0)  # a reset, which ends the connection at once
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        assert client.get("/healthz").status_code == 200  # the server has seen it by then
+        slow.may_read.set()
+    assert caplog.text == ""

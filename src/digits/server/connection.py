@@ -8,11 +8,12 @@ caps uvicorn's version, and tests/server/test_connection.py checks that the clas
 relied on:
 
 - it calls asyncio's `connection_made`, `connection_lost`, `data_received`, `pause_writing` and
-  `resume_writing`, httptools' `on_message_begin`, `on_url`, `on_header`, `on_body` and
-  `on_message_complete`, and `send_400_response` for what is not HTTP, and when one of these raises
-  an error;
+  `resume_writing`, httptools' `on_message_begin`, `on_url`, `on_header`, `on_headers_complete`,
+  `on_body` and `on_message_complete`, and `send_400_response` for what is not HTTP, and when one of
+  these raises an error;
 - it keeps `loop`, `transport`, `pipeline`: requests that wait for their turn, and `cycle`: None,
-  or the latest request, with `more_body`, `response_started` and `response_complete`.
+  or the latest request, with `more_body`, `response_started`, `response_complete` and
+  `disconnected`, after which nothing of it is written.
 """
 
 import asyncio
@@ -47,6 +48,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     hold all of it, with the body, and the next request."""
     _receive_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
+    _unanswered: frozenset[Any] = frozenset()
+    """The request that is being answered, and those that wait for their turn."""
 
     def connection_made(self, transport: Any) -> None:
         """Start the timer of the first request."""
@@ -54,7 +57,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._start_receive_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all timers."""
+        """Stop all timers, and what would still be written."""
+        # uvicorn tells the latest request alone, though an earlier one is being answered.
+        for cycle in self._unanswered:
+            cycle.disconnected = True
         self._stop_receive_timer()
         self.resume_writing()
         super().connection_lost(exc)
@@ -88,6 +94,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Take a header, if the head is not too long."""
         self._count_line(name + value)
         super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer a request, or let it wait for its turn."""
+        super().on_headers_complete()
+        found = {*self._unanswered, self.cycle}
+        self._unanswered = frozenset(cycle for cycle in found if not cycle.response_complete)
 
     def _count_line(self, line: bytes) -> None:
         self._num_line_bytes += len(line)
