@@ -58,8 +58,8 @@ for them. The time for decoding grows with their square."""
 DIGIT_WORK = 2.0
 """Limit on time: work for the digits of a column, in whatever number of views it was seen."""
 
-PIXEL_WORK, EDGE_WORK = 0.003, 0.05
-"""Limit on time: work for a pixel of a picture, and for one at which ink begins, to find words."""
+PIXEL_WORK, EDGE_WORK, WORD_WORK = 0.004, 0.08, 16.0
+"""Limit on time: work to find words, for a pixel of a picture, one at which ink begins, a word."""
 
 MAX_TURNED = 200
 """Limit on time: most marks of a picture that is read once more on its side."""
@@ -115,15 +115,14 @@ class LineReader:
         is_unsure = _share_read(best.reading) < HYPOTHESES.sure
         if is_unsure and max(picture.grey.shape) > LINE_READER.large:
             others.append(picture.shrunk(LINE_READER.coarser))  # its grain may be taken for ink
-        tries = [self._read_upright(other, work) for other in others if not work.was_short]
+        tries = [self._read_upright(other, work) for other in others if not best.is_cut_short]
         sure = [other for other in tries if _share_read(other.reading) >= HYPOTHESES.sure]
-        best = _best([best, *sure])
-        if work.was_short and not best.reading.digits:
+        if best.is_cut_short and not best.reading.digits:
             raise InvalidInput(
-                "Expected at most some two thousand digits at once, found more marks: "
+                "Expected at most about a thousand digits at once, found more marks: "
                 "cut the picture into parts."
             )
-        return _with_left_over(best)
+        return _with_left_over(_best([best, *sure]))
 
     def _read_upright(self, picture: Picture, work: Work) -> "_Try":
         """Read a picture by the hypothesis of which the reading has the most evidence."""
@@ -134,9 +133,10 @@ class LineReader:
             if not any(_is_whole(other.reading) and alike(other.ink, seen.ink) for other in tries):
                 one = self._read_ink(seen.ink, picture, work, share=1 / (len(found) - place))
                 tries += [one] if _counts(one.reading, seen) else []
-        best = _best(tries)
+        is_cut_short = any(one.is_cut_short for one in tries)
+        best = _best(tries)._replace(is_cut_short=is_cut_short)
         is_drawing, is_full = best.ink.noise == 0, len(best.reading.digits) > MAX_IN_LINE
-        if _is_sure(best.reading) or is_drawing or is_full or work.was_short:
+        if _is_sure(best.reading) or is_drawing or is_full or is_cut_short:
             return best
         # What follows takes time, and is tried where nothing was read surely.
         sides = {one.ink.is_dark: one for one in tries}
@@ -156,17 +156,16 @@ class LineReader:
             work: What is left of the work; where it is not enough, nothing is read.
             share: Share of it that this may take.
         """
-        nothing = _Try(Reading((), (), picture, ink), ink, [])
+        nothing = _Try(Reading((), (), picture, ink), ink, [], is_cut_short=True)
         if not work.take(_work_to_find_words(ink), share=share):
-            work.was_short = True
             return nothing
         unruled = erase_ruled_lines(ink)
         try:
             found = find_lines(unruled)
         except TooManyMarks:
-            work.was_short = True
             return nothing
         words = [word for line in found for word in line]
+        work.spend(WORD_WORK * len(words))
         views = _affordable_views(words, work, share)
         if not views:
             return nothing
@@ -265,6 +264,8 @@ class _Try(NamedTuple):
     """That ink without its ruled lines."""
     words: list[Word]
     """The words that it makes."""
+    is_cut_short: bool = False
+    """Whether it was not read, as it would have been too much work."""
 
     @property
     def ink(self) -> Ink:
@@ -295,7 +296,6 @@ def _affordable_views(words: list[Word], work: Work, share: float = 1) -> list[L
         needed = ways * seen * (1 + seen / LONG_WORD) + DIGIT_WORK * columns
         if work.take(float(needed.sum()), share=share):
             return VIEWS[:num_views]
-    work.was_short = True
     return []
 
 

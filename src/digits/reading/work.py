@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-MAX_WORK = 80_000
+MAX_WORK = 55_000
 """Limit on a picture's time: work that its reading may take. The unit is what the line network does
 for a column of a line's image: 25 µs on one thread of a processor of 2024."""
 
@@ -24,8 +24,6 @@ class Work:
     def __init__(self, is_given_up: Callable[[], bool] = lambda: False) -> None:
         self._is_given_up = is_given_up
         self._left = float(MAX_WORK)
-        self.was_short = False
-        """Whether ink was not read for want of it."""
 
     def take(self, amount: float, *, share: float = 1) -> bool:
         """Take some of what is left, if that share of it is as much.
@@ -38,6 +36,10 @@ class Work:
             return False
         self._left -= amount
         return True
+
+    def spend(self, amount: float) -> None:
+        """Take what was done already, when it was seen how much it is."""
+        self._left = max(0.0, self._left - amount)
 
     def go_on(self) -> None:
         """Stop here, if nobody waits for the reading any more.
