@@ -8,13 +8,14 @@ The parts, one after the other:
 
 - `kills`: trainings, exports and imports of data are killed at random moments, also while they
   write, and begun again; they must end with the bits of those that nothing disturbed.
+- `power`: the power is cut at every moment of a training (power_cut.py).
 - `files`: files of every format that is read, damaged at random; each must be read, or refused in
   one line, in little time and memory, and what has a sum must never be taken for whole.
 - `description`: schemathesis asks a server what its description allows, and what it does not.
 - `clients`: slow and lying clients, and malformed requests; an honest client is served meanwhile.
 - `soak`: 512 connections at twice the best rate, with damaged pictures, and SIGTERM at the end.
 
-Needs Linux and wrk (a Debian package). Writes results/attack.json after each part; a part that is
+Needs Linux, strace and wrk (Debian packages). Writes results/attack.json after each part; a part that is
 left out keeps what was measured before. What shows a fault is kept in runs/attack/. Exits with 1 if
 there was one.
 """
@@ -33,6 +34,7 @@ import clients
 import damaged_files
 import descriptions
 import kills
+import power_cut
 import soak
 from findings import Findings
 
@@ -46,6 +48,7 @@ KEPT = ROOT / "runs" / "attack"
 
 PARTS: dict[str, Callable[[float, int, Path], Findings]] = {
     "kills": kills.attack,
+    "power": power_cut.attack,
     "files": damaged_files.attack,
     "description": descriptions.attack,
     "clients": clients.attack,

@@ -25,6 +25,7 @@ from unittest.mock import patch
 
 import torch
 from crash_states import Disk, State, read_state, without_temporary, write_state
+from findings import Findings
 from write_log import log_writes
 
 from digits.cli import main as call_command
@@ -279,6 +280,24 @@ def run_power_cuts(*, num_seeds: int = 1, thorough: bool = False) -> dict[str, A
         "resumed": cuts.num_resumed,
         "faults": cuts.faults,
     }
+
+
+def attack(part: float, seed: int, folder: Path) -> Findings:
+    """Cut the power while a run trains, and while a series of two does.
+
+    Args:
+        part: Of all states; less than 1 stands for one of each group.
+        seed: Not needed: nothing is random.
+        folder: Not needed: a fault is told with the files of its state.
+    """
+    findings, calls, resumed = Findings(), 0, 0
+    for num_seeds in (1, 2) if part == 1 else (1,):
+        found = run_power_cuts(num_seeds=num_seeds, thorough=part == 1)
+        findings.tries += found["states"]
+        findings.faults += found["faults"]
+        calls, resumed = calls + found["calls"], resumed + found["resumed"]
+    findings.details = {"calls": calls, "resumed": resumed}
+    return findings
 
 
 if __name__ == "__main__":

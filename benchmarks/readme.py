@@ -256,6 +256,7 @@ def make_calibration_table() -> str:
 
 ATTACKS = {
     "kills": "`digits train`, `export` and `data`, killed and begun again",
+    "power": "states that a power cut may leave on the disk, and training from each",
     "files": "damaged files of every format that is read",
     "description": "requests that the server's description allows, and others",
     "clients": "slow and lying clients, malformed requests, and honest ones meanwhile",
@@ -270,9 +271,11 @@ def make_attack_table() -> str:
     lines = ["| | tries | faults | longest | largest |", "| --- | ---: | ---: | ---: | ---: |"]
     for name, title in ATTACKS.items():
         found = parts[name]
+        longest, largest = found["longest_seconds"], found["largest_bytes"]
         lines.append(
             f"| {title} | {found['tries']:,} | {found['faults']} "
-            f"| {found['longest_seconds']:.1f} s | {found['largest_bytes'] / 1e6:,.0f} MB |"
+            f"| {f'{longest:.1f} s' if longest else ''} "
+            f"| {f'{largest / 1e6:,.0f} MB' if largest else ''} |"
         )
     return "\n".join(lines)
 

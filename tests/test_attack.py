@@ -406,3 +406,4 @@ def test_the_committed_attack_left_nothing_out_and_found_no_fault() -> None:
     parts = json.loads(attack.RESULT.read_text())["parts"]
     assert list(parts) == list(attack.PARTS) == list(ATTACKS)
     assert {name: part["faults"] for name, part in parts.items()} == dict.fromkeys(parts, 0)
+    assert {name: part["part"] for name, part in parts.items()} == dict.fromkeys(parts, 1)
