@@ -15,9 +15,9 @@ The parts, one after the other:
 - `clients`: slow and lying clients, and malformed requests; an honest client is served meanwhile.
 - `soak`: 512 connections at twice the best rate, with damaged pictures, and SIGTERM at the end.
 
-Needs Linux, strace and wrk (Debian packages). Writes results/attack.json after each part; a part that is
-left out keeps what was measured before. What shows a fault is kept in runs/attack/. Exits with 1 if
-there was one.
+Needs Linux, strace and wrk (Debian packages). Writes results/attack.json after each part; a part
+that is left out keeps what was measured before. What shows a fault is kept in runs/attack/. Exits
+with 1 if there was one.
 """
 
 import argparse
