@@ -11,6 +11,7 @@ The parts, one after the other:
 - `power`: the power is cut at every moment of a training (power_cut.py).
 - `files`: files of every format that is read, damaged at random; each must be read, or refused in
   one line, in little time and memory, and what has a sum must never be taken for whole.
+- `slow`: pictures made to be slow, each of which must be read, or refused, in two seconds.
 - `description`: schemathesis asks a server what its description allows, and what it does not.
 - `clients`: slow and lying clients, and malformed requests; an honest client is served meanwhile.
 - `soak`: 512 connections at twice the best rate, with damaged pictures, and SIGTERM at the end.
@@ -35,6 +36,7 @@ import damaged_files
 import descriptions
 import kills
 import power_cut
+import slow_pictures
 import soak
 from findings import Findings
 
@@ -50,6 +52,7 @@ PARTS: dict[str, Callable[[float, int, Path], Findings]] = {
     "kills": kills.attack,
     "power": power_cut.attack,
     "files": damaged_files.attack,
+    "slow": slow_pictures.attack,
     "description": descriptions.attack,
     "clients": clients.attack,
     "soak": soak.attack,

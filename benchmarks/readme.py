@@ -258,6 +258,7 @@ ATTACKS = {
     "kills": "`digits train`, `export` and `data`, killed and begun again",
     "power": "states that a power cut may leave on the disk, and training from each",
     "files": "damaged files of every format that is read",
+    "slow": "pictures made to be slow: crowded pages, zig-zags, scribble, textures",
     "description": "requests that the server's description allows, and others",
     "clients": "slow and lying clients, malformed requests, and honest ones meanwhile",
     "soak": "512 connections at twice the best rate, damaged pictures among their requests",

@@ -261,7 +261,7 @@ class _Try(NamedTuple):
 
     reading: Reading
     unruled: Ink
-    """That ink without its ruled lines."""
+    """Its ink without ruled lines."""
     words: list[Word]
     """The words that it makes."""
     is_cut_short: bool = False
