@@ -52,6 +52,24 @@ def test_likelihoods_are_those_of_torch_s_loss() -> None:
             assert value == pytest.approx(-float(loss), abs=1e-3)
 
 
+def test_likelihoods_of_short_readings_hold_beside_long_ones_and_over_many_columns() -> None:
+    scores = np.full((NUM_CLASSES, 1000), -8.0, np.float32)
+    scores[ctc.BLANK] = 0
+    scores[1, 5], scores[ctc.BLANK, 5] = 0, -8
+    columns = scores - np.log(np.exp(scores).sum(axis=0))
+    readings = [(1,), tuple(itertools.islice(itertools.cycle((1, 2, 3)), 20)), ()]
+    found = ctc.log_likelihoods(columns[None], readings)[0]
+    for reading, value in zip(readings, found, strict=True):
+        loss = torch.nn.functional.ctc_loss(
+            torch.from_numpy(columns.T[:, None]).double(),
+            torch.tensor([reading or (1,)]),
+            torch.tensor([1000]),
+            torch.tensor([len(reading)]),
+            reduction="sum",
+        )
+        assert value == pytest.approx(-float(loss), rel=1e-3)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_symbols_are_placed_where_the_likeliest_alignment_has_them(seed: int) -> None:
     columns = random_columns(seed)

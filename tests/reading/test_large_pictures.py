@@ -149,6 +149,8 @@ def test_a_jpeg_of_more_scans_than_any_camera_writes_is_refused() -> None:
     content = saved(Image.new("L", (800, 800), 200), "JPEG", progressive=True)
     assert open_picture(content).grey.shape == (800, 800)
     last = content[content.rindex(b"\xff\xda") : -2]
+    motion_photo = content + np.random.default_rng(0).bytes(5_000_000)
+    assert open_picture(motion_photo).grey.shape == (800, 800)
     slow = content[:-2] + 50 * last + content[-2:]
     with pytest.raises(InvalidInput, match=r"at most 50 scans, found 5\d: save it once more"):
         open_picture(slow)
@@ -161,10 +163,28 @@ def test_a_tiff_of_more_tiles_than_may_be_put_together_is_refused() -> None:
         open_picture(tiff_of_tiles(320))
 
 
-def tiff_of_tiles(across: int) -> bytes:
-    """A TIFF of which each pixel is a tile, all of them the same byte of the file."""
+def test_a_tiff_whose_tile_is_larger_than_any_picture_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="at most 64,000,000 pixels, found 64,016,001"):
+        open_picture(tiff_of_tiles(1, side=8001))
+
+
+def test_a_bmp_in_run_length_encoding_has_a_limit_of_its_own() -> None:
+    head = struct.pack("<IiiHHIIiiII", 40, 3000, 3000, 1, 8, 1, 0, 0, 0, 256, 0)
+    offset = 14 + len(head) + 1024
+    content = b"BM" + struct.pack("<IHHI", offset + 2, 0, 0, offset) + head + bytes(1024) + b"\0\1"
+    with pytest.raises(InvalidInput, match="at most 8,000,000 pixels, found 9,000,000"):
+        open_picture(content)
+
+
+def tiff_of_tiles(across: int, *, side: int = 1) -> bytes:
+    """A TIFF of which each pixel is a tile, all of them the same byte of the file.
+
+    Args:
+        across: Tiles in a row, and rows.
+        side: Side of a tile that the file names, in pixels.
+    """
     number = across**2
-    tags = {256: across, 257: across, 258: 8, 259: 1, 262: 1, 277: 1, 322: 1, 323: 1}
+    tags = {256: across, 257: across, 258: 8, 259: 1, 262: 1, 277: 1, 322: side, 323: side}
     after = 8 + 2 + 12 * (len(tags) + 2) + 4
     entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
     entries.append(struct.pack("<HHII", 324, 4, number, after))

@@ -91,6 +91,38 @@ def test_a_crowded_page_is_read_in_fewer_views(reader: Reader) -> None:
     assert same > 0.97 * len(text)
 
 
+def photographed(page: np.ndarray, noise: float) -> np.ndarray:
+    """A page in uneven light, with the grain of a camera."""
+    light = np.linspace(1, 0.6, len(page))[:, None] * np.linspace(0.8, 1, page.shape[1])
+    seen = cv2.GaussianBlur(page, (0, 0), 0.8) * light
+    grain = np.random.default_rng(1).normal(0, noise, page.shape)
+    return np.asarray(np.clip(seen + grain, 0, 255), np.uint8)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_a_large_photo_is_read_whatever_side_it_lies_on(reader: Reader, turns: int) -> None:
+    page = np.full((1500, 2000), PAPER, np.uint8)
+    for text, left in (("1995", 200), ("4207", 1000)):
+        row = draw(text, height=120, thickness=10)
+        page[600 : 600 + len(row), left : left + row.shape[1]] = row
+    photo = np.ascontiguousarray(np.rot90(photographed(page, 6), turns))
+    assert reader.read(photo).text.replace(" ", "") == "19954207"
+
+
+def test_a_page_half_in_shadow_is_read_though_its_grain_is_too_much(reader: Reader) -> None:
+    page = np.full((SIDE, SIDE), PAPER, np.uint8)
+    rng = np.random.default_rng(3)
+    lines = ["".join(rng.choice(list("0123456789"), 12)) for _ in range(14)]
+    for top, line in zip(range(20, SIDE, 138), lines, strict=False):
+        row = draw(line, height=60, thickness=5, spacing=2.0)
+        page[top : top + len(row), 20 : 20 + row.shape[1]] = row
+    shade = page.astype(np.float32)
+    shade[:, 1100:] *= 0.5
+    found = reader.read(photographed(shade.astype(np.uint8), 6)).text.replace(" ", "")
+    # Those at the shadow's edge are not asked for.
+    assert [line[:8] for line in found.split("\n")] == [line[:8] for line in lines]
+
+
 def test_a_page_of_more_than_may_be_read_says_so(reader: Reader) -> None:
     page, _ = page_of(55, 70)
     with pytest.raises(InvalidInput, match="a thousand digits at once, found more marks"):

@@ -57,7 +57,13 @@ def test_uvicorn_has_the_private_parts_that_the_limits_rely_on() -> None:
         assert name in protocol, changed.format(f"the attribute {name}")
     assert protocol["cycle"] is None, changed.format("a cycle that is None before any request")
     assigned = RequestResponseCycle.__init__.__code__.co_names
-    for name in ("more_body", "response_started", "response_complete", "disconnected"):
+    for name in (
+        "more_body",
+        "response_started",
+        "response_complete",
+        "disconnected",
+        "message_event",
+    ):
         assert name in assigned, changed.format(f"cycle.{name}")
 
 

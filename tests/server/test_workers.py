@@ -1,11 +1,17 @@
 """Worker threads: what nobody waits for any more is given up, and no longer counted."""
 
+import asyncio
+import gc
 import socket
+import threading
+import weakref
+from collections.abc import Callable
 
 import pytest
 
 from digits.reading.reader import Reader
 from digits.server import limits
+from digits.server.workers import Workers
 from tests.server.conftest import GLYPH, PICTURE, SlowReader, assert_problem, serving
 
 
@@ -42,3 +48,32 @@ def test_a_reading_whose_client_hangs_up_ends_at_once(reader: Reader) -> None:
             assert slow.given_up.acquire(timeout=30)
         slow.may_read.set()
         assert client.post("/v1/read", data=PICTURE).json()["text"] == "1995"
+
+
+def test_work_that_is_given_up_in_the_queue_keeps_nothing() -> None:
+    class Kept:
+        """Something large."""
+
+    def returns(kept: Kept) -> Callable[[object], Kept]:
+        return lambda _: kept
+
+    async def give_up() -> list[weakref.ref[Kept]]:
+        workers, may_go_on = Workers(1, "test"), threading.Event()
+        busy = asyncio.ensure_future(workers.run(lambda _: may_go_on.wait(30)))
+        kept = [Kept() for _ in range(3)]
+        queued = [asyncio.ensure_future(workers.run(returns(one))) for one in kept]
+        await asyncio.sleep(0)
+        for task in queued:
+            task.cancel()
+        await asyncio.gather(*queued, return_exceptions=True)
+        found = [weakref.ref(one) for one in kept]
+        del kept, queued, task
+        await asyncio.sleep(0)
+        gc.collect()
+        alive = [one for one in found if one() is not None]
+        may_go_on.set()
+        await busy
+        workers.close()
+        return alive
+
+    assert asyncio.run(give_up()) == []

@@ -124,7 +124,9 @@ def log_likelihoods(
         readings: The classes of each reading's symbols.
     """
     states, may_skip, ends = _states(readings)
-    columns = np.exp(log_probabilities.transpose(2, 0, 1))
+    # Shorter readings are filled up with a class of which the probability is 0 everywhere.
+    columns = np.pad(np.exp(log_probabilities.transpose(2, 0, 1)), ((0, 0), (0, 0), (0, 1)))
+    states = np.where(np.arange(states.shape[1]) <= ends[:, None], states, columns.shape[2] - 1)
     skips = may_skip.astype(np.float32)
     before = np.zeros((len(log_probabilities), len(states), states.shape[1] + 2), np.float32)
     before[:, :, 2:4] = columns[0][:, states[:, :2]]
@@ -140,7 +142,7 @@ def log_likelihoods(
             logs += _log(most)
         before[:, :, 2:] = total
     each = np.arange(len(states))
-    last = before[:, each, ends + 2] + np.where(ends > 0, before[:, each, ends + 1], 0)
+    last = before[:, each, ends + 2] + before[:, each, ends + 1]
     return np.asarray(logs + _log(last), np.float32)
 
 

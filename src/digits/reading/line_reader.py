@@ -58,8 +58,13 @@ for them. The time for decoding grows with their square."""
 DIGIT_WORK = 2.0
 """Limit on time: work for the digits of a column, in whatever number of views it was seen."""
 
-PIXEL_WORK, EDGE_WORK, WORD_WORK = 0.004, 0.08, 16.0
-"""Limit on time: work to find words, for a pixel of a picture, one at which ink begins, a word."""
+PIXEL_WORK, INK_WORK, EDGE_WORK, WORD_WORK = 0.002, 0.02, 0.06, 12.0
+"""Limits on time: work to find words, for a pixel of a picture, one that is ink, one at which ink
+begins, and a word."""
+
+GRAINY_SHARE, OTHER_SHARE, LINE_SHARE = 0.3, 0.7, 0.5
+"""Limits on time: shares of the work that is left, for a hypothesis after one that was too much,
+for the other polarity, and for the whole as a line."""
 
 MAX_TURNED = 200
 """Limit on time: most marks of a picture that is read once more on its side."""
@@ -109,45 +114,62 @@ class LineReader:
             GivenUp: If the reading is to stop.
         """
         best = self._read_upright(picture, work)
-        others = []
-        if 0 < _marks(best.reading) <= MAX_TURNED and _share_read(best.reading) < HYPOTHESES.sure:
-            others = [picture.turned(1), picture.turned(3)]  # it may lie on its side
         is_unsure = _share_read(best.reading) < HYPOTHESES.sure
+        tries: list[_Try] = []
+        if is_unsure and 0 < _marks(best.reading) <= MAX_TURNED:  # it may lie on its side
+            for turns in (1, 3):
+                tries += self._read_hypotheses(picture.turned(turns), work)
         if is_unsure and max(picture.grey.shape) > LINE_READER.large:
-            others.append(picture.shrunk(LINE_READER.coarser))  # its grain may be taken for ink
-        tries = [self._read_upright(other, work) for other in others if not best.is_cut_short]
+            # Its grain may be taken for ink.
+            tries.append(self._read_upright(picture.shrunk(LINE_READER.coarser), work))
         sure = [other for other in tries if _share_read(other.reading) >= HYPOTHESES.sure]
-        if best.is_cut_short and not best.reading.digits:
+        found = _best([best, *sure])
+        if best.is_cut_short and not found.reading.digits:
             raise InvalidInput(
                 "Expected at most about a thousand digits at once, found more marks: "
                 "cut the picture into parts."
             )
-        return _with_left_over(_best([best, *sure]))
+        return _with_left_over(found)
 
     def _read_upright(self, picture: Picture, work: Work) -> "_Try":
-        """Read a picture by the hypothesis of which the reading has the most evidence."""
+        """Read a picture by its hypotheses and, where nothing was read surely, once more."""
+        tries = self._read_hypotheses(picture, work)
+        best = _best(tries)
+        is_drawing, is_full = best.ink.noise == 0, len(best.reading.digits) > MAX_IN_LINE
+        is_cut_short = tries[0].is_cut_short  # the likeliest
+        if not (_is_sure(best.reading) or is_drawing or is_full or is_cut_short):
+            sides = {one.ink.is_dark: one for one in tries}
+            if len(sides) == 1:
+                ink = other_polarity(picture.grey, best.ink)
+                other = self._read_ink(ink, picture, work, OTHER_SHARE)
+                sides[other.ink.is_dark] = other
+                tries.append(other)
+            tries += [self._read_as_line(one, picture, work) for one in sides.values()]
+        return _best(tries)._replace(is_cut_short=is_cut_short)
+
+    def _read_hypotheses(self, picture: Picture, work: Work) -> list["_Try"]:
+        """Read a picture by all hypotheses about its ink; the first is always among the tries."""
         tries: list[_Try] = []
         found = hypotheses(picture.grey)
         for place, seen in enumerate(found):
             # Ink that was read surely and whole is not read once more.
             if not any(_is_whole(other.reading) and alike(other.ink, seen.ink) for other in tries):
-                one = self._read_ink(seen.ink, picture, work, share=1 / (len(found) - place))
+                # After too much grain to be read, most is kept for the picture shrunk.
+                is_grainy = bool(tries) and tries[0].is_cut_short
+                share = GRAINY_SHARE if is_grainy else 1 / (len(found) - place)
+                one = self._read_ink(seen.ink, picture, work, share, is_only=len(found) == 1)
                 tries += [one] if _counts(one.reading, seen) else []
-        is_cut_short = any(one.is_cut_short for one in tries)
-        best = _best(tries)._replace(is_cut_short=is_cut_short)
-        is_drawing, is_full = best.ink.noise == 0, len(best.reading.digits) > MAX_IN_LINE
-        if _is_sure(best.reading) or is_drawing or is_full or is_cut_short:
-            return best
-        # What follows takes time, and is tried where nothing was read surely.
-        sides = {one.ink.is_dark: one for one in tries}
-        if len(sides) == 1:
-            other = self._read_ink(other_polarity(picture.grey, best.ink), picture, work)
-            sides[other.ink.is_dark] = other
-            tries.append(other)
-        tries += [self._read_as_line(one, picture, work) for one in sides.values()]
-        return _best(tries)
+        return tries
 
-    def _read_ink(self, ink: Ink, picture: Picture, work: Work, share: float = 1) -> "_Try":
+    def _read_ink(
+        self,
+        ink: Ink,
+        picture: Picture,
+        work: Work,
+        share: float,
+        *,
+        is_only: bool = False,
+    ) -> "_Try":
         """Read the lines that the components of some ink make.
 
         Args:
@@ -155,6 +177,7 @@ class LineReader:
             picture: The picture that it is on.
             work: What is left of the work; where it is not enough, nothing is read.
             share: Share of it that this may take.
+            is_only: Whether there is no other hypothesis; then it may be read in one view.
         """
         nothing = _Try(Reading((), (), picture, ink), ink, [], is_cut_short=True)
         if not work.take(_work_to_find_words(ink), share=share):
@@ -166,7 +189,8 @@ class LineReader:
             return nothing
         words = [word for line in found for word in line]
         work.spend(WORD_WORK * len(words))
-        views = _affordable_views(words, work, share)
+        numbers = NUM_VIEWS if is_only else NUM_VIEWS[:2]
+        views = _affordable_views(words, work, share, numbers)
         if not views:
             return nothing
         level = ink
@@ -190,7 +214,7 @@ class LineReader:
         ink, unruled = seen.ink, seen.unruled
         wholes = whole_lines(ink)
         word = seen.words if len(seen.words) == 1 else []
-        views = _affordable_views(wholes + word, work)
+        views = _affordable_views(wholes + word, work, LINE_SHARE, NUM_VIEWS[:1])
         if not wholes or not views:
             return seen._replace(reading=Reading((), (), picture, ink))
         images = [image for whole in wholes for image in line_images(whole, ink, views)]
@@ -241,10 +265,13 @@ class LineReader:
                         continue
                     parts.append(_mark(symbol, view, picture))
                     text += REFUSED if symbol.text in AS_HIGH_AS_DIGITS else ""
-                goes_on = texts and texts[-1] and text and word.word.goes_on
-                texts.append(text if goes_on or not text else f" {text}")
+                if word.word.goes_on:
+                    texts[-1] += text
+                else:
+                    texts.append(text)
+            text = " ".join(text for text in texts if text)
             box = picture.to_original(_around([word.word for word in line]))
-            read.append(Line("".join(texts).lstrip(), confidence, tuple(parts), box))
+            read.append(Line(text, confidence, tuple(parts), box))
         left_out = tuple(mark for line in read for mark in line.marks)
         return Reading(tuple(read), left_out, picture, ink)
 
@@ -281,17 +308,17 @@ class _Seen(NamedTuple):
 
 def _work_to_find_words(ink: Ink) -> float:
     edges = np.count_nonzero(ink.mask[:, 1:] > ink.mask[:, :-1])
-    return PIXEL_WORK * ink.mask.size + EDGE_WORK * edges
+    ink_pixels = np.count_nonzero(ink.mask)
+    return PIXEL_WORK * ink.mask.size + INK_WORK * ink_pixels + EDGE_WORK * edges
 
 
-def _affordable_views(words: list[Word], work: Work, share: float = 1) -> list[LineView]:
-    """Choose the views that words are seen in: all, or fewer where there is much to read.
-
-    There are none where there is more than may be read.
-    """
+def _affordable_views(
+    words: list[Word], work: Work, share: float, numbers: tuple[int, ...]
+) -> list[LineView]:
+    """Choose the views that words are seen in, by their numbers; none, if all are too much work."""
     ways = np.array([1 + _is_skewed(word) for word in words])
     columns = np.array([expected_columns(word) for word in words])
-    for num_views in NUM_VIEWS:
+    for num_views in numbers:
         seen = num_views * columns
         needed = ways * seen * (1 + seen / LONG_WORD) + DIGIT_WORK * columns
         if work.take(float(needed.sum()), share=share):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-MAX_WORK = 55_000
+MAX_WORK = 60_000
 """Limit on a picture's time: work that its reading may take. The unit is what the line network does
 for a column of a line's image: 25 µs on one thread of a processor of 2024."""
 

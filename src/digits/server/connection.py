@@ -13,7 +13,7 @@ relied on:
   these raises an error;
 - it keeps `loop`, `transport`, `pipeline`: requests that wait for their turn, and `cycle`: None,
   or the latest request, with `more_body`, `response_started`, `response_complete` and
-  `disconnected`, after which nothing of it is written.
+  `disconnected`, after which nothing of it is written, and `message_event`, which wakes it.
 """
 
 import asyncio
@@ -61,6 +61,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         # uvicorn tells the latest request alone, though an earlier one is being answered.
         for cycle in self._unanswered:
             cycle.disconnected = True
+            cycle.message_event.set()
         self._stop_receive_timer()
         self.resume_writing()
         super().connection_lost(exc)

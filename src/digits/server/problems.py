@@ -104,8 +104,10 @@ class ErrorMiddleware:
         try:
             await self.app(scope, receive, send_and_note)
         except asyncio.CancelledError:
-            if has_started or scope["type"] != "http":
+            if scope["type"] != "http":
                 raise
+            if has_started:  # the response is cut off, which closes the connection
+                return
             await _refusal(Overloaded("The server is shutting down"))(scope, receive, send)
         except Exception as error:
             is_full = is_out_of_memory(error)

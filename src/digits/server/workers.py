@@ -49,11 +49,12 @@ class Workers:
         Raises:
             Overloaded: If its time in the queue and in a thread exceeds `limits.READING_SECONDS`.
         """
-        is_over = threading.Event()
+        is_over, waiting = threading.Event(), [work]
         try:
-            return await finish_in_time(self.submit(lambda: work(is_over.is_set)))
+            return await finish_in_time(self.submit(lambda: waiting.pop()(is_over.is_set)))
         finally:  # also when nobody waits any more, or the server ends
             is_over.set()
+            waiting.clear()  # what is cancelled stays in the queue, but without its picture
 
     def close(self) -> None:
         """Cancel queued tasks; each thread ends with the task that it runs."""

@@ -16,7 +16,7 @@ from digits.reading.ink.components import (
 from digits.reading.ink.ruled_lines import RULED_LINES
 from digits.reading.tuning import Tuned, number
 
-MAX_COMPONENTS, MAX_WORDS = 8_000, 2_000
+MAX_COMPONENTS, MAX_WORDS = 8_000, 400
 """Limits on a picture's time: one with more components, or words, holds no writing but texture."""
 
 

@@ -1,6 +1,7 @@
 """Decoding of pictures: a file, bytes, a Pillow image or an array becomes grey levels."""
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ MAX_WEBP_PIXELS = 24_000_000
 MAX_SCANS = 50
 """Limit on a picture's time: scans of a JPEG, each of which goes over all pixels; most have ten."""
 
+TILE_WIDTH, TILE_LENGTH = 322, 323
+"""Tags of a TIFF."""
+
 MAX_TILES = 100_000
 """Limit on a picture's time: tiles of a TIFF."""
 
@@ -34,8 +38,11 @@ PIXELS_AT_ONCE = 80_000_000
 """Limit on memory: pixels of pictures that all threads decode at once, before they are shrunk: one
 of the largest, and usual ones beside it."""
 
-START_OF_SCAN = b"\xff\xda"
-"""Marker of a JPEG, which its compressed data never contain."""
+START_OF_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+"""Beginning of a scan of a JPEG: its marker, length and number of colours."""
+
+MAX_RLE_PIXELS = 8_000_000
+"""Limit on a picture's time: pixels of a BMP in run-length encoding, which Python decodes."""
 
 MAX_SIDE = 2000
 """Limit on a picture's time: pixels on the longer side that are looked at; more are shrunk."""
@@ -237,11 +244,13 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
             )
         _check_parts(image, file)
         # A JPEG can be decoded at a half or a quarter of its size, in that part of the time.
-        full_size = max(image.size)
+        num_pixels, full_size = _decoded_pixels(image), max(image.size)
         shrink = max(1.0, full_size / MAX_SIDE)
         image.draft(None, (int(image.width / shrink), int(image.height / shrink)))
         scale = full_size / max(image.size)
-        with DECODING.room_for(image.width * image.height):
+        if not image.info.get("progressive"):  # which is held whole all the same
+            num_pixels = _decoded_pixels(image)
+        with DECODING.room_for(num_pixels):
             try:
                 image.load()
                 if rotate:  # in place, else the whole is copied also where nothing is turned
@@ -287,24 +296,47 @@ def _line(error: Exception) -> str:
 def _check_size(width: int, height: int, form: str | None = None) -> None:
     if width < 1 or height < 1:
         raise InvalidInput(f"Expected a picture, found one of {width} × {height} pixels.")
-    limit = MAX_WEBP_PIXELS if form == "WEBP" else MAX_PIXELS
-    if width * height > limit:
-        raise InvalidInput(_too_large(f"{width * height:,}", limit))
+    _check_pixels(width * height, MAX_WEBP_PIXELS if form == "WEBP" else MAX_PIXELS)
     if max(width, height) > ELONGATION * min(width, height):
         raise InvalidInput(f"Expected a picture, found a strip of {width:,} × {height:,} pixels.")
 
 
+def _check_pixels(num_pixels: int, limit: int) -> None:
+    if num_pixels > limit:
+        raise InvalidInput(_too_large(f"{num_pixels:,}", limit))
+
+
 def _check_parts(image: Image.Image, file: Any) -> None:
-    """Refuse a file of parts so many that decoding takes time however few pixels there are."""
-    found, most, name = len(getattr(image, "tile", ())), MAX_TILES, "tiles"
+    """Refuse a file that takes time or memory to decode however few pixels it has."""
+    tiles: list[Any] = getattr(image, "tile", [])
+    if len(tiles) > MAX_TILES:
+        raise InvalidInput(_too_many("tiles", len(tiles), MAX_TILES))
     if image.format in ("JPEG", "MPO"):
         file.seek(0)
-        blocks = iter(lambda: file.read(1 << 20), b"")
-        found, most, name = sum(block.count(START_OF_SCAN) for block in blocks), MAX_SCANS, "scans"
-    if found > most:
-        raise InvalidInput(
-            f"Expected a picture of at most {most:,} {name}, found {found:,}: save it once more."
-        )
+        num_scans = len(START_OF_SCAN.findall(file.read()))
+        if num_scans > MAX_SCANS:
+            raise InvalidInput(_too_many("scans", num_scans, MAX_SCANS))
+    if any(tile[0] == "bmp_rle" for tile in tiles):
+        _check_pixels(image.width * image.height, MAX_RLE_PIXELS)
+    _check_pixels(_tile_pixels(image), MAX_PIXELS)
+
+
+def _tile_pixels(image: Image.Image) -> int:
+    """Pixels of a tile of a TIFF, which may be larger than the picture; else 0."""
+    tags = getattr(image, "tag_v2", {})
+    return int(tags.get(TILE_WIDTH, 0)) * int(tags.get(TILE_LENGTH, 0))
+
+
+def _decoded_pixels(image: Image.Image) -> int:
+    """Estimate how many pixels a decoder holds at once, in those of a picture in colour."""
+    num_pixels = image.width * image.height
+    if image.format == "WEBP":
+        return num_pixels * PIXELS_AT_ONCE // (2 * MAX_WEBP_PIXELS)
+    return max(num_pixels, _tile_pixels(image))
+
+
+def _too_many(parts: str, found: int, limit: int) -> str:
+    return f"Expected a picture of at most {limit:,} {parts}, found {found:,}: save it once more."
 
 
 def _upright(image: Image.Image, rotate: bool) -> Image.Image:
