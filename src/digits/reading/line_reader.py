@@ -58,7 +58,7 @@ for them. The time for decoding grows with their square."""
 DIGIT_WORK = 2.0
 """Limit on time: work for the digits of a column, in whatever number of views it was seen."""
 
-PIXEL_WORK, INK_WORK, EDGE_WORK, WORD_WORK = 0.002, 0.02, 0.06, 12.0
+PIXEL_WORK, INK_WORK, EDGE_WORK, WORD_WORK = 0.002, 0.015, 0.06, 12.0
 """Limits on time: work to find words, for a pixel of a picture, one that is ink, one at which ink
 begins, and a word."""
 
