@@ -4,6 +4,7 @@ import struct
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -161,6 +162,32 @@ def test_a_tiff_of_more_tiles_than_may_be_put_together_is_refused() -> None:
     assert open_picture(content).grey.shape == (400, 400)
     with pytest.raises(InvalidInput, match="at most 100,000 tiles, found 102,400: save it"):
         open_picture(tiff_of_tiles(320))
+
+
+def many_chunks(kind: bytes) -> bytes:
+    """A PNG that begins with 200,000 empty chunks."""
+    content = saved(Image.new("L", (90, 90), 200), "PNG")
+    chunk = struct.pack(">I", 0) + kind + struct.pack(">I", zlib.crc32(kind))
+    return content[:33] + 200_000 * chunk + content[33:]
+
+
+def many_segments(segment: bytes) -> bytes:
+    """A JPEG that begins with 400,000 empty segments, or bytes that fill it."""
+    content = saved(Image.new("L", (90, 90), 200), "JPEG")
+    return content[:2] + 400_000 * segment + content[2:]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [many_chunks(b"teST"), many_segments(b"\xff\xfe\x00\x02"), many_segments(b"\xff")],
+    ids=["chunks", "comments", "fill bytes"],
+)
+def test_a_file_whose_header_never_ends_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(content)
+    for source in (content, path):
+        with pytest.raises(InvalidInput, match="found a file in too many parts: save it anew"):
+            open_picture(source)
 
 
 def test_a_tiff_whose_tile_is_larger_than_any_picture_is_refused() -> None:

@@ -113,27 +113,30 @@ class LineReader:
             InvalidInput: If more is written on it than may be read at once.
             GivenUp: If the reading is to stop.
         """
-        best = self._read_upright(picture, work)
+        found = hypotheses(picture.grey)
+        best = self._read_upright(picture, found, work)
         is_unsure = _share_read(best.reading) < HYPOTHESES.sure
         tries: list[_Try] = []
         if is_unsure and 0 < _marks(best.reading) <= MAX_TURNED:  # it may lie on its side
             for turns in (1, 3):
-                tries += self._read_hypotheses(picture.turned(turns), work)
+                turned = [seen._replace(ink=seen.ink.turned(turns)) for seen in found]
+                tries += self._read_hypotheses(picture.turned(turns), turned, work)
         if is_unsure and max(picture.grey.shape) > LINE_READER.large:
             # Its grain may be taken for ink.
-            tries.append(self._read_upright(picture.shrunk(LINE_READER.coarser), work))
+            shrunk = picture.shrunk(LINE_READER.coarser)
+            tries.append(self._read_upright(shrunk, hypotheses(shrunk.grey), work))
         sure = [other for other in tries if _share_read(other.reading) >= HYPOTHESES.sure]
-        found = _best([best, *sure])
-        if best.is_cut_short and not found.reading.digits:
+        chosen = _best([best, *sure])
+        if best.is_cut_short and not chosen.reading.digits:
             raise InvalidInput(
                 "Expected at most about a thousand digits at once, found more marks: "
                 "cut the picture into parts."
             )
-        return _with_left_over(found)
+        return _with_left_over(chosen)
 
-    def _read_upright(self, picture: Picture, work: Work) -> "_Try":
+    def _read_upright(self, picture: Picture, found: list[Hypothesis], work: Work) -> "_Try":
         """Read a picture by its hypotheses and, where nothing was read surely, once more."""
-        tries = self._read_hypotheses(picture, work)
+        tries = self._read_hypotheses(picture, found, work)
         best = _best(tries)
         is_drawing, is_full = best.ink.noise == 0, len(best.reading.digits) > MAX_IN_LINE
         is_cut_short = tries[0].is_cut_short  # the likeliest
@@ -147,10 +150,11 @@ class LineReader:
             tries += [self._read_as_line(one, picture, work) for one in sides.values()]
         return _best(tries)._replace(is_cut_short=is_cut_short)
 
-    def _read_hypotheses(self, picture: Picture, work: Work) -> list["_Try"]:
+    def _read_hypotheses(
+        self, picture: Picture, found: list[Hypothesis], work: Work
+    ) -> list["_Try"]:
         """Read a picture by all hypotheses about its ink; the first is always among the tries."""
         tries: list[_Try] = []
-        found = hypotheses(picture.grey)
         for place, seen in enumerate(found):
             # Ink that was read surely and whole is not read once more.
             if not any(_is_whole(other.reading) and alike(other.ink, seen.ink) for other in tries):

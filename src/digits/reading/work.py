@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 MAX_WORK = 60_000
 """Limit on a picture's time: work that its reading may take. The unit is what the line network does
-for a column of a line's image: 25 µs on one thread of a processor of 2024."""
+for a column of a line's image: 25 µs on two cores of a processor of 2022."""
 
 
 class GivenUp(Exception):  # noqa: N818 - nothing went wrong
@@ -18,7 +18,7 @@ class Work:
     before it is done, and is the same everywhere.
 
     Args:
-        is_given_up: Tells whether the reading is to stop; it is asked several times a second.
+        is_given_up: Tells whether the reading is to stop; it is asked between its steps.
     """
 
     def __init__(self, is_given_up: Callable[[], bool] = lambda: False) -> None:

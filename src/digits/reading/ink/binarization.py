@@ -1,6 +1,6 @@
 """Binarization: grey levels to ink, by contrast to the paper in light that changes smoothly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -64,6 +64,13 @@ class Ink:
             noise = paper_noise(contrast, contrast > otsu_threshold(contrast))
         level = stroke_level(contrast, noise)
         return cls(contrast, _threshold(contrast, noise, level), noise, level, is_dark, certainty)
+
+    def turned(self, turns: int) -> "Ink":
+        """Turn it anticlockwise by so many quarter turns."""
+        contrast, mask = (
+            np.ascontiguousarray(np.rot90(of, turns)) for of in (self.contrast, self.mask)
+        )
+        return replace(self, contrast=contrast, mask=mask)
 
 
 def binarize(grey: UInt8[np.ndarray, "h w"], *, dark: bool | None = None) -> Ink:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +29,14 @@ MAX_WEBP_PIXELS = 24_000_000
 MAX_SCANS = 50
 """Limit on a picture's time: scans of a JPEG, each of which goes over all pixels; most have ten."""
 
-TILE_WIDTH, TILE_LENGTH = 322, 323
+STRIP_OFFSETS, TILE_OFFSETS, TILE_WIDTH, TILE_LENGTH = 273, 324, 322, 323
 """Tags of a TIFF."""
 
 MAX_TILES = 100_000
-"""Limit on a picture's time: tiles of a TIFF."""
+"""Limit on a picture's time: tiles, or strips, of a TIFF."""
+
+MAX_READS = 300_000
+"""Limit on a picture's time: calls that read from its file. Headers are read bit by bit."""
 
 PIXELS_AT_ONCE = 80_000_000
 """Limit on memory: pixels of pictures that all threads decode at once, before they are shrunk: one
@@ -230,9 +234,13 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
         # Sizes are checked here; what else Pillow warns of (odd metadata) does not matter.
         warnings.simplefilter("ignore")
         try:
-            image = Image.open(file, formats=FORMATS)
+            if (num_tiles := _num_tiff_tiles(file)) > MAX_TILES:
+                raise InvalidInput(_too_many("tiles", num_tiles, MAX_TILES))
+            image = Image.open(_LimitedFile(file), formats=FORMATS)
         except Image.DecompressionBombError as error:
             raise InvalidInput(_too_large("more")) from error
+        except InvalidInput:
+            raise
         except Exception as error:  # decoders raise all kinds of errors at hostile files
             raise _blame(error, _no_picture(file)) from error
         _check_size(*image.size, image.format)
@@ -255,10 +263,69 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
                 image.load()
                 if rotate:  # in place, else the whole is copied also where nothing is turned
                     ImageOps.exif_transpose(image, in_place=True)
+            except InvalidInput:
+                raise
             except Exception as error:
                 message = f"The picture is damaged or cut off: {_line(error)}."
                 raise _blame(error, message) from error
             return _from_image(image, scale)
+
+
+class _LimitedFile:
+    """A file from which `MAX_READS` reads are allowed.
+
+    Args:
+        file: The file, open for reading; all but `read` is its own.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file, self._left = file, MAX_READS
+
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes, or all.
+
+        Raises:
+            InvalidInput: If it was read too often.
+        """
+        if self._left == 0:
+            raise InvalidInput("Expected a picture, found a file in too many parts: save it anew.")
+        self._left -= 1
+        content: bytes = self._file.read(size)
+        return content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def _num_tiff_tiles(file: Any) -> int:
+    """Count the tiles or strips that a TIFF claims, before a list of them is made; else 0.
+
+    Source: TIFF 6.0, section 2; for BigTIFF, libtiff's description of it.
+    """
+    head = file.read(16)
+    file.seek(0)
+    order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    if order is None or len(head) < 16:
+        return 0
+    is_big = struct.unpack(f"{order}H", head[2:4])[0] == 43
+    number, entry = (f"{order}Q", f"{order}HHQ8x") if is_big else (f"{order}H", f"{order}HHI4x")
+    try:
+        file.seek(
+            struct.unpack(f"{order}Q", head[8:])[0]
+            if is_big
+            else struct.unpack(f"{order}I", head[4:8])[0]
+        )
+        num_entries = min(1000, struct.unpack(number, file.read(struct.calcsize(number)))[0])
+        entries = file.read(num_entries * struct.calcsize(entry))
+        counts = [
+            count
+            for tag, _, count in struct.iter_unpack(entry, entries)
+            if tag in (STRIP_OFFSETS, TILE_OFFSETS)
+        ]
+    except (struct.error, OverflowError, ValueError, OSError):  # it is damaged; Pillow says how
+        counts = []
+    file.seek(0)
+    return max(counts, default=0)
 
 
 def _blame(error: Exception, message: str) -> Exception:
@@ -308,15 +375,12 @@ def _check_pixels(num_pixels: int, limit: int) -> None:
 
 def _check_parts(image: Image.Image, file: Any) -> None:
     """Refuse a file that takes time or memory to decode however few pixels it has."""
-    tiles: list[Any] = getattr(image, "tile", [])
-    if len(tiles) > MAX_TILES:
-        raise InvalidInput(_too_many("tiles", len(tiles), MAX_TILES))
     if image.format in ("JPEG", "MPO"):
         file.seek(0)
         num_scans = len(START_OF_SCAN.findall(file.read()))
         if num_scans > MAX_SCANS:
             raise InvalidInput(_too_many("scans", num_scans, MAX_SCANS))
-    if any(tile[0] == "bmp_rle" for tile in tiles):
+    if any(tile[0] == "bmp_rle" for tile in getattr(image, "tile", [])):
         _check_pixels(image.width * image.height, MAX_RLE_PIXELS)
     _check_pixels(_tile_pixels(image), MAX_PIXELS)
 
