@@ -111,6 +111,14 @@ def png_that_claims(width: int, height: int) -> bytes:
     )
 
 
+def without_palette() -> bytes:
+    """A PNG of numbers of colours, without the chunk that says which they are."""
+    whole = saved(Image.fromarray(PAGE).convert("P"), "PNG")
+    start = whole.index(b"PLTE") - 4
+    (length,) = struct.unpack(">I", whole[start : start + 4])
+    return whole[:start] + whole[start + length + 12 :]
+
+
 def of_two_pages(format: str) -> bytes:
     pages = [Image.fromarray(draw(digit)) for digit in "12"]
     return saved(pages[0], format, save_all=True, append_images=pages[1:])
@@ -127,6 +135,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "no picture": (b"hello, world" * 20, "Expected a picture .* found none"),
     "cut off": (JPEG[: len(JPEG) // 2], "damaged or cut off"),
     "header only": (JPEG[:20], "found none|damaged or cut off"),
+    "no palette": (without_palette(), "damaged or cut off: it has no palette"),
     "a bomb": (png_that_claims(60_000, 60_000), "at most 64,000,000 pixels, found more: make"),
     "a smaller bomb": (png_that_claims(9_000, 9_000), "found 81,000,000: make the picture smaller"),
     "108 megapixels": (jpeg_that_claims(12_000, 9_000), "found 108,000,000: make the picture"),

@@ -459,6 +459,8 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
 def _from_image(image: Image.Image, scale: float = 1.0) -> Picture:
     _check_size(*image.size)
     try:
+        if image.mode in ("P", "PA") and image.palette is None:
+            raise ValueError("it has no palette")
         reduction = max(image.size) // MAX_SIDE
         if reduction > 1:
             image, scale = _reduce(image, reduction), scale * reduction
