@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -78,9 +77,9 @@ def attempt(target: Target, content: bytes, folder: Path) -> Outcome:
 
 
 def peak_bytes() -> int:
-    """Most memory that this process has held."""
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes if sys.platform == "darwin" else 1024 * kilobytes
+    """Most memory that this process has held; what its parent held does not count."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 @contextmanager
