@@ -26,7 +26,7 @@ class Findings:
     faults: Faults = field(default_factory=Faults)
     """What went wrong, each with the seed, or the saved input, by which it comes again."""
     longest_seconds: float = 0.0
-    """Of one try: processor time within a process, wall time of a run or an answer."""
+    """Longest time of a try: of the processor within a process, wall time of a run or an answer."""
     longest: str = ""
     """Which try that was."""
     largest_bytes: int = 0

@@ -49,7 +49,7 @@ class Target:
     """A format, and what reads it."""
 
     suffix: str
-    """Of the files that are kept."""
+    """Ending of the names of files that are kept."""
     amount: int
     """How many damaged files are read."""
     samples: Callable[[Path], list[bytes]]

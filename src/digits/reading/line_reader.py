@@ -60,7 +60,7 @@ DIGIT_WORK = 2.0
 
 PIXEL_WORK, INK_WORK, EDGE_WORK, WORD_WORK = 0.002, 0.015, 0.06, 12.0
 """Limits on time: work to find words, for a pixel of a picture, one that is ink, one at which ink
-begins, and a word."""
+begins, and a word; weighed by what they took in the pictures of benchmarks/slow_pictures.py."""
 
 GRAINY_SHARE, OTHER_SHARE, LINE_SHARE = 0.3, 0.7, 0.5
 """Limits on time: shares of the work that is left, for a hypothesis after one that was too much,
