@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from digits.errors import InvalidInput
-from digits.reading.ink import Picture, open_picture, picture
-from digits.reading.ink.picture import _reduce
+from digits.reading.ink import Picture, decoding, limits, open_picture
+from digits.reading.ink.conversion import reduce_image
+from digits.reading.ink.picture import picture_of
 from tests.reading.drawings import PAPER, draw, enlarged
 from tests.reading.test_ink import saved
 
@@ -43,7 +44,7 @@ def test_a_picture_is_shrunk_strip_by_strip_as_it_would_be_at_once(
     plain = {"1": "L", "P": "RGB", "I;16": "F", "I": "F"}.get(mode, mode)
     whole = Image.fromarray(np.asarray(image).astype(np.float32)) if plain == "F" else image
     expected = np.asarray(whole.convert(plain).reduce(reduction))
-    np.testing.assert_array_equal(np.asarray(_reduce(image, reduction)), expected)
+    np.testing.assert_array_equal(np.asarray(reduce_image(image, reduction)), expected)
 
 
 PEAK = """
@@ -121,10 +122,9 @@ def test_webp_has_a_limit_of_its_own() -> None:
 def test_as_many_pictures_are_decoded_at_once_as_there_is_room_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(picture, "DECODING", picture._Room(2 * 90 * 100))
+    monkeypatch.setattr(decoding, "DECODING", limits.Room(2 * 90 * 100))
     large, small = (saved(Image.new("L", (90, height)), "PNG") for height in (100, 50))
     lock, all_inside, num_inside, most = threading.Lock(), threading.Event(), 0, 0
-    convert = picture._from_image
 
     def wait_for_others(image: Image.Image, scale: float = 1.0) -> Picture:
         nonlocal num_inside, most
@@ -136,9 +136,9 @@ def test_as_many_pictures_are_decoded_at_once_as_there_is_room_for(
         all_inside.wait(0.3)
         with lock:
             num_inside -= 1
-        return convert(image, scale)
+        return picture_of(image, scale)
 
-    monkeypatch.setattr(picture, "_from_image", wait_for_others)
+    monkeypatch.setattr(decoding, "picture_of", wait_for_others)
     for content, expected in ((large, 2), (small, 4)):
         most = 0
         with ThreadPoolExecutor(4) as threads:
@@ -188,7 +188,7 @@ def test_a_file_whose_header_never_ends_is_refused(
     path = tmp_path / "picture"
     path.write_bytes(content)
     assert open_picture(content).grey.size
-    monkeypatch.setattr(picture, "MAX_READS", 1000)
+    monkeypatch.setattr(limits, "MAX_READS", 1000)
     for source in (content, path):
         with pytest.raises(InvalidInput, match="found a file in too many parts: save it anew"):
             open_picture(source)

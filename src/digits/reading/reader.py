@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from digits.errors import DigitsError, InvalidInput, OutOfMemory, is_out_of_memory
 from digits.reading.confidence import CONFIDENCE, judge
 from digits.reading.ink import HYPOTHESES, Picture, open_picture
-from digits.reading.ink.picture import NO_MEMORY
+from digits.reading.ink.errors import NO_MEMORY
 from digits.reading.line_network import LineNetwork
 from digits.reading.line_reader import LineReader
 from digits.reading.network import Network

@@ -5,7 +5,7 @@ docs/serving.md lists them in a table; a test compares the two.
 
 import os
 
-from digits.reading.ink.picture import MAX_PIXELS, MAX_WEBP_PIXELS
+from digits.reading.ink.limits import MAX_PIXELS, MAX_WEBP_PIXELS
 
 MAX_HEAD_BYTES = 64_000
 """Size of a request's head (request line and headers); a longer one is refused with 431."""

@@ -1,7 +1,7 @@
 """Ink: any picture to hypotheses of its ink, to lines of words, to glyphs framed as MNIST's.
 
 ```
-bytes ─picture─▶ grey ─hypotheses (page, binarization, shadows, drawings)─▶ ink
+bytes ─decoding─▶ picture ─hypotheses (page, binarization, shadows, drawings)─▶ ink
   ink ─layout, ruled_lines─▶ lines of words ─line_images─▶ what the line network sees
   ink ─glyphs─▶ glyphs, 28×28 each
 ```
@@ -9,6 +9,7 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
 from digits.reading.ink.binarization import Ink
+from digits.reading.ink.decoding import open_picture
 from digits.reading.ink.glyphs import (
     DIGIT_SIZE,
     SIZE,
@@ -34,7 +35,7 @@ from digits.reading.ink.line_images import (
     frame_part,
     line_images,
 )
-from digits.reading.ink.picture import Picture, open_picture
+from digits.reading.ink.picture import Picture
 from digits.reading.ink.ruled_lines import erase_ruled_lines, erase_upright_lines
 
 __all__ = [

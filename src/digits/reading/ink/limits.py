@@ -1,0 +1,192 @@
+"""Limits of decoding: what a picture's file may claim, and how much is decoded at once.
+
+A file of a few bytes may claim any number of pixels, or so many parts that decoding takes minutes.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+from typing import Any
+
+from PIL import Image
+
+from digits.errors import InvalidInput
+
+MAX_PIXELS = 64_000_000
+"""Limit on a picture's memory: pixels that its header may claim."""
+
+MAX_WEBP_PIXELS = 24_000_000
+"""The same for WebP, whose decoder keeps the whole picture several times: 20 bytes a pixel."""
+
+MAX_SIDE = 2000
+"""Limit on a picture's time: pixels on the longer side that are looked at; more are shrunk."""
+
+ELONGATION = 100
+"""Limit on a picture's ratio of sides: one that is longer can't be shrunk and shows no digits."""
+
+MAX_SCANS = 50
+"""Limit on a picture's time: scans of a JPEG, each of which goes over all pixels; most have ten."""
+
+START_OF_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+"""Beginning of a scan of a JPEG: its marker, length and number of colours."""
+
+MAX_TILES = 100_000
+"""Limit on a picture's time: tiles, or strips, of a TIFF."""
+
+STRIP_OFFSETS, TILE_OFFSETS, TILE_WIDTH, TILE_LENGTH = 273, 324, 322, 323
+"""Tags of a TIFF."""
+
+MAX_READS = 300_000
+"""Limit on a picture's time: calls that read from its file. Headers are read bit by bit."""
+
+MAX_RLE_PIXELS = 8_000_000
+"""Limit on a picture's time: pixels of a BMP in run-length encoding, which Python decodes."""
+
+PIXELS_AT_ONCE = 80_000_000
+"""Limit on memory: pixels of pictures that all threads decode at once, before they are shrunk: one
+of the largest, and usual ones beside it."""
+
+
+class Room:
+    """Room for pixels, in which some threads work at once while others wait."""
+
+    def __init__(self, num_pixels: int) -> None:
+        self._free = num_pixels
+        self._changed = Condition()
+
+    @contextmanager
+    def room_for(self, num_pixels: int) -> Iterator[None]:
+        """Wait until there is room for so many pixels, and take it until the block ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: num_pixels <= self._free)
+            self._free -= num_pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += num_pixels
+                self._changed.notify_all()
+
+
+DECODING = Room(PIXELS_AT_ONCE)
+"""Room in which pictures are decoded, in whatever thread."""
+
+
+class LimitedFile:
+    """A file from which `MAX_READS` reads are allowed.
+
+    Args:
+        file: The file, open for reading; all but `read` is its own.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file, self._left = file, MAX_READS
+
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes, or all.
+
+        Raises:
+            InvalidInput: If it was read too often.
+        """
+        if self._left == 0:
+            raise InvalidInput("Expected a picture, found a file in too many parts: save it anew.")
+        self._left -= 1
+        content: bytes = self._file.read(size)
+        return content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def check_size(width: int, height: int, form: str | None = None) -> None:
+    """Refuse a picture of no pixels, of too many, or in the shape of a strip.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        form: Format of its file, as Pillow names it, if it has one.
+    """
+    if width < 1 or height < 1:
+        raise InvalidInput(f"Expected a picture, found one of {width} × {height} pixels.")
+    _check_pixels(width * height, MAX_WEBP_PIXELS if form == "WEBP" else MAX_PIXELS)
+    if max(width, height) > ELONGATION * min(width, height):
+        raise InvalidInput(f"Expected a picture, found a strip of {width:,} × {height:,} pixels.")
+
+
+def check_tiles(file: Any) -> None:
+    """Refuse a TIFF of too many tiles, before Pillow makes a list of them."""
+    if (num_tiles := _num_tiff_tiles(file)) > MAX_TILES:
+        raise InvalidInput(_too_many("tiles", num_tiles, MAX_TILES))
+
+
+def check_parts(image: Image.Image, file: Any) -> None:
+    """Refuse a file that takes time or memory to decode however few pixels it has."""
+    if image.format in ("JPEG", "MPO"):
+        file.seek(0)
+        num_scans = len(START_OF_SCAN.findall(file.read()))
+        if num_scans > MAX_SCANS:
+            raise InvalidInput(_too_many("scans", num_scans, MAX_SCANS))
+    if any(tile[0] == "bmp_rle" for tile in getattr(image, "tile", [])):
+        _check_pixels(image.width * image.height, MAX_RLE_PIXELS)
+    _check_pixels(_tile_pixels(image), MAX_PIXELS)
+
+
+def decoded_pixels(image: Image.Image) -> int:
+    """Estimate how many pixels a decoder holds at once, in those of a picture in colour."""
+    num_pixels = image.width * image.height
+    if image.format == "WEBP":
+        return num_pixels * PIXELS_AT_ONCE // (2 * MAX_WEBP_PIXELS)
+    return max(num_pixels, _tile_pixels(image))
+
+
+def too_large(num_pixels: str, limit: int = MAX_PIXELS) -> str:
+    """Say that a picture has too many pixels."""
+    return f"Expected at most {limit:,} pixels, found {num_pixels}: make the picture smaller."
+
+
+def _check_pixels(num_pixels: int, limit: int) -> None:
+    if num_pixels > limit:
+        raise InvalidInput(too_large(f"{num_pixels:,}", limit))
+
+
+def _num_tiff_tiles(file: Any) -> int:
+    """Count the tiles or strips that a TIFF claims, before a list of them is made; else 0.
+
+    Source: TIFF 6.0, section 2; for BigTIFF, libtiff's description of it.
+    """
+    head = file.read(16)
+    file.seek(0)
+    order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    if order is None or len(head) < 16:
+        return 0
+    is_big = struct.unpack(f"{order}H", head[2:4])[0] == 43
+    number, entry = (f"{order}Q", f"{order}HHQ8x") if is_big else (f"{order}H", f"{order}HHI4x")
+    try:
+        file.seek(
+            struct.unpack(f"{order}Q", head[8:])[0]
+            if is_big
+            else struct.unpack(f"{order}I", head[4:8])[0]
+        )
+        num_entries = min(1000, struct.unpack(number, file.read(struct.calcsize(number)))[0])
+        entries = file.read(num_entries * struct.calcsize(entry))
+        counts = [
+            count
+            for tag, _, count in struct.iter_unpack(entry, entries)
+            if tag in (STRIP_OFFSETS, TILE_OFFSETS)
+        ]
+    except (struct.error, OverflowError, ValueError, OSError):  # it is damaged; Pillow says how
+        counts = []
+    file.seek(0)
+    return max(counts, default=0)
+
+
+def _tile_pixels(image: Image.Image) -> int:
+    """Pixels of a tile of a TIFF, which may be larger than the picture; else 0."""
+    tags = getattr(image, "tag_v2", {})
+    return int(tags.get(TILE_WIDTH, 0)) * int(tags.get(TILE_LENGTH, 0))
+
+
+def _too_many(parts: str, found: int, limit: int) -> str:
+    return f"Expected a picture of at most {limit:,} {parts}, found {found:,}: save it once more."
