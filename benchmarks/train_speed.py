@@ -28,7 +28,7 @@ from rich.console import Console
 import digits
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
-from digits.run import EpochRecord
+from digits.history import EpochRecord
 from digits.training.progress import TrainingProgress
 
 RESULT = Path(__file__).parent / "results" / "train_speed.json"

@@ -36,11 +36,12 @@ from PIL import Image
 from readme import ATTACKS
 
 from digits.errors import DigitsError, InvalidInput
+from digits.history import EpochRecord
 from digits.models import build_model
 from digits.reading.ink import open_picture
 from digits.reading.reader import Reader
 from digits.recipe import Recipe
-from digits.run import EpochRecord, Run
+from digits.run import Run
 from digits.server import limits
 from digits.server.connection import LimitedHttpProtocol
 from tests.server.conftest import serving as serving_in_a_thread

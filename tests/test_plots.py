@@ -15,10 +15,10 @@ from digits.errors import InvalidInput
 from digits.evaluation.inspection import FeatureMaps
 from digits.evaluation.intervals import estimate_mean
 from digits.evaluation.metrics import RiskCoverage, reliability, risk_coverage
+from digits.history import EpochRecord
 from digits.plots.canvas import DOTS_PER_INCH, SCREEN_DOTS_PER_INCH, WIDTH_INCHES
 from digits.plots.readings import explanation
 from digits.reading.reader import Reader
-from digits.run import EpochRecord
 from tests.reading.drawings import draw
 
 N = 5

@@ -15,12 +15,13 @@ from digits.data import DigitSet
 from digits.errors import DigitsError
 from digits.evaluation.metrics import compute_metrics
 from digits.files import write_atomic
+from digits.history import EpochRecord
 from digits.models import build_model, count_parameters
 from digits.recipe import Augmentation, Recipe
 from digits.report import Material, write_report
 from digits.report.illustrations import _learning_curves
 from digits.report.page import format_duration
-from digits.run import EpochRecord, Run
+from digits.run import Run
 from digits.sums import NAME as SUMS
 
 FIGURES = {

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from digits.errors import DigitsError, InvalidInput
+from digits.history import EpochRecord, History
 from digits.models import build_model
 from digits.recipe import Recipe
-from digits.run import FORMAT, EpochRecord, History, Run
+from digits.run import FORMAT, Run
 from digits.sums import NAME as SUMS
 
 RECIPE = Recipe(name="small", network="compact", epochs=1, mean=0.13, std=0.31)

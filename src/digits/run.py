@@ -21,7 +21,6 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from math import inf
 from pathlib import Path
@@ -36,6 +35,7 @@ from torch import Tensor, nn
 
 from digits.errors import DigitsError, InvalidInput
 from digits.files import sync_folder, write_atomic
+from digits.history import EpochRecord, History, parse_history
 from digits.models import build_model
 from digits.recipe import Recipe, RenamedField, parse_recipe
 from digits.sums import expect_sum, remove_sums, write_sums
@@ -51,62 +51,6 @@ DAMAGE = (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSErro
 
 FORMAT = 3
 """Version of the run folder's format. A folder of another format is refused, not misread."""
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """Results of one epoch. Losses are in nats, accuracies from 0 to 1."""
-
-    epoch: int
-    """Number of the epoch, from 1."""
-    images: int
-    """Number of images trained on in this epoch."""
-    train_loss: float
-    """Mean over all training images, each when last trained on: with dropout, augmentation."""
-    train_accuracy: float
-    """Mean over the same."""
-    validation_loss: float | None
-    """Mean over the validation images; None if there are none."""
-    validation_accuracy: float | None
-    """Mean over the same."""
-    learning_rate: float
-    """Learning rate at the epoch's last step."""
-    seconds: float
-    """Time of training, without validation and checkpoint."""
-
-
-class History(list[EpochRecord]):
-    """Records of a run's epochs, first to last; printed, or shown in a notebook, a table."""
-
-    def __str__(self) -> str:
-        rows = self._rows()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = (
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            for row in rows
-        )
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        head, *body = (
-            "".join(f"<{tag}>{cell}</{tag}>" for cell in row)
-            for tag, row in zip(["th", *["td"] * len(self)], self._rows(), strict=True)
-        )
-        rows = "".join(f"<tr>{row}</tr>" for row in body)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-
-    def _rows(self) -> list[list[str]]:
-        """Format each value for people, below the names of the fields."""
-        head = [field.name.replace("_", " ") for field in fields(EpochRecord)]
-        return [head, *([_shown(*item) for item in asdict(record).items()] for record in self)]
-
-
-def _shown(name: str, value: float | None) -> str:
-    """Format a value of an epoch's record."""
-    if value is None:
-        return "–"
-    formats = {"loss": ".4f", "accuracy": ".2%", "rate": ".3g", "seconds": ".1f"}
-    return format(value, formats.get(name.rpartition("_")[2], ","))
 
 
 class Run:
@@ -245,8 +189,7 @@ class Run:
     def save_checkpoint(self, checkpoint: dict[str, Any], history: list[EpochRecord]) -> None:
         """Save what is needed to resume from here; `checkpoint` holds tensors and plain data."""
         # History first: a run killed in between repeats that epoch, and writes its line again.
-        lines = [json.dumps(asdict(record)) + "\n" for record in history]
-        write_atomic(self.history_path, "".join(lines).encode())
+        write_atomic(self.history_path, History(history).to_jsonl().encode())
         write_atomic(self.checkpoint_path, _serialize(checkpoint))
 
     def load_checkpoint(self) -> dict[str, Any]:
@@ -356,18 +299,9 @@ def _read_history(path: Path) -> History:
     try:
         content = _read(path)
         expect_sum(path, content)
-        return History(_parse_record(line) for line in content.decode().splitlines())
+        return parse_history(content.decode())
     except (ValueError, TypeError, RecursionError) as error:
         raise DigitsError(_damaged(path, error)) from error
-
-
-def _parse_record(line: str) -> EpochRecord:
-    record = EpochRecord(**json.loads(line))
-    for name, value in asdict(record).items():
-        may_be_none = name.startswith("validation")
-        if not (isinstance(value, int | float) or (value is None and may_be_none)):
-            raise TypeError(f"{name} is {value!r}")
-    return record
 
 
 def _read_summary(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 import pytest
 
-from digits.run import EpochRecord
+from digits.history import EpochRecord
 from digits.training.progress import TrainingProgress
 
 

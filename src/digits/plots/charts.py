@@ -14,8 +14,8 @@ from matplotlib.ticker import (
 
 from digits.evaluation.intervals import wilson_interval
 from digits.evaluation.metrics import Reliability, RiskCoverage
+from digits.history import EpochRecord
 from digits.plots.canvas import BLUE, GREY, INK, ORANGE, SOFT, expect_some, new_figure, styled
-from digits.run import EpochRecord
 
 
 @styled

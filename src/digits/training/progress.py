@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from digits.files import escaped
-from digits.run import EpochRecord
+from digits.history import EpochRecord
 
 
 class TrainingProgress:

@@ -25,9 +25,9 @@ from digits.hardware import (
     set_random_state,
     synchronize,
 )
+from digits.history import EpochRecord
 from digits.models import build_model
 from digits.recipe import Recipe
-from digits.run import EpochRecord
 from digits.training.optimization import WeightAverage, build_optimizer, build_schedule
 from digits.training.seeds import ORDER
 from digits.training.shards import Judged, Shards
