@@ -19,7 +19,7 @@ from digits.recipe import Augmentation, Recipe, load_recipe, recipe_names
 from digits.run import Run
 from digits.training import Interrupted, resume, train
 from digits.training.augmentation import augment, digest_amounts, strokes
-from digits.training.optimization import build_schedule
+from digits.training.optimization import build_optimizer, build_schedule
 from digits.training.progress import TrainingProgress
 from digits.training.seeds import AUGMENT, ORDER
 from digits.training.targets import cross_entropy, one_hot, smooth_labels, smoothed_entropy
@@ -76,14 +76,19 @@ def test_training_learns_and_keeps_everything_in_its_folder(tmp_path: Path) -> N
 
 
 def test_the_loop_equals_the_plain_one(with_blobs: DigitSet, tmp_path: Path) -> None:
-    """The same arithmetic written the way that textbooks do, from the same random numbers."""
-    run = train(SMALL, out=tmp_path / "run", device="cpu", progress=Silent(), epochs=1)
+    """The same arithmetic written the way that textbooks do, from the same random numbers.
+
+    By gradient descent: Adam, which divides gradients by their size, makes steps of those that are
+    nothing but rounding.
+    """
+    descent = SMALL.override(optimizer="sgd", learning_rate=0.05, momentum=0.9)
+    run = train(descent, out=tmp_path / "run", device="cpu", progress=Silent(), epochs=1)
     recipe = run.recipe
     split, _ = with_blobs.split(100)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = build_model("compact", mean=recipe.mean or 0, std=recipe.std or 1)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True)
     order = torch.randperm(500, generator=torch.Generator().manual_seed(derive_seed(0, ORDER, 1)))
     for step in range(8):
         chosen = order[64 * step : 64 * (step + 1)]
@@ -103,6 +108,22 @@ def test_the_loop_equals_the_plain_one(with_blobs: DigitSet, tmp_path: Path) -> 
         optimizer.step()
     for name, value in run.model.state_dict().items():
         torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("decay", "kind"), [(0.0, torch.optim.Adam), (0.1, torch.optim.AdamW)])
+def test_adam_is_that_of_torch(decay: float, kind: type[torch.optim.Optimizer]) -> None:
+    recipe = SMALL.override(learning_rate=2e-3, weight_decay=decay)
+    ours, plain = (nn.Linear(5, 3) for _ in range(2))
+    plain.load_state_dict(ours.state_dict())
+    torchs = kind(plain.parameters(), lr=2e-3, weight_decay=decay)  # type: ignore[call-arg]
+    pairs = [(ours, build_optimizer(recipe, ours)), (plain, torchs)]
+    inputs = torch.randn(4, 8, 5)
+    for batch in inputs:
+        for model, optimizer in pairs:
+            optimizer.zero_grad()
+            model(batch).square().sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(ours.state_dict(), plain.state_dict(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 3, 8, 9, 10, 25, 100])
