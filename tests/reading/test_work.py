@@ -1,20 +1,22 @@
 """The work that a picture may take: crowded pages, textures, and readings that are given up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
 import pytest
 
 from digits.errors import InvalidInput
-from digits.reading import work
 from digits.reading.ink import LineView, erase_ruled_lines, expected_columns, find_lines
 from digits.reading.ink.binarization import binarize
+from digits.reading.ink.decoding import open_picture
 from digits.reading.ink.line_images import line_images
 from digits.reading.line_network import LineNetwork
-from digits.reading.line_reader import LineReader
 from digits.reading.reader import Reader
-from digits.reading.work import GivenUp, Work
+from digits.reading.word_reader import Sight
+from digits.reading.work import WORK, GivenUp, Work
+from tests.reading import numbers
 from tests.reading.drawings import INK, PAPER, draw
 
 SIDE = 2000
@@ -63,24 +65,29 @@ SLOW: dict[str, Callable[[], np.ndarray]] = {
 }
 
 
-@pytest.mark.parametrize("name", SLOW)
-def test_the_network_does_no_more_than_one_picture_may_take(
-    reader: Reader, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    taken = 0
+@contextmanager
+def counted_columns() -> Iterator[list[int]]:
+    """Count the columns that the network of lines gives, for one list of images after the other."""
+    taken: list[int] = []
     columns = LineNetwork.columns
 
     def count(network: LineNetwork, images: list[np.ndarray]) -> object:
-        nonlocal taken
-        taken += sum(image.shape[1] for image in images) // 2
+        taken.append(sum(image.shape[1] for image in images) // 2)
         return columns(network, images)
 
-    monkeypatch.setattr(LineNetwork, "columns", count)
-    try:
-        reader.read(SLOW[name]())
-    except InvalidInput as error:
-        assert "cut the picture into parts" in str(error)  # noqa: PT017
-    assert taken < 1.1 * work.MAX_WORK  # widths are known about
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LineNetwork, "columns", count)
+        yield taken
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_the_network_does_no_more_than_one_picture_may_take(reader: Reader, name: str) -> None:
+    with counted_columns() as taken:
+        try:
+            reader.read(SLOW[name]())
+        except InvalidInput as error:
+            assert "cut the picture into parts" in str(error)  # noqa: PT017
+    assert sum(taken) < 1.1 * WORK.most  # widths are known about
 
 
 def test_a_crowded_page_is_read_in_fewer_views(reader: Reader) -> None:
@@ -153,19 +160,19 @@ def test_a_reading_that_is_given_up_ends_before_the_next_step(
 ) -> None:
     page, _ = page_of(4, 10)
     num_asked = num_read = 0
-    read_seen = LineReader._read_seen
+    columns = LineNetwork.columns
 
-    def count(*args: object) -> object:
+    def count(network: LineNetwork, images: list[np.ndarray]) -> object:
         nonlocal num_read
         num_read += 1
-        return read_seen(*args)  # type: ignore[arg-type]
+        return columns(network, images)
 
     def never() -> bool:
         nonlocal num_asked
         num_asked += 1
         return False
 
-    monkeypatch.setattr(LineReader, "_read_seen", count)
+    monkeypatch.setattr(LineNetwork, "columns", count)
     whole = reader.read(page, is_given_up=never)
     assert whole.text.count("\n") == 3
     assert num_asked > 4  # between the lines, too
@@ -179,10 +186,80 @@ def test_a_reading_that_is_given_up_ends_before_the_next_step(
     assert num_read == 0
 
 
-def test_work_is_taken_by_shares_of_what_is_left() -> None:
+def test_work_is_taken_as_long_as_enough_is_kept() -> None:
     one = Work()
-    assert not one.take(work.MAX_WORK / 2 + 1, share=0.5)
-    assert one.take(work.MAX_WORK / 2, share=0.5)
-    assert not one.take(work.MAX_WORK / 2 + 1)
-    assert one.take(work.MAX_WORK / 2)
+    assert not one.take(WORK.most / 2 + 1, keep=WORK.most / 2)
+    assert one.take(WORK.most / 2, keep=WORK.most / 2)
+    assert not one.take(WORK.most / 2 + 1)
+    assert one.take(WORK.most / 2)
     assert not one.take(1)
+
+
+def number(name: str) -> numbers.Number:
+    """A tuned number that decides how long reading takes."""
+    (found,) = (one for one in numbers.find_numbers() if one.name == name)
+    return found
+
+
+def work_for(page: np.ndarray) -> float:
+    """What a page takes of the work that there may be."""
+    taken = Work()
+    reader = Reader()
+    reader._lines.read(open_picture(page), taken)
+    return WORK.most - taken.left
+
+
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [("pixel", 0.05), ("ink", 0.05), ("edge", 0.01), ("word", 0.01), ("digit", 0.05)],
+)
+def test_all_that_takes_time_is_counted_as_work(name: str, share: float) -> None:
+    page = np.vstack([draw("83    42"), draw("56    97")])
+    once = work_for(page)
+    weight = number(f"work.WorkParameters.{name}")
+    with weight.changed(weight.times(2)):
+        assert work_for(page) > (1 + share) * once
+
+
+def test_the_work_for_a_word_grows_with_the_square_of_its_length() -> None:
+    word, half = (Sight(lambda views: [], columns) for columns in (1000.0, 500.0))
+    ratio = word.work_for(7) / half.work_for(7)
+    assert 2.4 < ratio < 4
+    limit = number("work.WorkParameters.long_word")
+    with limit.changed(limit.times(2)):
+        assert 2 < word.work_for(7) / half.work_for(7) < ratio - 0.2
+
+
+def test_a_page_is_read_if_there_may_be_work_enough_for_it(reader: Reader) -> None:
+    page, text = page_of(30, 50)
+    with pytest.raises(InvalidInput):
+        reader.read(page)
+    limit = number("work.WorkParameters.most")
+    with limit.changed(limit.times(2)):
+        assert len(reader.read(page).text) == len(text)
+
+
+def test_a_page_that_is_read_surely_leaves_work_for_another_look(reader: Reader) -> None:
+    page, text = page_of(20, 40)  # too much for all views of each word
+    left = Work()
+    read = reader._lines.read(open_picture(page), left)
+    assert read.text == text
+    assert left.left > WORK.most / 5
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "num_times"),
+    [("sure_in_one", "3", 1), ("sure_in_three", "2479", 2)],
+)
+def test_a_word_is_seen_in_more_views_until_it_is_read_surely(
+    reader: Reader, name: str, text: str, num_times: int
+) -> None:
+    page = draw(text)
+    with counted_columns() as taken:
+        assert reader.read(page).text == text
+    runs = [columns for columns in taken if columns]
+    assert len(runs) == num_times
+    enough = number(f"word_reader.WordReaderParameters.{name}")
+    with enough.changed(enough.times(2)), counted_columns() as more:
+        assert reader.read(page).text == text
+    assert sum(more) > 2 * sum(taken)

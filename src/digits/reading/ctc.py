@@ -173,21 +173,24 @@ def align(log_probabilities: Float32[np.ndarray, "k t"], classes: Classes) -> li
     states, may_skip, _ = _states([classes])
     path, skip = states[0], np.where(may_skip[0], np.float32(0), NEVER)
     num_columns = log_probabilities.shape[1]
-    score = np.full(len(path) + 2, NEVER, np.float32)
-    score[2:4] = log_probabilities[path[:2], 0]
-    steps = np.zeros((num_columns, len(path)), np.int8)
-    for column in range(1, num_columns):
-        options = np.stack([score[2:], score[1:-1], score[:-2] + skip])
-        steps[column] = options.argmax(axis=0)
-        score[2:] = options.max(axis=0) + log_probabilities[path, column]
+    here = log_probabilities[path].T
+    # Two states that are never reached stand before the path, so that steps may begin there.
+    scores = np.full((num_columns, len(path) + 2), NEVER, np.float32)
+    scores[0, 2:4] = here[0, :2]
+    for before, score, emitted in zip(scores, scores[1:], here[1:], strict=False):
+        np.maximum(before[2:], before[1:-1], out=score[2:])
+        np.maximum(score[2:], before[:-2] + skip, out=score[2:])
+        score[2:] += emitted
     state = len(path) - 1
-    if len(path) > 1 and score[len(path)] > score[len(path) + 1]:
+    if len(path) > 1 and scores[-1, len(path)] > scores[-1, len(path) + 1]:
         state -= 1
     peaks = np.zeros(len(classes), int)
     best = np.full(len(classes), -np.inf)
     for column in range(num_columns - 1, -1, -1):
-        if state % 2 and log_probabilities[path[state], column] > best[state // 2]:
-            best[state // 2] = log_probabilities[path[state], column]
+        if state % 2 and here[column, state] > best[state // 2]:
+            best[state // 2] = here[column, state]
             peaks[state // 2] = column
-        state -= int(steps[column, state])
+        before = scores[column - 1]
+        options = (before[state + 2], before[state + 1], before[state] + skip[state])
+        state -= options.index(max(options))
     return [int(peak) for peak in peaks]

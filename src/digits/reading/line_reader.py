@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from digits.errors import InvalidInput
 from digits.reading.confidence import doubt_line, judge
-from digits.reading.decode import Symbol, decode
+from digits.reading.decode import Symbol
 from digits.reading.ink import (
     HYPOTHESES,
     LAYOUT,
@@ -35,32 +35,8 @@ from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.results import NOT_A_DIGIT, REFUSED, Digit, Line, Mark, Reading
 from digits.reading.tuning import Tuned, number
-from digits.reading.work import Work
-
-VIEWS = [
-    LineView(),
-    LineView(size=0.88),
-    LineView(size=1.13),
-    LineView(stretch=0.88),
-    LineView(stretch=1.14),
-    LineView(shear=-0.18),
-    LineView(shear=0.18),
-]
-"""Views of each word, over which the probabilities of what it says are averaged."""
-
-NUM_VIEWS = (len(VIEWS), 3, 1)
-"""Limit on time: numbers of views that words are seen in, where all of them are too much work."""
-
-LONG_WORD = 2000
-"""Limit on time: columns of a word, in all views, that take as long to decode as the network takes
-for them. The time for decoding grows with their square."""
-
-DIGIT_WORK = 2.0
-"""Limit on time: work for the digits of a column, in whatever number of views it was seen."""
-
-PIXEL_WORK, INK_WORK, EDGE_WORK, WORD_WORK = 0.002, 0.015, 0.06, 12.0
-"""Limits on time: work to find words, for a pixel of a picture, one that is ink, one at which ink
-begins, and a word; weighed by what they took in the pictures of benchmarks/slow_pictures.py."""
+from digits.reading.word_reader import VIEWS, ReadWord, Sight, read_words
+from digits.reading.work import WORK, Work
 
 GRAINY_SHARE, OTHER_SHARE, LINE_SHARE = 0.3, 0.7, 0.5
 """Limits on time: shares of the work that is left, for a hypothesis after one that was too much,
@@ -180,11 +156,11 @@ class LineReader:
             ink: The ink.
             picture: The picture that it is on.
             work: What is left of the work; where it is not enough, nothing is read.
-            share: Share of it that this may take.
+            share: Share of it that finding words may take, and of the rest, reading them.
             is_only: Whether there is no other hypothesis; then it may be read in one view.
         """
         nothing = _Try(Reading((), (), picture, ink), ink, [], is_cut_short=True)
-        if not work.take(_work_to_find_words(ink), share=share):
+        if not work.take(_work_to_find_words(ink), keep=(1 - share) * work.left):
             return nothing
         unruled = erase_ruled_lines(ink)
         try:
@@ -192,92 +168,78 @@ class LineReader:
         except TooManyMarks:
             return nothing
         words = [word for line in found for word in line]
-        work.spend(WORD_WORK * len(words))
-        numbers = NUM_VIEWS if is_only else NUM_VIEWS[:2]
-        views = _affordable_views(words, work, share, numbers)
-        if not views:
-            return nothing
+        work.spend(WORK.word * len(words))
         level = ink
         if words:
             height = float(np.median([word.height for word in words]))
             level = erase_upright_lines(ink, unruled, height)
         # What is narrow may be left of an upright line: beside the rest of it, it is seen as that.
-        lines = [
-            [
-                _Seen(
-                    word, _sights(word, level if word.width > word.height else ink, unruled, views)
-                )
-                for word in line
-            ]
-            for line in found
+        sights = [
+            _sights(word, level if word.width > word.height else ink, unruled) for word in words
         ]
-        return _Try(self._read_seen(lines, ink, picture, work), unruled, words)
+        keep, at_least = (1 - share) * work.left, 1 if is_only else 3
+        read = read_words(self.network, sights, work, keep=keep, at_least=at_least)
+        if read is None:
+            return nothing
+        return _Try(self._reading(found, read, ink, picture), unruled, words)
 
     def _read_as_line(self, seen: "_Try", picture: Picture, work: Work) -> "_Try":
         """Read some ink as one line: as a whole, and as what its components say."""
         ink, unruled = seen.ink, seen.unruled
         wholes = whole_lines(ink)
+        nothing = seen._replace(reading=Reading((), (), picture, ink))
+        if not wholes:
+            return nothing
         word = seen.words if len(seen.words) == 1 else []
-        views = _affordable_views(wholes + word, work, LINE_SHARE, NUM_VIEWS[:1])
-        if not wholes or not views:
-            return seen._replace(reading=Reading((), (), picture, ink))
-        images = [image for whole in wholes for image in line_images(whole, ink, views)]
-        for one in word:
-            images += _views(one, ink, unruled, views)
-        line = [[_Seen(wholes[0], [images])]]
-        return seen._replace(reading=self._read_seen(line, ink, picture, work))
 
-    def _read_seen(
-        self, lines: list[list["_Seen"]], ink: Ink, picture: Picture, work: Work
+        def see(views: list[LineView]) -> list[LineImage]:
+            images = [image for whole in wholes for image in _cut_out(whole, ink, views, VIEWS)]
+            return images + [image for one in word for image in _see(one, ink, unruled, views)]
+
+        sight = Sight(see, sum(map(expected_columns, wholes + word)))
+        keep = (1 - LINE_SHARE) * work.left
+        read = read_words(self.network, [[sight]], work, keep=keep, at_least=len(VIEWS))
+        if read is None:
+            return nothing
+        return seen._replace(reading=self._reading([wholes[:1]], read, ink, picture))
+
+    def _reading(
+        self, lines: list[list[Word]], read: list[ReadWord], ink: Ink, picture: Picture
     ) -> Reading:
-        """Read words, each seen in several views."""
-        images = [
-            image.pixels
-            for line in lines
-            for word in line
-            for views in word.sights
-            for image in views
-        ]
-        columns = iter(self.network.columns(images))
-        read: list[Line] = []
+        """Make a reading of what the words of its lines say."""
+        found = iter(read)
+        lines_read: list[Line] = []
         for line in lines:
             confidence = 1.0
             texts: list[str] = []
             parts: list[Digit | Mark] = []
             for word in line:
-                work.go_on()
-                decoded, view = max(
-                    (
-                        (decoded := decode([next(columns) for _ in views]), views[decoded.view])
-                        for views in word.sights
-                    ),
-                    key=lambda option: option[0].confidence,
-                )
+                decoded, view = next(found)
                 digits = [
                     self._digit(symbol, view, ink, picture)
                     for symbol in decoded.symbols
                     if symbol.text.isdigit()
                 ]
                 confidence *= min([decoded.confidence, *(one.confidence for one in digits)])
-                found = iter(doubt_line(digits, decoded.confidence, threshold=self.threshold))
+                doubted = iter(doubt_line(digits, decoded.confidence, threshold=self.threshold))
                 text = ""
                 for symbol in decoded.symbols:
                     if symbol.text.isdigit():
-                        digit = next(found)
+                        digit = next(doubted)
                         parts.append(digit)
                         text += digit.text
                         continue
                     parts.append(_mark(symbol, view, picture))
                     text += REFUSED if symbol.text in AS_HIGH_AS_DIGITS else ""
-                if word.word.goes_on:
+                if word.goes_on:
                     texts[-1] += text
                 else:
                     texts.append(text)
             text = " ".join(text for text in texts if text)
-            box = picture.to_original(_around([word.word for word in line]))
-            read.append(Line(text, confidence, tuple(parts), box))
-        left_out = tuple(mark for line in read for mark in line.marks)
-        return Reading(tuple(read), left_out, picture, ink)
+            box = picture.to_original(_around(line))
+            lines_read.append(Line(text, confidence, tuple(parts), box))
+        left_out = tuple(mark for line in lines_read for mark in line.marks)
+        return Reading(tuple(lines_read), left_out, picture, ink)
 
     def _digit(self, symbol: Symbol, view: LineImage, ink: Ink, picture: Picture) -> Digit:
         glyph, box = frame_part(view, symbol.box, ink)
@@ -303,52 +265,42 @@ class _Try(NamedTuple):
         return self.reading.ink
 
 
-class _Seen(NamedTuple):
-    """A word, and its images in several views: in one way to level it, or two."""
-
-    word: Word
-    sights: list[list[LineImage]]
-
-
 def _work_to_find_words(ink: Ink) -> float:
     edges = np.count_nonzero(ink.mask[:, 1:] > ink.mask[:, :-1])
     ink_pixels = np.count_nonzero(ink.mask)
-    return PIXEL_WORK * ink.mask.size + INK_WORK * ink_pixels + EDGE_WORK * edges
+    return WORK.pixel * ink.mask.size + WORK.ink * ink_pixels + WORK.edge * edges
 
 
-def _affordable_views(
-    words: list[Word], work: Work, share: float, numbers: tuple[int, ...]
-) -> list[LineView]:
-    """Choose the views that words are seen in, by their numbers; none, if all are too much work."""
-    ways = np.array([1 + _is_skewed(word) for word in words])
-    columns = np.array([expected_columns(word) for word in words])
-    for num_views in numbers:
-        seen = num_views * columns
-        needed = ways * seen * (1 + seen / LONG_WORD) + DIGIT_WORK * columns
-        if work.take(float(needed.sum()), share=share):
-            return VIEWS[:num_views]
-    return []
+def _sights(word: Word, ink: Ink, unruled: Ink) -> list[Sight]:
+    """Ways to see a word: a skewed one as turned, and as if its digits stood upright."""
+
+    def see(views: list[LineView]) -> list[LineImage]:
+        return _see(word, ink, unruled, views)
+
+    def see_upright(views: list[LineView]) -> list[LineImage]:
+        return see([view._replace(is_upright=True) for view in views])
+
+    is_skewed = abs(word.angle) > LAYOUT.skew_limit
+    return [
+        Sight(way, expected_columns(word)) for way in ((see, see_upright) if is_skewed else (see,))
+    ]
 
 
-def _is_skewed(word: Word) -> bool:
-    return abs(word.angle) > LAYOUT.skew_limit
-
-
-def _sights(word: Word, ink: Ink, unruled: Ink, views: list[LineView]) -> list[list[LineImage]]:
-    """See a word in some views; a skewed one as turned, and as if its digits stood upright."""
-    sights = [_views(word, ink, unruled, views)]
-    if _is_skewed(word):
-        upright = [view._replace(is_upright=True) for view in views]
-        sights.append(_views(word, ink, unruled, upright))
-    return sights
-
-
-def _views(word: Word, ink: Ink, unruled: Ink, views: list[LineView]) -> list[LineImage]:
+def _see(word: Word, ink: Ink, unruled: Ink, views: list[LineView]) -> list[LineImage]:
     """See a word in some views without ruled lines, in others with them.
 
     Lines hide digits, and take parts of them along when they are erased.
     """
-    return line_images(word, unruled, views[::2]) + line_images(word, ink, views[1::2])
+    images = []
+    for is_ruled, seen in ((False, unruled), (True, ink)):
+        some, every = ([v for v in them if v.is_ruled == is_ruled] for them in (views, VIEWS))
+        images += _cut_out(word, seen, some, every)
+    return images
+
+
+def _cut_out(word: Word, ink: Ink, views: list[LineView], every: list[LineView]) -> list[LineImage]:
+    """Cut out a word for some views, in the same way whichever of all they are."""
+    return line_images(word, ink, views, largest=max(view.size for view in every))
 
 
 def _mark(symbol: Symbol, view: LineImage, picture: Picture) -> Mark:

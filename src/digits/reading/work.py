@@ -1,10 +1,39 @@
 """Work: how much of it one picture may take, and how its reading is given up."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-MAX_WORK = 60_000
-"""Limit on a picture's time: work that its reading may take. The unit is what the line network does
-for a column of a line's image: 25 µs on two cores of a processor of 2022."""
+from digits.reading.tuning import Tuned, number
+
+UNIT = "columns"
+"""Unit of work: what the line network does for a column of a line's image, 25 µs on two cores of a
+processor of 2022."""
+
+SLOW = "what the pictures of benchmarks/slow_pictures.py took"
+
+
+@dataclass(frozen=True)
+class WorkParameters(Tuned):
+    """Tuned numbers of how much work there is to do, and may be done for one picture."""
+
+    most: float = number(60_000, UNIT, low=10_000, high=200_000, source=SLOW)
+    """Work for one picture, at most."""
+    pixel: float = number(0.002, UNIT, low=0.0005, high=0.01, source=SLOW)
+    """Work to find words, for each pixel of a picture."""
+    ink: float = number(0.015, UNIT, low=0.002, high=0.1, source=SLOW)
+    """Work to find words, for each pixel of ink."""
+    edge: float = number(0.06, UNIT, low=0.01, high=0.3, source=SLOW)
+    """Work to find words, for each pixel at which ink begins."""
+    word: float = number(12.0, UNIT, low=2, high=50, source=SLOW)
+    """Work to measure a word."""
+    digit: float = number(2.0, UNIT, low=0.5, high=10, source=SLOW)
+    """Work to make digits of a column of a word, in whatever number of views it is seen."""
+    long_word: float = number(2000, UNIT, low=500, high=8000, source=SLOW)
+    """Columns of a word, in all views, that take as long to decode as the network takes for them:
+    the time to decode them grows with their square."""
+
+
+WORK = WorkParameters()
 
 
 class GivenUp(Exception):  # noqa: N818 - nothing went wrong
@@ -23,23 +52,23 @@ class Work:
 
     def __init__(self, is_given_up: Callable[[], bool] = lambda: False) -> None:
         self._is_given_up = is_given_up
-        self._left = float(MAX_WORK)
+        self.left = WORK.most
 
-    def take(self, amount: float, *, share: float = 1) -> bool:
-        """Take some of what is left, if that share of it is as much.
+    def take(self, amount: float, *, keep: float = 0.0) -> bool:
+        """Take some of what is left, unless less than what is to be kept would be left then.
 
         Raises:
             GivenUp: If the reading is to stop.
         """
         self.go_on()
-        if amount > share * self._left:
+        if amount > self.left - keep:
             return False
-        self._left -= amount
+        self.left -= amount
         return True
 
     def spend(self, amount: float) -> None:
         """Take what was done already, when it was seen how much it is."""
-        self._left = max(0.0, self._left - amount)
+        self.left = max(0.0, self.left - amount)
 
     def go_on(self) -> None:
         """Stop here, if nobody waits for the reading any more.

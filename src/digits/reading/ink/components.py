@@ -15,14 +15,25 @@ def connected_components(
         statistics of each component: left, top, width, height and area, in pixels.
     """
     window = window_around(mask)
+    labels = np.zeros(mask.shape, np.int32)
+    if not mask[window].any():
+        return labels, np.zeros((0, 5), np.int64)
     _, part, stats, _ = cv2.connectedComponentsWithStats(
         mask[window].astype(np.uint8), connectivity=8
     )
-    labels = np.zeros(mask.shape, np.int32)
     labels[window] = part
     stats = stats[1:].astype(np.int64)  # without the background's
     stats[:, :2] += window[1].start, window[0].start
     return labels, stats
+
+
+def mask_of(
+    labels: Int[np.ndarray, "h w"], chosen: Int[np.ndarray, " n"]
+) -> Bool[np.ndarray, "h w"]:
+    """Find the pixels of some components, by their labels."""
+    is_chosen = np.zeros(max(int(labels.max()), int(chosen.max(initial=0))) + 1, bool)
+    is_chosen[chosen] = True
+    return np.asarray(is_chosen[labels])
 
 
 def window_around(mask: Bool[np.ndarray, "h w"], margin: int = 0) -> tuple[slice, slice]:

@@ -10,6 +10,7 @@ from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import (
     connected_components,
     deepest,
+    mask_of,
     stroke_width,
     typical_height,
 )
@@ -126,7 +127,7 @@ def find_lines(ink: Ink) -> list[list[Word]]:
     if not len(components.boxes):
         return []
     height = typical_height(components.heights, components.areas)
-    components = components.without_specks(height, stroke_width(mask))
+    components = components.without_specks(height)
     if len(components.boxes) > MAX_COMPONENTS:
         raise TooManyMarks
     groups = components.group(height)
@@ -207,7 +208,7 @@ class _Components:
         at_edge = self._at_edge()
         if not at_edge.any():
             return self
-        usual = stroke_width(np.isin(self.labels, self.numbers))
+        usual = stroke_width(mask_of(self.labels, self.numbers))
         is_shadow = np.zeros(len(self.boxes), bool)
         for index in np.flatnonzero(at_edge):
             left, top, right, bottom = self.boxes[index]
@@ -220,16 +221,18 @@ class _Components:
         end = (width - 1, height - 1)
         return np.asarray((self.boxes[:, :2] <= 1).any(1) | (self.boxes[:, 2:] >= end).any(1))
 
-    def without_specks(self, height: float, stroke: float) -> "_Components":
+    def without_specks(self, height: float) -> "_Components":
         """Drop dots, dirt and what the picture's edge cut off.
 
         Args:
             height: Typical height of a digit, in pixels.
-            stroke: Typical stroke width, in pixels.
         """
         sizes = np.maximum(self.widths, self.heights)
         is_speck = sizes < RULED_LINES.speck * height
-        is_speck |= (sizes < LAYOUT.dot_strokes * stroke) & (sizes < LAYOUT.dot * height)
+        may_be_dot = sizes < LAYOUT.dot * height
+        if may_be_dot.any():
+            stroke = stroke_width(self.labels > 0)
+            is_speck |= may_be_dot & (sizes < LAYOUT.dot_strokes * stroke)
         is_speck |= sizes < LAYOUT.smallest
         is_speck |= self._at_edge() & (sizes < LAYOUT.edge_speck * height)
         return self.choose(~is_speck)
@@ -330,7 +333,7 @@ def _measure_parts(ink: Ink, components: _Components, parts: list[Int[np.ndarray
 
 def _measure(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) -> Word:
     left, top, right, bottom = _box_around(components.boxes[group])
-    mask = np.isin(components.labels[top:bottom, left:right], components.numbers[group])
+    mask = mask_of(components.labels[top:bottom, left:right], components.numbers[group])
     boxes = components.boxes[group]
     # The median of the higher half: parts of broken digits are low.
     height = float(np.median(np.sort(boxes[:, 3] - boxes[:, 1])[len(boxes) // 2 :]))

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from digits.reading.ink.components import connected_components, typical_height
 
@@ -40,7 +40,8 @@ def left_over(
         unruled: The same without ruled lines.
         boxes: Boxes of the symbols that were read: left, top, width and height.
     """
-    _, stats = connected_components(unruled)
+    components = connected_components(unruled)
+    _, stats = components
     if boxes:
         height = float(np.median([box[3] for box in boxes]))
     elif len(stats):
@@ -51,22 +52,23 @@ def left_over(
     for left, top, width, tall in boxes:
         rows = slice(max(0, int(top)), max(0, int(np.ceil(top + tall))))
         read[rows, max(0, int(left)) : max(0, int(np.ceil(left + width)))] = True
-    found = [LeftOver("rule", box) for box in _components(ink & ~unruled, height, long=1.0)]
-    for box in _components(unruled, height, long=PART_OF_HEIGHT, read=read):
+    rules = connected_components(ink & ~unruled)
+    found = [LeftOver("rule", box) for box in _boxes(rules, height, long=1.0)]
+    for box in _boxes(components, height, long=PART_OF_HEIGHT, read=read):
         is_small = max(box[2:]) < 2 * PART_OF_HEIGHT * height
         found.append(LeftOver("speck" if is_small else "not a digit", box))
     return found
 
 
-def _components(
-    mask: Bool[np.ndarray, "h w"],
+def _boxes(
+    components: tuple[Int[np.ndarray, "h w"], Int[np.ndarray, "n 5"]],
     height: float,
     *,
     long: float,
     read: Bool[np.ndarray, "h w"] | None = None,
 ) -> list[Box]:
     """Boxes of the components that are long enough, in heights, and were not read."""
-    labels, stats = connected_components(mask)
+    labels, stats = components
     if not len(stats):
         return []
     keep = stats[:, 2:4].max(axis=1) >= long * height

@@ -41,6 +41,8 @@ class LineView(NamedTuple):
     is_upright: bool = False
     """Whether digits of a skewed word stand upright, each below or above the one before, and were
     not turned with their line."""
+    is_ruled: bool = False
+    """Whether ruled lines are seen, too, for who cuts the word out of either ink."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,20 @@ def expected_columns(word: Word) -> float:
     return min(width, MAX_WIDTH) / COLUMN_STEP
 
 
-def line_images(word: Word, ink: Ink, views: list[LineView]) -> list[LineImage]:
-    """Cut a word out of a picture, once for each view."""
-    largest = max((view.size for view in views), default=1.0)
+def line_images(
+    word: Word, ink: Ink, views: list[LineView], *, largest: float | None = None
+) -> list[LineImage]:
+    """Cut a word out of a picture, once for each view.
+
+    Args:
+        word: The word.
+        ink: The ink of the picture.
+        views: How it is seen.
+        largest: Largest size in which it is ever seen; that of these views if not given.
+    """
+    if not views:
+        return []
+    largest = largest or max(view.size for view in views)
     scale = DIGIT_HEIGHT * largest / word.height
     small, from_small = _cut_out(word, ink, scale)
     images = []

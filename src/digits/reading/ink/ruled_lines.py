@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int
 from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import (
     connected_components,
+    mask_of,
     stroke_width,
     typical_height,
     window_around,
@@ -81,6 +82,8 @@ def erase_upright_lines(ink: Ink, erased: Ink, height: float) -> Ink:
         height: Height of a digit, in pixels.
     """
     ruled = (ink.mask & ~erased.mask).astype(np.uint8)
+    if not ruled.any():
+        return ink
     # A line may lean a little: let runs go on from one column of pixels to the next.
     thick = cv2.dilate(ruled, np.ones((1, 3), np.uint8))
     length = max(1, round(RULED_LINES.side_length * height))
@@ -111,12 +114,11 @@ def without_ruled_lines(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"
 
 def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Remove the lines of lined or squared paper: some long ones, parallel, at any small angle."""
-    angle = _angle_of_rules(mask)
-    if angle is None:
-        return mask
-
     shorter = min(mask.shape)
     length = round(RULED_LINES.long_rule * shorter)
+    if not _may_have_rules(mask, length):
+        return mask
+    angle = _angle_of_rules(mask)
     thickest = round(RULED_LINES.thick_rule * shorter)
     is_ruled = False
 
@@ -138,11 +140,15 @@ def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "
     return np.asarray(rest & ~np.concatenate([[False], is_long])[labels])
 
 
-def _angle_of_rules(mask: Bool[np.ndarray, "h w"]) -> float | None:
-    """Find the angle in degrees at which most ink lies in few rows; none if there is no ink."""
+def _may_have_rules(mask: Bool[np.ndarray, "h w"], length: int) -> bool:
+    """Tell whether there is ink enough for level lines of some length, one above the other."""
+    begins = np.count_nonzero(mask[0]) + np.count_nonzero(mask[1:] > mask[:-1])
+    return bool(begins >= RULED_LINES.num_rules * length * np.cos(np.radians(STEEPEST)))
+
+
+def _angle_of_rules(mask: Bool[np.ndarray, "h w"]) -> float:
+    """Find the angle in degrees at which most ink lies in few rows."""
     y, x = np.nonzero(mask)
-    if not len(y):
-        return None
     step = -(-len(y) // MAX_POINTS)
     y, x = y[::step], x[::step]
     angles = np.arange(-STEEPEST, STEEPEST + 0.01, ANGLE_STEP)
@@ -201,7 +207,7 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
             _cut_out(labels, stats, largest[odd]), angles[odd], strict=True
         ):
             mask[window] &= ~own | _without_skewed_lines(own, float(its), length)
-        rest = np.isin(labels, np.setdiff1d(chosen, largest[odd]) + 1)
+        rest = mask_of(labels, np.setdiff1d(chosen, largest[odd]) + 1)
         mask &= ~rest | _without_skewed_lines(rest, angle, length)
     return mask, height
 
@@ -322,7 +328,7 @@ def _without_teeth(
         short, long = sorted(side + 1 for side in cv2.minAreaRect(points)[1])
         if short <= thickest < long and area > RULED_LINES.straight * short * long:
             teeth.append(label)
-    return mask & ~np.isin(labels, teeth) if len(teeth) > 1 else mask
+    return mask & ~mask_of(labels, np.array(teeth)) if len(teeth) > 1 else mask
 
 
 def _without_lines(mask: Bool[np.ndarray, "h w"], at_least: float) -> Bool[np.ndarray, "h w"]:
@@ -333,12 +339,28 @@ def _without_lines(mask: Bool[np.ndarray, "h w"], at_least: float) -> Bool[np.nd
         if length < RULED_LINES.shortest or not across.any():
             continue
         window = window_around(across, margin=length)
+        if not _may_have_lines(across[window], length):
+            continue
         lines = _level_lines(across[window], length)
         if lines is not None:
             across = across.copy()
             across[window] &= ~lines
             mask = across if axis == 0 else across.T
     return mask
+
+
+def _may_have_lines(mask: Bool[np.ndarray, "h w"], length: int) -> bool:
+    """Tell whether ink reaches far enough across for level lines of some length."""
+    has_ink = np.flatnonzero(mask.any(axis=0))
+    return bool(has_ink[-1] - has_ink[0] + 1 >= _least_run(mask, length))
+
+
+def _least_run(mask: Bool[np.ndarray, "h w"], length: int) -> int:
+    """Length of the shortest run of ink that is taken to be as long as a line.
+
+    Opening takes ink to go on outside of the picture: at its edges, half of a run is enough.
+    """
+    return length // 2 if mask[:, [0, -1]].any() else length
 
 
 def _level_lines(
@@ -354,9 +376,7 @@ def _level_lines(
     pixels = np.ascontiguousarray(mask, np.uint8)
     # A line may rise a little: let runs go on from one row of pixels to the next.
     thick = cv2.dilate(pixels, np.ones((3, 1), np.uint8))
-    # Opening takes ink to go on outside of the picture: at its edges, half of a run is enough.
-    least = length // 2 if thick[:, [0, -1]].any() else length
-    may_run = np.flatnonzero(np.count_nonzero(thick, axis=1) >= least)
+    may_run = np.flatnonzero(np.count_nonzero(thick, axis=1) >= _least_run(mask, length))
     if not may_run.size:
         return None
     opened = np.zeros_like(thick)
