@@ -128,6 +128,7 @@ def picture_of(image: Image.Image, scale: float = 1.0) -> Picture:
         reduction = max(image.size) // MAX_SIDE
         if reduction > 1:
             image, scale = reduce_image(image, reduction), scale * reduction
+        is_grey = image.mode in ("1", "L")
         image = to_rgb(image)
     except (OSError, ValueError, SyntaxError) as error:
         raise damaged(error) from error
@@ -145,7 +146,7 @@ def picture_of(image: Image.Image, scale: float = 1.0) -> Picture:
         image = image.resize(size, method)
     return Picture(
         colour=np.asarray(image),
-        grey=_to_grey(image),
+        grey=np.asarray(image.convert("L")) if is_grey else _to_grey(image),
         scale=scale * factor,
         origin=(round(left * scale), round(top * scale)),
         is_small=is_small,
