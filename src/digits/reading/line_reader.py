@@ -48,6 +48,9 @@ MAX_TURNED = 200
 MAX_IN_LINE = 24
 """Limit on time: most digits of a picture that is read once more, as one line."""
 
+ALIKE = 2
+"""Decimals of the evidence for a reading that tell it from another."""
+
 SEPARATORS = ".,-/"
 """Symbols that part numbers."""
 
@@ -104,10 +107,13 @@ class LineReader:
         sure = [other for other in tries if _share_read(other.reading) >= HYPOTHESES.sure]
         chosen = _best([best, *sure])
         if best.is_cut_short and not chosen.reading.digits:
-            raise InvalidInput(
-                "Expected at most about a thousand digits at once, found more marks: "
-                "cut the picture into parts."
-            )
+            # None had a share that was large enough: the likeliest gets all that is left.
+            chosen = self._read_ink(found[0].ink, picture, work, 1, is_only=True)
+            if _share_read(chosen.reading) < HYPOTHESES.sure:
+                raise InvalidInput(
+                    "Expected at most about a thousand digits at once, found more marks: "
+                    "cut the picture into parts."
+                )
         return _with_left_over(chosen)
 
     def _read_upright(self, picture: Picture, found: list[Hypothesis], work: Work) -> "_Try":
@@ -157,7 +163,8 @@ class LineReader:
             picture: The picture that it is on.
             work: What is left of the work; where it is not enough, nothing is read.
             share: Share of it that finding words may take, and of the rest, reading them.
-            is_only: Whether there is no other hypothesis; then it may be read in one view.
+            is_only: Whether there is no other hypothesis; then one view may do. What is no ink may
+                look like a digit in one.
         """
         nothing = _Try(Reading((), (), picture, ink), ink, [], is_cut_short=True)
         if not work.take(_work_to_find_words(ink), keep=(1 - share) * work.left):
@@ -215,8 +222,9 @@ class LineReader:
             parts: list[Digit | Mark] = []
             for word in line:
                 decoded, view = next(found)
+                is_alone = len(decoded.symbols) == 1
                 digits = [
-                    self._digit(symbol, view, ink, picture)
+                    self._digit(symbol, view, ink, picture, is_alone=is_alone)
                     for symbol in decoded.symbols
                     if symbol.text.isdigit()
                 ]
@@ -241,8 +249,10 @@ class LineReader:
         left_out = tuple(mark for line in lines_read for mark in line.marks)
         return Reading(tuple(lines_read), left_out, picture, ink)
 
-    def _digit(self, symbol: Symbol, view: LineImage, ink: Ink, picture: Picture) -> Digit:
-        glyph, box = frame_part(view, symbol.box, ink)
+    def _digit(
+        self, symbol: Symbol, view: LineImage, ink: Ink, picture: Picture, *, is_alone: bool
+    ) -> Digit:
+        glyph, box = frame_part(view, symbol.box, ink, is_alone=is_alone)
         probabilities = symbol.probabilities
         if self.classifier is not None:
             probabilities = self.classifier.probabilities(glyph[None])[0]
@@ -358,10 +368,11 @@ def _best(tries: list[_Try]) -> _Try:
     return max(tries, key=lambda one: _evidence(one.reading))
 
 
-def _evidence(reading: Reading) -> tuple[bool, float]:
+def _evidence(reading: Reading) -> tuple[bool, float, int]:
     """Weigh a reading beside others of the same picture.
 
-    Any counts more than an empty one: what can't be read is shown.
+    Any counts more than an empty one: what can't be read is shown. Of those that are as sure, the
+    one counts most that needs the fewest marks.
     """
     evidence = sum(digit.confidence - HYPOTHESES.evidence for digit in reading.digits)
-    return bool(reading.digits), evidence
+    return bool(reading.digits), round(evidence, ALIKE), -_marks(reading)

@@ -83,14 +83,15 @@ class Sight:
 
     def work_for(self, num_views: int) -> float:
         """Compute the work to read the word in more views, so many in all."""
-        seen, before = (number * self._num_columns for number in (num_views, self._num_views))
+        seen, new = (n * self._num_columns for n in (num_views, num_views - self._num_views))
         first = WORK.digit * self._num_columns if not self._num_views else 0.0
-        return seen * (1 + seen / WORK.long_word) - before * (1 + before / WORK.long_word) + first
+        return new + seen**2 / WORK.long_word + first  # all are decoded, not only the new ones
 
     def may_be_sure(self, confidence: float, num_views: int) -> bool:
-        """Tell whether more views, so many in all, may make its confidence enough.
+        """Guess whether more views, so many in all, may make its confidence enough.
 
-        Confidence is a mean over views, of which each new one adds 1 at most.
+        Confidence is a mean over views: each new one adds 1 at most. (That more views propose more
+        readings, of which some are the same number, changes little.)
         """
         most = self._num_views * confidence + (num_views - self._num_views)
         return most >= num_views * WORD_READER.enough(num_views)
@@ -111,7 +112,7 @@ def read_words(
         words: Sights of each word, in no view yet.
         work: What is left of the work.
         keep: How much of that is to be left.
-        at_least: In how many views all words are seen, if needs be; one of `NUM_VIEWS`.
+        at_least: In how many views each word is seen; one of `NUM_VIEWS`.
 
     Returns:
         What they say; none if there is not enough work left.
@@ -123,13 +124,15 @@ def read_words(
         return None
     read: dict[int, ReadWord] = {}
     unsure = list(range(len(words)))
-    for num_views in NUM_VIEWS:
-        chosen = [
-            index
-            for index in unsure
-            if index not in read
-            or words[index][0].may_be_sure(read[index].decoded.confidence, num_views)
-        ]
+    for num_views in NUM_VIEWS[NUM_VIEWS.index(at_least) :]:
+        chosen = unsure
+        if read and _work_for([words[index] for index in unsure], NUM_VIEWS[-1]) < work.left - keep:
+            # What is so unsure that it will be seen in all views waits for them.
+            chosen = [
+                index
+                for index in unsure
+                if words[index][0].may_be_sure(read[index].decoded.confidence, num_views)
+            ]
         if not work.take(_work_for([words[index] for index in chosen], num_views), keep=keep):
             break
         seen = [

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int32, UInt8
+from jaxtyping import Bool, Float, Int, Int32, UInt8
 
 from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import connected_components
@@ -22,8 +22,12 @@ PAD = 4
 MAX_WIDTH = 4000
 """Limit on time: greatest width of a line's image, in pixels."""
 
-ZOOM = 2.4
-"""Pixels for each of the line's image, where a digit is cut out of the picture to be framed."""
+ZOOM, MAX_ZOOM = 2.4, 10.0
+"""Pixels for each of the line's image, where a digit is cut out of the picture to be framed: at
+least, and at most where strokes are thin."""
+
+THIN = 2.0
+"""Width in pixels of the thinnest strokes there, lest they fall apart."""
 
 MARGIN = 3
 """Pixels of the line's image around a digit's box in which its ink may be, too."""
@@ -53,6 +57,10 @@ class LineImage:
     """Strength of the ink: 0 paper, 255 a full stroke."""
     to_picture: Float[np.ndarray, "2 3"]
     """Affine map from coordinates here, x and y, to coordinates in the picture."""
+    box: tuple[float, float, float, float]
+    """Left, top, width and height of the word here."""
+    stroke: float
+    """Typical width of its strokes here, in pixels."""
 
     def box_in_picture(
         self, box: tuple[float, float, float, float]
@@ -96,12 +104,19 @@ def line_images(
         to_image, width = _to_image(word, view)
         matrix = to_image @ np.vstack([from_small, [0, 0, 1]])
         pixels = cv2.warpAffine(small, matrix, (width, LINE_HEIGHT))
-        images.append(LineImage(pixels, cv2.invertAffineTransform(to_image)))
+        corners = word.corners @ to_image[:, :2].T + to_image[:, 2]
+        box = *corners.min(axis=0).tolist(), *np.ptp(corners, axis=0).tolist()
+        stroke = word.stroke * DIGIT_HEIGHT * view.size / word.height
+        images.append(LineImage(pixels, cv2.invertAffineTransform(to_image), box, stroke))
     return images
 
 
 def frame_part(
-    image: LineImage, box: tuple[float, float, float, float], ink: Ink
+    image: LineImage,
+    box: tuple[float, float, float, float],
+    ink: Ink,
+    *,
+    is_alone: bool = False,
 ) -> tuple[UInt8[np.ndarray, "28 28"], tuple[float, float, float, float]]:
     """Frame the digit in a box of a line's image, as MNIST's digits are.
 
@@ -109,19 +124,27 @@ def frame_part(
         image: The line's image.
         box: Left, top, width and height, in pixels of the image, about.
         ink: The ink of the picture.
+        is_alone: Whether it is all that the word says, so that what goes on past the box is part
+            of it.
 
     Returns:
         The glyph, and the box around its ink in the picture; black and the box itself if there is
         none.
     """
-    left, top, width, height = box
-    zoom = np.array([[1 / ZOOM, 0, left - MARGIN], [0, 1 / ZOOM, top - MARGIN], [0, 0, 1]])
-    to_picture = (image.to_picture @ zoom)[:2]
-    size = round((width + 2 * MARGIN) * ZOOM), round((height + 2 * MARGIN) * ZOOM)
+    corners = np.array([box[:2], np.add(box[:2], box[2:])])
+    window = np.array([corners[0] - MARGIN, corners[1] + MARGIN])
+    if is_alone:
+        whole = np.array([image.box[:2], np.add(image.box[:2], image.box[2:])])
+        window = np.array([np.minimum(window[0], whole[0]), np.maximum(window[1], whole[1])])
+    (left, top), (width, height) = window[0], window[1] - window[0]
+    zoom = float(np.clip(THIN / image.stroke, ZOOM, MAX_ZOOM))
+    to_image = np.array([[1 / zoom, 0, left], [0, 1 / zoom, top], [0, 0, 1]])
+    to_picture = (image.to_picture @ to_image)[:2]
+    size = round(width * zoom), round(height * zoom)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     contrast = cv2.warpAffine(ink.contrast, to_picture, size, flags=flags)
     mask = cv2.warpAffine(ink.mask.view(np.uint8), to_picture, size, flags=flags) > 0
-    mask = _mostly_inside(mask, round(MARGIN * ZOOM))
+    mask = _mostly_inside(mask, np.rint((corners - window[0]) * zoom).astype(int))
     if not mask.any():
         return np.zeros((SIZE, SIZE), np.uint8), image.box_in_picture(box)
     outline = cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32))[:, 0]
@@ -138,10 +161,13 @@ def _box_around(
     return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
 
 
-def _mostly_inside(mask: Bool[np.ndarray, "h w"], margin: int) -> Bool[np.ndarray, "h w"]:
-    """Keep the components that are at least half within a margin of some pixels."""
+def _mostly_inside(
+    mask: Bool[np.ndarray, "h w"], corners: Int[np.ndarray, "2 2"]
+) -> Bool[np.ndarray, "h w"]:
+    """Keep the components that are at least half within a box: left and top, right and bottom."""
     labels, stats = connected_components(mask)
-    inner = labels[margin:-margin, margin:-margin]
+    (left, top), (right, bottom) = corners
+    inner = labels[top:bottom, left:right]
     inside = np.bincount(inner.ravel(), minlength=len(stats) + 1)[1:]
     keep = np.concatenate([[False], 2 * inside >= stats[:, 4]])
     return np.asarray(keep[labels])
