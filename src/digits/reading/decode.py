@@ -36,9 +36,14 @@ class Decoded:
     """Number of the view in which the symbols' boxes are: the one that tells them best."""
 
 
-def decode(views: list[Columns]) -> Decoded:
-    """Find the symbols of a line: those most probable on average over the views."""
-    readings = sorted(set().union(*(ctc.propose(v.log_probabilities, NUM_EDITS) for v in views)))
+def propose(view: Columns) -> set[ctc.Classes]:
+    """Propose readings of a line, by what the network gave for one view of it."""
+    return ctc.propose(view.log_probabilities, NUM_EDITS)
+
+
+def decode(views: list[Columns], proposals: set[ctc.Classes]) -> Decoded:
+    """Find the symbols of a line: of the proposals, the most probable on average over views."""
+    readings = sorted(proposals)
     logs = ctc.log_likelihoods(_stacked(views), readings)
     weights = np.exp(logs.astype(np.float64)).mean(axis=0)
     texts = ["".join(SYMBOLS[symbol - 1] for symbol in reading) for reading in readings]

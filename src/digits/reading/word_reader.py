@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from digits.reading.decode import Decoded, decode
+from digits.reading.ctc import Classes
+from digits.reading.decode import Decoded, decode, propose
 from digits.reading.ink import LineImage, LineView
 from digits.reading.line_network import Columns, LineNetwork
 from digits.reading.tuning import Tuned, number
@@ -66,8 +67,8 @@ class Sight:
         self._cut_out, self._num_columns = cut_out, num_columns
         self._num_views = 0
         self._images: list[LineImage] = []
-        self.columns: list[Columns] = []
-        """What the network gave for each of its images."""
+        self._columns: list[Columns] = []
+        self._proposals: set[Classes] = set()
 
     def see(self, num_views: int) -> list[LineImage]:
         """See the word in more views, so many in all; returns its images in those."""
@@ -76,16 +77,21 @@ class Sight:
         self._images += images
         return images
 
+    def add(self, columns: Columns) -> None:
+        """Add what the network gave for the next of its images."""
+        self._columns.append(columns)
+        self._proposals |= propose(columns)
+
     def read(self) -> ReadWord:
         """Read the word by the views that it was seen in."""
-        decoded = decode(self.columns)
+        decoded = decode(self._columns, self._proposals)
         return ReadWord(decoded, self._images[decoded.view])
 
     def work_for(self, num_views: int) -> float:
         """Compute the work to read the word in more views, so many in all."""
         seen, new = (n * self._num_columns for n in (num_views, num_views - self._num_views))
-        first = WORK.digit * self._num_columns if not self._num_views else 0.0
-        return new + seen**2 / WORK.long_word + first  # all are decoded, not only the new ones
+        digits = WORK.digit * self._num_columns if not self._num_views else 0.0
+        return new + seen**2 / WORK.long_word + digits  # all are decoded, not only the new ones
 
     def may_be_sure(self, confidence: float, num_views: int) -> bool:
         """Guess whether more views, so many in all, may make its confidence enough.
@@ -112,19 +118,25 @@ def read_words(
         words: Sights of each word, in no view yet.
         work: What is left of the work.
         keep: How much of that is to be left.
-        at_least: In how many views each word is seen; one of `NUM_VIEWS`.
+        at_least: In how many views each word is seen, if there is work enough left; one of
+            `NUM_VIEWS`.
 
     Returns:
-        What they say; none if there is not enough work left.
+        What they say; none if there is not enough work left for one view of each.
 
     Raises:
         GivenUp: If the reading is to stop.
     """
-    if _work_for(words, at_least) > work.left - keep:
+    possible = [
+        num_views
+        for num_views in NUM_VIEWS
+        if num_views <= at_least and _work_for(words, num_views) <= work.left - keep
+    ]
+    if not possible:
         return None
     read: dict[int, ReadWord] = {}
     unsure = list(range(len(words)))
-    for num_views in NUM_VIEWS[NUM_VIEWS.index(at_least) :]:
+    for num_views in NUM_VIEWS[NUM_VIEWS.index(possible[-1]) :]:
         chosen = unsure
         if read and _work_for([words[index] for index in unsure], NUM_VIEWS[-1]) < work.left - keep:
             # What is so unsure that it will be seen in all views waits for them.
@@ -143,7 +155,7 @@ def read_words(
         ]
         found = network.columns([image.pixels for _, image in seen])
         for (sight, _), columns in zip(seen, found, strict=True):
-            sight.columns.append(columns)
+            sight.add(columns)
         for index in chosen:
             work.go_on()
             options = [sight.read() for sight in words[index]]

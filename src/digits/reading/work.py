@@ -16,7 +16,7 @@ SLOW = "what the pictures of benchmarks/slow_pictures.py took"
 class WorkParameters(Tuned):
     """Tuned numbers of how much work there is to do, and may be done for one picture."""
 
-    most: float = number(60_000, UNIT, low=10_000, high=200_000, source=SLOW)
+    most: float = number(54_000, UNIT, low=10_000, high=200_000, source=SLOW)
     """Work for one picture, at most."""
     pixel: float = number(0.002, UNIT, low=0.0005, high=0.01, source=SLOW)
     """Work to find words, for each pixel of a picture."""
