@@ -32,9 +32,8 @@ Mutate = Callable[[bytes, bytes, random.Random], bytes]
 
 ROOT = files("digits.reading")
 
-SUMMED = ("recipe.toml", "history.jsonl", "model.safetensors", "summary.json")
-"""Files of a run that have a sum: no byte of them may change unnoticed."""
-
+SUMMED = ("checkpoint.pt", "recipe.toml", "history.jsonl", "model.safetensors", "summary.json")
+"""Files of a finished run that have a sum: no byte of them may change unnoticed."""
 
 SAMPLES = ROOT / "samples"
 """Pictures of the usual size, which come with the package; noise on them takes long to read."""
@@ -379,7 +378,7 @@ TARGETS = {
         f"run's {name}": Target(
             Path(name).suffix, 1_000, partial(file_of_run, name), partial(read_run, name)
         )
-        for name in ("checkpoint.pt", *SUMMED, "SHA256SUMS")
+        for name in (*SUMMED, "SHA256SUMS")
     },
     "IDX": Target(".idx", 2_000, idx_files, read_idx_file),
     "IDX, gzipped": Target(".gz", 2_000, gzipped, read_gzipped),
