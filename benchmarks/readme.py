@@ -256,7 +256,7 @@ def make_calibration_table() -> str:
 
 ATTACKS = {
     "kills": "`digits train`, `export` and `data`, killed and begun again",
-    "power": "states that a power cut, or a second one, may leave; training from {resumed:,} of them",
+    "power": "states that one power cut or two may leave; training from {resumed:,} of them",
     "files": "damaged files of every format that is read",
     "slow": "pictures made to be slow: crowded pages, zig-zags, scribble, textures",
     "description": "requests that the server's description allows, and others",

@@ -57,6 +57,11 @@ class Target:
     """Reads a file, given that folder. A `DigitsError` of one line refuses it."""
     mutate: Mutate = mutations.mutate
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is read by the reader of pictures."""
+        return self.read in (read_picture, read_array)
+
     def make(self, samples: list[bytes], rng: random.Random) -> bytes:
         """Make a damaged file."""
         return self.mutate(rng.choice(samples), rng.choice(samples), rng)
@@ -70,6 +75,15 @@ def reader() -> Reader:
 
 def read_picture(content: bytes, folder: Path) -> object:
     return reader().read(content)
+
+
+def count_pixels(content: bytes) -> int:
+    """Count the pixels that a picture says it has; none, if it says nothing."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return image.width * image.height
+    except Exception:  # of damaged files, Pillow raises almost anything
+        return 0
 
 
 def drawings() -> list[Image.Image]:
