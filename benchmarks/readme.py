@@ -266,6 +266,18 @@ ATTACKS = {
 """Parts of the attack, as its table has them; in braces, what else the part found."""
 
 
+def make_waits(honest: dict[str, Any]) -> list[str]:
+    """Make a sentence for each kind of attack of how long an honest glyph waited beside it."""
+    return [
+        f"Of {glyph['answers']['200']:,} honest glyphs {when}, half waited "
+        f"{1000 * glyph['median_seconds']:.0f} ms or less, 99 % no more than "
+        f"{1000 * glyph['percentile_99_seconds']:.0f} ms, and {glyph['late']:,} more than 100 ms."
+        if "late" in glyph
+        else f"An honest glyph {when} waited {1000 * glyph['longest_seconds']:.0f} ms at most."
+        for when, glyph in ((when, found["glyph"]) for when, found in honest.items())
+    ]
+
+
 def make_attack_table() -> str:
     """Make the table of what was tried in order to break it, and what broke, in Markdown."""
     parts = json.loads((RESULTS / "attack.json").read_text())["parts"]
@@ -284,10 +296,11 @@ def make_attack_table() -> str:
             f"| {f'{largest / 1e6:,.0f} MB' if largest else ''} "
             f"| `{commit[:7]}{commit[40:]}` |"
         )
+    lines += ["", *make_waits(parts["clients"]["honest"])]
     minutes = sum(found["wall_seconds"] for found in parts.values()) / 60
     commits = len({found["commit"] for found in parts.values()})
     code = "one commit" if commits == 1 else f"{commits} commits"
-    return "\n".join([*lines, "", f"All of it took {minutes:.0f} minutes; the code was of {code}."])
+    return "\n".join([*lines, f"All of it took {minutes:.0f} minutes; the code was of {code}."])
 
 
 def make_power_table() -> str:
