@@ -1,4 +1,4 @@
-"""Attack the command, the reader and the server for an hour, and count what breaks.
+"""Attack the command, the reader and the server for 80 minutes, and count what breaks.
 
     python benchmarks/attack.py
     python benchmarks/attack.py --part 0.01 --out runs/attack.json      # tries all, in minutes

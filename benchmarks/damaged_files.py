@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from findings import Findings
-from targets import TARGETS, Target
+from targets import TARGETS, Target, count_pixels
 
 from digits.errors import DigitsError
 from digits.files import write_atomic
@@ -26,7 +26,13 @@ CHUNK = 50
 """Files of a format that a process reads before it asks for more."""
 
 LIMIT_SECONDS = 5.0
-"""Processor time for one file."""
+"""Processor time for any file."""
+
+PICTURE_SECONDS = 2.0
+"""Processor time for a picture of `PICTURE_PIXELS` or fewer, also if it can't be decoded."""
+
+PICTURE_PIXELS = 4_000_000
+"""Number of pixels of the largest pictures that are looked at unshrunk."""
 
 LIMIT_BYTES = 1_000_000_000
 """Memory of a process that reads."""
@@ -71,9 +77,16 @@ def attempt(target: Target, content: bytes, folder: Path) -> Outcome:
     except Exception as error:  # which is what is looked for
         fault = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     seconds = time.process_time() - started
-    if seconds > LIMIT_SECONDS:
+    if seconds > limit_of(target, content):
         fault = fault or f"took {seconds:.1f} s"
     return Outcome(seconds, peak_bytes(), is_refused, fault)
+
+
+def limit_of(target: Target, content: bytes) -> float:
+    """Say how much processor time a file may take."""
+    if target.is_picture and count_pixels(content) <= PICTURE_PIXELS:
+        return PICTURE_SECONDS
+    return LIMIT_SECONDS
 
 
 def peak_bytes() -> int:

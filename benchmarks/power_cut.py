@@ -6,8 +6,8 @@ Logs what `digits train` writes (write_log.py, by strace), for a run and for a s
 makes every state that the disk may be in after a power cut (crash_states.py says what is assumed).
 In each, every file must be whole, unless it has a temporary name, and all must be there that the
 command had reported. From each, the command must go on, or begin anew where nothing is, and end
-with the same bits as without the cut; so it must if the power is cut again meanwhile. Prints what
-was found; takes five minutes.
+with the same bits as without the cut; so it must if the power is cut again meanwhile, from one of
+the states that differ in temporary files alone. Prints what was found; takes five minutes.
 """
 
 import contextlib
@@ -33,7 +33,6 @@ from digits.data import DigitSet, Split
 from digits.errors import DigitsError
 from digits.recipe import Recipe
 from digits.run import Run, runs_by_seed
-from digits.sums import NAME as SUMS
 from digits.sums import expect_sum
 
 RECIPE = Recipe(
@@ -144,10 +143,11 @@ def _count_done(run: Run) -> int:
     if not run.is_finished:
         return num_epochs
     _ = run.summary, run.model
-    if not (run.folder / SUMS).exists():
-        raise RecoveryError(f"{run} is finished, but has no {SUMS}")
-    for path in (run.recipe_path, run.history_path, run.model_path, run.summary_path):
-        expect_sum(path, path.read_bytes())
+    for path in (
+        run.recipe_path, run.history_path, run.checkpoint_path, run.model_path, run.summary_path,
+    ):  # fmt: skip
+        if not expect_sum(path, path.read_bytes()):
+            raise RecoveryError(f"{run} is finished, but has no sums")
     return num_epochs + 1
 
 

@@ -256,29 +256,64 @@ def make_calibration_table() -> str:
 
 ATTACKS = {
     "kills": "`digits train`, `export` and `data`, killed and begun again",
-    "power": "states that a power cut may leave on the disk, and training from each",
+    "power": "states that one power cut or two may leave; training from {resumed:,} of them",
     "files": "damaged files of every format that is read",
     "slow": "pictures made to be slow: crowded pages, zig-zags, scribble, textures",
     "description": "requests that the server's description allows, and others",
     "clients": "slow and lying clients, malformed requests, and honest ones meanwhile",
     "soak": "512 connections at twice the best rate, damaged pictures among their requests",
 }
-"""Parts of the attack, as its table has them."""
+"""Parts of the attack, as its table has them; in braces, what else the part found."""
+
+
+def make_waits(honest: dict[str, Any]) -> list[str]:
+    """Make a sentence for each kind of attack of how long an honest glyph waited beside it."""
+    return [
+        f"Of {glyph['answers']['200']:,} honest glyphs {when}, half waited "
+        f"{1000 * glyph['median_seconds']:.0f} ms or less, 99 % no more than "
+        f"{1000 * glyph['percentile_99_seconds']:.0f} ms, and {glyph['late']:,} more than 100 ms."
+        if "late" in glyph
+        else f"An honest glyph {when} waited {1000 * glyph['longest_seconds']:.0f} ms at most."
+        for when, glyph in ((when, found["glyph"]) for when, found in honest.items())
+    ]
 
 
 def make_attack_table() -> str:
     """Make the table of what was tried in order to break it, and what broke, in Markdown."""
     parts = json.loads((RESULTS / "attack.json").read_text())["parts"]
-    lines = ["| | tries | faults | longest | largest |", "| --- | ---: | ---: | ---: | ---: |"]
+    lines = [
+        "| | tries | faults | longest | largest | commit |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
     for name, title in ATTACKS.items():
         found = parts[name]
-        longest, largest = found["longest_seconds"], found["largest_bytes"]
-        lines.append(
-            f"| {title} | {found['tries']:,} | {found['faults']} "
-            f"| {f'{longest:.1f} s' if longest else ''} "
-            f"| {f'{largest / 1e6:,.0f} MB' if largest else ''} |"
+        longest, largest, commit = (
+            found[key] for key in ("longest_seconds", "largest_bytes", "commit")
         )
-    return "\n".join(lines)
+        lines.append(
+            f"| {title.format(**found)} | {found['tries']:,} | {found['faults']} "
+            f"| {f'{longest:.1f} s' if longest else ''} "
+            f"| {f'{largest / 1e6:,.0f} MB' if largest else ''} "
+            f"| `{commit[:7]}{commit[40:]}` |"
+        )
+    lines += ["", *make_waits(parts["clients"]["honest"])]
+    minutes = sum(found["wall_seconds"] for found in parts.values()) / 60
+    commits = len({found["commit"] for found in parts.values()})
+    code = "one commit" if commits == 1 else f"{commits} commits"
+    return "\n".join([*lines, f"All of it took {minutes:.0f} minutes; the code was of {code}."])
+
+
+def make_power_table() -> str:
+    """Make the table of what power cuts left, in Markdown."""
+    found = json.loads((RESULTS / "attack.json").read_text())["parts"]["power"]
+    return "\n".join(
+        [
+            "| | calls logged | states | gone on from | faults |",
+            "| --- | ---: | ---: | ---: | ---: |",
+            f"| a run, and a series of two | {found['calls']:,} | {found['tries']:,} "
+            f"| {found['resumed']:,} | {found['faults']} |",
+        ]
+    )
 
 
 PEER_COLUMNS = {
@@ -337,6 +372,7 @@ TABLES = {
     "busy": make_busy_table,
     "calibration": make_calibration_table,
     "attack": make_attack_table,
+    "power": make_power_table,
 }
 
 

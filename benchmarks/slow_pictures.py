@@ -106,11 +106,18 @@ def spiral() -> Pixels:
     return page
 
 
-def photographed(page: Pixels) -> Pixels:
-    """A page in uneven light, with the grain of a camera."""
+def photographed(page: Pixels, grain: float = 5, *, exposure: float = 0.85) -> Pixels:
+    """A page in uneven light, with the grain of a camera.
+
+    Args:
+        page: What is photographed.
+        grain: Standard deviation of the grain, in grey levels.
+        exposure: Part of the light that is seen where it is brightest.
+    """
     rng = np.random.default_rng(1)
-    light = np.linspace(1, 0.6, SIDE)[:, None] * np.linspace(0.8, 1, SIDE)
-    seen = cv2.GaussianBlur(page, (0, 0), 0.8) * 0.85 * light + rng.normal(0, 5, page.shape)
+    light = np.linspace(1, 0.6, len(page))[:, None] * np.linspace(0.8, 1, page.shape[1])
+    seen = cv2.GaussianBlur(page, (0, 0), 0.8) * exposure * light
+    seen += rng.normal(0, grain, page.shape)
     return np.asarray(np.clip(seen, 0, 255).astype(np.uint8))
 
 

@@ -32,9 +32,8 @@ Mutate = Callable[[bytes, bytes, random.Random], bytes]
 
 ROOT = files("digits.reading")
 
-SUMMED = ("recipe.toml", "history.jsonl", "model.safetensors", "summary.json")
-"""Files of a run that have a sum: no byte of them may change unnoticed."""
-
+SUMMED = ("checkpoint.pt", "recipe.toml", "history.jsonl", "model.safetensors", "summary.json")
+"""Files of a finished run that have a sum: no byte of them may change unnoticed."""
 
 SAMPLES = ROOT / "samples"
 """Pictures of the usual size, which come with the package; noise on them takes long to read."""
@@ -58,6 +57,11 @@ class Target:
     """Reads a file, given that folder. A `DigitsError` of one line refuses it."""
     mutate: Mutate = mutations.mutate
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is read by the reader of pictures."""
+        return self.read in (read_picture, read_array)
+
     def make(self, samples: list[bytes], rng: random.Random) -> bytes:
         """Make a damaged file."""
         return self.mutate(rng.choice(samples), rng.choice(samples), rng)
@@ -71,6 +75,15 @@ def reader() -> Reader:
 
 def read_picture(content: bytes, folder: Path) -> object:
     return reader().read(content)
+
+
+def count_pixels(content: bytes) -> int:
+    """Count the pixels that a picture says it has; none, if it says nothing."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return image.width * image.height
+    except Exception:  # of damaged files, Pillow raises almost anything
+        return 0
 
 
 def drawings() -> list[Image.Image]:
@@ -379,7 +392,7 @@ TARGETS = {
         f"run's {name}": Target(
             Path(name).suffix, 1_000, partial(file_of_run, name), partial(read_run, name)
         )
-        for name in ("checkpoint.pt", *SUMMED, "SHA256SUMS")
+        for name in (*SUMMED, "SHA256SUMS")
     },
     "IDX": Target(".idx", 2_000, idx_files, read_idx_file),
     "IDX, gzipped": Target(".gz", 2_000, gzipped, read_gzipped),

@@ -44,6 +44,7 @@ from digits.recipe import Recipe
 from digits.run import Run
 from digits.server import limits
 from digits.server.connection import LimitedHttpProtocol
+from tests.older_runs import without_sums
 from tests.server.conftest import serving as serving_in_a_thread
 
 PICTURES = ("PNG", "JPEG", "WebP", "BMP", "TIFF", "GIF")
@@ -192,7 +193,7 @@ def test_damage_to_a_run_is_refused_or_does_not_matter(name: str, finished: Path
 
 
 def test_damage_to_a_run_that_goes_unnoticed_is_a_fault(finished: Path) -> None:
-    (finished / "SHA256SUMS").unlink()  # as older runs have none
+    without_sums(finished)
     content = (finished / "history.jsonl").read_bytes().replace(b"0.9", b"0.8")
     outcome = damaged_files.attempt(targets.TARGETS["run's history.jsonl"], content, finished)
     assert outcome.fault == "UnnoticedDamage: history.jsonl is damaged, and was read"

@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import clients
+import damaged_files
 import gpu
 import numpy as np
 import pytest
 import torch
 from alignment import align, count_wrong
 from composed_rows import SPACINGS, Row, compose_rows, touching_edges
+from findings import Faults
 from hypothesis import given
 from hypothesis import strategies as st
 from not_digits import KINDS, displays
+from PIL import Image
 from ruled_paper import ruled_paper
 from silent_errors import most_accepted
+from targets import TARGETS, save
 
 from digits.data import DigitSet
 from digits.models import NETWORKS
@@ -225,3 +230,32 @@ def test_a_part_has_its_share_of_the_time_that_is_left(monkeypatch: pytest.Monke
     assert 0 < num_seeds[0] < 100
     assert num_seeds[0] == pytest.approx(num_seeds[1], abs=2)
     assert next(clock) < 1000 + 100
+
+
+@pytest.mark.parametrize(("side", "seconds"), [(2000, 2.0), (2001, 5.0)])
+def test_a_picture_of_four_megapixels_may_take_two_seconds_and_a_larger_one_five(
+    side: int, seconds: float
+) -> None:
+    target = TARGETS["PNG"]
+    content = save(Image.new("1", (side, side)), "PNG")
+    assert damaged_files.limit_of(target, content) == seconds
+    assert damaged_files.limit_of(target, content[:10]) == 2.0, "it says no size"
+    assert damaged_files.limit_of(TARGETS["recipe"], content) == 5.0
+
+
+def test_late_answers_are_counted_and_are_faults_only_of_a_server_that_is_idle() -> None:
+    honest = clients.Honest()
+    for seconds in [*99 * [0.01], 0.2]:
+        honest.add("200", seconds)
+    assert honest.to_dict() == {
+        "answers": {"200": 100},
+        "median_seconds": 0.01,
+        "percentile_99_seconds": 0.0119,
+        "longest_seconds": 0.2,
+        "late": 1,
+    }
+    faults = Faults()
+    clients.expect_served({"glyph": honest}, "then", faults)
+    assert faults == []
+    clients.expect_served({"glyph": honest}, "then", faults, clients.IDLE_SECONDS)
+    assert faults == ["then: an honest glyph took 0.20 s, more than 0.1 s"]

@@ -15,8 +15,8 @@ from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.recipe import Recipe
 from digits.run import Run
-from digits.sums import NAME as SUMS
 from digits.training import train
+from tests.older_runs import without_sums
 
 WEIGHTS = Path(reading.__file__).parent / "weights"
 
@@ -78,7 +78,7 @@ def broken(run: Run, folder: Path, kind: str) -> Path:
         content[-7] ^= 1
         (folder / "model.safetensors").write_bytes(content)
     if kind == "incomplete":
-        (folder / SUMS).unlink()
+        without_sums(folder)
         (folder / "summary.json").write_text(
             (folder / "summary.json").read_text().replace('"parameters"', '"weights"')
         )

@@ -22,7 +22,7 @@ from digits.report import Material, write_report
 from digits.report.illustrations import _learning_curves
 from digits.report.page import format_duration
 from digits.run import Run
-from digits.sums import NAME as SUMS
+from tests.older_runs import without_sums
 
 FIGURES = {
     "samples", "augmentation", "learning-curves", "confusion-matrix", "reliability",
@@ -281,9 +281,9 @@ def test_a_summary_that_lacks_something_is_one_line(
     tmp_path: Path, blob_set: DigitSet, missing: str
 ) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
+    without_sums(run.folder)
     summary = json.loads(run.summary_path.read_text())
     del summary[missing]
-    (run.folder / SUMS).unlink()
     run.summary_path.write_text(json.dumps(summary))
     with pytest.raises(
         DigitsError, match=rf"summary.json: a value .* is missing .*{missing}"
@@ -305,7 +305,7 @@ def test_the_learning_curves_say_what_label_smoothing_leaves(
 
 def test_an_empty_history_is_one_line(tmp_path: Path, blob_set: DigitSet) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
-    (run.folder / SUMS).unlink()
+    without_sums(run.folder)
     run.history_path.write_text("")
     with pytest.raises(
         DigitsError, match=r"history\.jsonl: expected a line for each epoch, found none"

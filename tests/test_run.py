@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from digits.models import build_model
 from digits.recipe import Recipe
 from digits.run import FORMAT, Run
 from digits.sums import NAME as SUMS
+from tests.older_runs import without_sums
 
 RECIPE = Recipe(name="small", network="compact", epochs=1, mean=0.13, std=0.31)
 SUMMARY = {
@@ -48,8 +51,8 @@ def test_a_history_is_a_list_that_prints_as_a_table(run: Run) -> None:
         EpochRecord(9, 55_000, 0.51234, 0.9, 0.25, 0.98765, 0.001, 1.0),
         EpochRecord(10, 16_500, 0.4, 0.95, None, None, 1e-8, 12.345),
     ]
+    without_sums(run.folder)
     run.save_checkpoint({}, records)
-    (run.folder / SUMS).unlink()
     history = run.history
     assert history == records
     assert history[-1] == records[1]
@@ -138,27 +141,11 @@ def test_a_truncated_file_is_said_to_be_damaged(run: Run, name: str, keep: float
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, SUMS])
 def test_a_missing_file_is_named(run: Run, name: str) -> None:
     (run.folder / name).unlink()
     with pytest.raises(DigitsError, match=name):
         read_all(run)
-
-
-@pytest.mark.parametrize("name", ["checkpoint.pt", "model.safetensors"])
-@pytest.mark.parametrize("position", [0.02, 0.25, 0.5, 0.75, 0.98])
-def test_one_flipped_bit_in_a_binary_file_is_noticed(run: Run, name: str, position: float) -> None:
-    path = run.folder / name
-    content = bytearray(path.read_bytes())
-    # A bit of data or structure; the zip's padding between entries carries nothing.
-    index = next(
-        i for i in range(int(len(content) * position), len(content)) if content[i] not in b"\0Z"
-    )
-    content[index] ^= 0x10
-    path.write_bytes(bytes(content))
-    with pytest.raises(DigitsError) as caught:
-        read_all(run)
-    assert "\n" not in str(caught.value)
 
 
 def test_weights_with_another_mean_or_temperature_are_damaged(run: Run) -> None:
@@ -172,25 +159,65 @@ def test_weights_with_another_mean_or_temperature_are_damaged(run: Run) -> None:
         _ = run.temperature
 
 
-@pytest.mark.parametrize("name", ["recipe.toml", "history.jsonl", "summary.json", SUMS])
-def test_a_flipped_bit_in_a_text_file_is_noticed_wherever_it_is(run: Run, name: str) -> None:
+@pytest.mark.parametrize("name", [*FILES, SUMS])
+def test_a_flipped_bit_is_noticed_wherever_it_is(run: Run, name: str) -> None:
     path = run.folder / name
     content = path.read_bytes()
-    for bit in range(0, 8 * len(content), 7):
+    # An odd step meets all bits of a byte; large files are tried at two hundred places.
+    for bit in range(0, 8 * len(content), max(7, len(content) // 25 | 1)):
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << (bit % 8)
         path.write_bytes(bytes(damaged))
-        with pytest.raises(DigitsError, match="is damaged"):
+        with pytest.raises(DigitsError, match="is damaged") as caught:
             read_all(run)
+        assert "\n" not in str(caught.value)
+
+
+def read_each(run: Run) -> Iterator[Callable[[], object]]:
+    """Ways to read one file each."""
+    again = Run(run.folder)
+    for name in ("recipe", "history", "summary", "model", "temperature"):
+        yield partial(getattr, again, name)
+    yield again.load_checkpoint
+
+
+def test_a_finished_run_without_its_sums_is_refused_whatever_is_read(run: Run) -> None:
+    (run.folder / SUMS).unlink()
+    for read in read_each(run):
+        with pytest.raises(DigitsError) as caught:
+            read()
+        assert str(caught.value) == (
+            f"{run.folder} is incomplete: it has no {SUMS}; restore it from a copy, or train anew."
+        )
+    run.summary_path.write_text("{")
+    for read in read_each(run):
+        with pytest.raises(DigitsError, match=r"summary\.json is damaged"):
+            read()
+
+
+def test_a_run_that_was_finished_before_there_were_sums_is_read(run: Run) -> None:
+    without_sums(run.folder)
+    for read in read_each(run):
+        read()
+
+
+def test_a_run_that_lost_its_weights_is_finished_anew(run: Run) -> None:
+    run.model_path.unlink()
+    assert not run.is_finished
+    run.load_checkpoint()
+    run.save_model(build_model("compact", mean=0.13, std=0.31))
+    assert not run.is_finished
+    read = run.model  # as the test set is looked at before there is a summary
+    run.save_summary(SUMMARY)
+    read_all(run)
+    assert not read.training
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="this system has no sha256sum")
 def test_the_sums_are_those_that_the_system_s_command_checks(run: Run) -> None:
     command = ["sha256sum", "--check", "--strict", SUMS]
     done = subprocess.run(command, cwd=run.folder, capture_output=True, text=True, check=True)
-    assert {line.removesuffix(": OK") for line in done.stdout.splitlines()} == {
-        "recipe.toml", "history.jsonl", "model.safetensors", "summary.json",
-    }  # fmt: skip
+    assert {line.removesuffix(": OK") for line in done.stdout.splitlines()} == {*FILES}
 
 
 @pytest.mark.parametrize(
@@ -222,7 +249,7 @@ def test_a_history_of_another_shape_is_damaged(run: Run, line: str) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 def test_numbers_of_the_history_that_are_none_are_damage(run: Run) -> None:
-    (run.folder / SUMS).unlink()  # as runs of before have none
+    without_sums(run.folder)
     text = run.history_path.read_text()
     run.history_path.write_text(text.replace('"train_loss": 0.5', '"train_loss": null'))
     with pytest.raises(DigitsError, match=r"train_loss is None"):
@@ -252,7 +279,7 @@ def test_a_run_of_another_format_is_refused_and_says_what_to_do(run: Run) -> Non
 def test_a_run_whose_recipe_has_a_field_of_an_older_version_is_of_an_older_format(
     run: Run,
 ) -> None:
-    (run.folder / SUMS).unlink()
+    without_sums(run.folder)
     text = run.recipe_path.read_text()
     run.recipe_path.write_text(text.replace("writing_styles = 0.0", "pens = 0.0"))
     with pytest.raises(DigitsError) as caught:
@@ -276,6 +303,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(run: Run, tmp_path: Path) -
         def __reduce__(self) -> tuple[Any, ...]:
             return os.mkdir, (str(tmp_path / "executed"),)
 
+    without_sums(run.folder)
     run.save_checkpoint({"hostile": Hostile()}, [])
     with pytest.raises(DigitsError, match=r"checkpoint\.pt is damaged"):
         run.load_checkpoint()

@@ -44,6 +44,21 @@ def write_atomic(path: Path, content: bytes) -> None:
             temporary.unlink()
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there; it does not come back after a power cut.
+
+    Raises:
+        DigitsError: If it can't be removed.
+    """
+    try:
+        path.unlink()
+        sync_folder(path.parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DigitsError(f"Can't remove {path}: {error.strerror or error}.") from error
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it that are missing; all of them survive a power cut.
 

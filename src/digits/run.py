@@ -9,6 +9,7 @@ Only this module knows its file names:
 | `checkpoint.pt` | all that is needed to resume |
 | `model.safetensors` | the trained weights, with how to rebuild the network and its temperature |
 | `summary.json` | results, temperature, machine, versions, time |
+| `SHA256SUMS` | sums of all of these, since the run is finished |
 | `figures/`, `report.html` | made by `digits report` |
 
 Every file is whole or absent. Loading executes nothing.
@@ -34,17 +35,21 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from digits.errors import DigitsError, InvalidInput
-from digits.files import sync_folder, write_atomic
+from digits.files import remove, sync_folder, write_atomic
 from digits.history import EpochRecord, History, parse_history
 from digits.models import build_model
 from digits.recipe import Recipe, RenamedField, parse_recipe
-from digits.sums import expect_sum, remove_sums, write_sums
+from digits.sums import NAME as SUMS
+from digits.sums import expect_sum, write_sums
 
 SHOWN = ("accuracy", "errors", "images")
 """Numbers of the test set's evaluation that a summary must have."""
 
 SEED = "seed-"
 """Beginning of the names of the run folders in a series: one recipe, trained with several seeds."""
+
+SUMMARY = "summary.json"
+"""Name of the file that makes a run finished."""
 
 DAMAGE = (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError)
 """Errors that reading a damaged weights file raises."""
@@ -69,7 +74,7 @@ class Run:
         self.history_path = self.folder / "history.jsonl"
         self.checkpoint_path = self.folder / "checkpoint.pt"
         self.model_path = self.folder / "model.safetensors"
-        self.summary_path = self.folder / "summary.json"
+        self.summary_path = self.folder / SUMMARY
         self.figures_path = self.folder / "figures"
         self.report_path = self.folder / "report.html"
         if not self.folder.is_dir():
@@ -102,9 +107,8 @@ class Run:
         Raises:
             DigitsError: If it is missing, damaged, or of an older format.
         """
-        text = _read(self.recipe_path)
         try:
-            expect_sum(self.recipe_path, text)
+            text = _read_checked(self.recipe_path)
             return parse_recipe(text.decode(), name=self.folder.name, source="it")
         except RenamedField as error:
             older = f"an older format, with field {error.field!r}"
@@ -198,14 +202,16 @@ class Run:
         Raises:
             DigitsError: If it is missing, damaged, or of another format.
         """
-        content = _read(self.checkpoint_path)
         try:
+            content = _read_checked(self.checkpoint_path)
             # torch does not check the checksums in its zip files.
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 if damaged := archive.testzip():
                     raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
             checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
             found = checkpoint["format"]
+        except DigitsError:
+            raise
         except Exception as error:  # a damaged file makes torch.load raise almost anything
             raise DigitsError(_damaged(self.checkpoint_path, error)) from error
         _expect_format(self.checkpoint_path, found)
@@ -237,15 +243,17 @@ class Run:
         # One entry, as safetensors writes several in random order, and the same seed should give
         # the same file.
         metadata = {"digits": json.dumps(facts)}
-        remove_sums(self.folder)  # of a process that was killed before it wrote the summary
+        # A run that lost its weights has a summary, which says that there are sums: it goes first.
+        remove(self.summary_path)
+        remove(self.folder / SUMS)  # a process that was killed before the summary leaves them, too
         write_atomic(self.model_path, save(tensors, metadata))
         self.__dict__.pop("model", None)
 
     def save_summary(self, summary: dict[str, Any]) -> None:
         """Save the results; this comes last, as it makes the run finished."""
-        text = json.dumps({"format": FORMAT, **summary}, indent=2, allow_nan=False)
-        content = (text + "\n").encode()
-        finished = (self.recipe_path, self.history_path, self.model_path)
+        facts = {"format": FORMAT, "sums": SUMS, **summary}
+        content = (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode()
+        finished = (self.recipe_path, self.history_path, self.checkpoint_path, self.model_path)
         sums = {path.name: _read(path) for path in finished}
         write_sums(self.folder, {**sums, self.summary_path.name: content})
         write_atomic(self.summary_path, content)
@@ -290,25 +298,44 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise DigitsError(f"{path.parent} is incomplete: it has no {path.name}.") from error
+        raise DigitsError(_incomplete(path)) from error
     except OSError as error:
         raise DigitsError(f"Can't read {path}: {error.strerror}.") from error
 
 
+def _read_checked(path: Path) -> bytes:
+    """Read a file of a run, and compare it with its sum; a finished run has one of each file.
+
+    A run that was finished before summaries said so is taken without sums.
+
+    Raises:
+        DigitsError: If it can't be read, or the sums are lost.
+        ValueError: If its sum is another.
+    """
+    content = _read(path)
+    if not expect_sum(path, content) and _names_sums(path.with_name(SUMMARY)):
+        raise DigitsError(_incomplete(path.with_name(SUMS)))
+    return content
+
+
+def _names_sums(path: Path) -> bool:
+    """Whether a run has a summary, and it says that there are sums."""
+    try:
+        return path.is_file() and "sums" in json.loads(_read(path))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DigitsError(_damaged(path, error)) from error
+
+
 def _read_history(path: Path) -> History:
     try:
-        content = _read(path)
-        expect_sum(path, content)
-        return parse_history(content.decode())
+        return parse_history(_read_checked(path).decode())
     except (ValueError, TypeError, RecursionError) as error:
         raise DigitsError(_damaged(path, error)) from error
 
 
 def _read_summary(path: Path) -> dict[str, Any]:
     try:
-        content = _read(path)
-        expect_sum(path, content)
-        summary = json.loads(content)
+        summary = json.loads(_read_checked(path))
         _expect_format(path, summary["format"])
         shown = [summary["training_seconds"], *(summary["test"][name] for name in SHOWN)]
         if not all(isinstance(value, int | float) for value in shown):
@@ -324,7 +351,7 @@ def _read_summary(path: Path) -> dict[str, Any]:
 
 def _read_model(path: Path) -> nn.Module:
     try:
-        expect_sum(path, _read(path))
+        _read_checked(path)
         with safe_open(path, framework="pt") as file:
             facts = _facts_of(path, file)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -344,7 +371,7 @@ def _read_model(path: Path) -> nn.Module:
 
 def _read_temperature(path: Path) -> float | None:
     try:
-        expect_sum(path, _read(path))
+        _read_checked(path)
         with safe_open(path, framework="pt") as file:
             found = _facts_of(path, file).get("temperature")
         if found is None:
@@ -388,6 +415,13 @@ def _other_format(path: Path, found: str) -> str:
     return (
         f"{path} is of {found}; this version of digits reads format {FORMAT}. "
         "Use the version that wrote it (summary.json names it), or train anew."
+    )
+
+
+def _incomplete(path: Path) -> str:
+    return (
+        f"{path.parent} is incomplete: it has no {path.name}; "
+        "restore it from a copy, or train anew."
     )
 
 

@@ -26,20 +26,11 @@ def write_sums(folder: Path, contents: Mapping[str, bytes]) -> None:
     write_atomic(folder / NAME, lines.encode())
 
 
-def remove_sums(folder: Path) -> None:
-    """Remove the sums of files, one of which is about to be written anew.
-
-    Raises:
-        DigitsError: If they can't be removed.
-    """
-    try:
-        (folder / NAME).unlink(missing_ok=True)
-    except OSError as error:
-        raise DigitsError(f"Can't remove {folder / NAME}: {error.strerror}.") from error
-
-
-def expect_sum(path: Path, content: bytes) -> None:
+def expect_sum(path: Path, content: bytes) -> bool:
     """Compare what a file contains with its sum, if the folder has sums.
+
+    Returns:
+        Whether the folder has sums.
 
     Raises:
         DigitsError: If they can't be read.
@@ -48,8 +39,9 @@ def expect_sum(path: Path, content: bytes) -> None:
     try:
         text = (path.parent / NAME).read_bytes()
     except FileNotFoundError:
-        return
+        return False
     except OSError as error:
         raise DigitsError(f"Can't read {path.parent / NAME}: {error.strerror}.") from error
     if f"{hashlib.sha256(content).hexdigest()}  {path.name}".encode() not in text.splitlines():
         raise ValueError(f"its sum in {NAME} is another")
+    return True

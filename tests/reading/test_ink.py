@@ -206,7 +206,7 @@ LEVELS = {
 
 @pytest.mark.parametrize("form", LEVELS)
 def test_a_file_of_one_level_everywhere_has_no_ink(form: str) -> None:
-    """The distance of its lightest and darkest level was divided by once."""
+    """Its lightest and darkest level are no distance apart, which nothing may be divided by."""
     assert not binarize(open_picture(LEVELS[form]).grey).mask.any()
 
 

@@ -330,7 +330,7 @@ TEXTURES = {
 
 @pytest.mark.parametrize("name", TEXTURES)
 def test_textures_come_to_an_end(reader: Reader, name: str) -> None:
-    """Tens of thousands of components, or of cuts, took minutes once."""
+    """They have tens of thousands of components, or of places to cut."""
     try:
         text = reader.read(TEXTURES[name].astype(np.uint8)).text
     except InvalidInput as error:

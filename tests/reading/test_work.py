@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
-import cv2
 import numpy as np
 import pytest
+import slow_pictures
+from slow_pictures import SIDE, dots
+from slow_pictures import zigzag as zigzags
 
 from digits.errors import InvalidInput
 from digits.reading.ink import LineView, erase_ruled_lines, expected_columns, find_lines
@@ -17,9 +20,9 @@ from digits.reading.reader import Reader
 from digits.reading.word_reader import Sight
 from digits.reading.work import WORK, GivenUp, Work
 from tests.reading import numbers
-from tests.reading.drawings import INK, PAPER, draw
+from tests.reading.drawings import PAPER, draw
 
-SIDE = 2000
+photographed = partial(slow_pictures.photographed, exposure=1)
 
 
 @pytest.fixture(scope="module")
@@ -35,26 +38,10 @@ def page_of(rows: int, digits: int) -> tuple[np.ndarray, str]:
     return np.vstack(pages), "\n".join(lines)
 
 
-def zigzags(rows: int) -> np.ndarray:
-    """Lines that go up and down, as high as digits."""
-    page = np.full((SIDE, SIDE), PAPER, np.uint8)
-    step = SIDE // rows
-    for top in range(step // 8, SIDE - step, step):
-        x = np.arange(10, SIDE - 10, max(4, step // 5))
-        y = np.where(np.arange(len(x)) % 2, top, top + 0.7 * step)
-        points = np.stack([x, y], axis=1).astype(np.int32)
-        cv2.polylines(page, [points], False, INK, max(1, step // 16))
-    return page
-
-
 def specks(number: int) -> np.ndarray:
     """Short bars in rows, more than a page of writing has marks."""
-    page = np.full((SIDE, SIDE), PAPER, np.uint8)
-    across = round(number**0.5)
-    for top in np.linspace(10, SIDE - 40, across).astype(int):
-        for left in np.linspace(10, SIDE - 20, across).astype(int):
-            page[top : top + 12, left : left + 4] = INK
-    return page
+    size = 4
+    return dots(round((SIDE**2 / number + size) ** 0.5) - size // 2, size)
 
 
 SLOW: dict[str, Callable[[], np.ndarray]] = {
@@ -96,14 +83,6 @@ def test_a_crowded_page_is_read_in_fewer_views(reader: Reader) -> None:
     same = sum(one == other for one, other in zip(found, text, strict=False))
     assert len(found) == len(text)
     assert same > 0.97 * len(text)
-
-
-def photographed(page: np.ndarray, noise: float) -> np.ndarray:
-    """A page in uneven light, with the grain of a camera."""
-    light = np.linspace(1, 0.6, len(page))[:, None] * np.linspace(0.8, 1, page.shape[1])
-    seen = cv2.GaussianBlur(page, (0, 0), 0.8) * light
-    grain = np.random.default_rng(1).normal(0, noise, page.shape)
-    return np.asarray(np.clip(seen + grain, 0, 255), np.uint8)
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3])
