@@ -73,8 +73,9 @@ STAGES = {
     "digits.reading.reader": ("open_picture",),
     "digits.reading.single_reader": ("frame_single",),
     "digits.reading.line_reader": (
-        "find_lines", "erase_ruled_lines", "whole_lines", "line_images", "frame_part", "decode",
+        "find_lines", "erase_ruled_lines", "whole_lines", "line_images", "frame_part",
     ),
+    "digits.reading.word_reader": ("decode",),
     "digits.reading.ink.hypotheses": (
         "binarize_drawing", "isolate_page", "binarize", "binarize_under_shadows",
         "binarize_single_under_shadows",

@@ -43,10 +43,20 @@ class Number:
             object.__setattr__(self.stage, self.field.name, before)
 
 
-def find_numbers() -> list[Number]:
-    """Find every field of every instance of `Tuned` in the modules of `digits.reading`."""
+OF_TIME = ("digits.reading.work", "digits.reading.word_reader")
+"""Modules whose numbers decide how long reading takes, not what is read."""
+
+
+def find_numbers(*, of_time: bool = False) -> list[Number]:
+    """Find every field of every instance of `Tuned` in the modules of `digits.reading`.
+
+    Args:
+        of_time: Find those that decide how long reading takes, instead of the others.
+    """
     found = []
     for module in pkgutil.walk_packages(digits.reading.__path__, "digits.reading."):
+        if (module.name in OF_TIME) != of_time:
+            continue
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, Tuned) and type(value).__module__ == module.name:
                 found += [Number(value, field) for field in fields(value)]

@@ -10,10 +10,7 @@ from tests.reading.composed import WITNESSES_FILE, compose, read
 from tests.reading.numbers import Number, find_numbers
 from tests.reading.pen import Composed
 
-OF_TIME = ("work.", "word_reader.")
-"""Stages whose numbers decide how long reading takes: tests/reading/test_work.py doubles them."""
-
-NUMBERS = {number.name: number for number in find_numbers() if not number.name.startswith(OF_TIME)}
+NUMBERS = {number.name: number for number in find_numbers()}
 WITNESSES = json.loads(WITNESSES_FILE.read_text())
 
 UNWITNESSED = {
@@ -65,7 +62,7 @@ def is_right_with(reader: Reader, composed: Composed, number: Number, value: flo
 def test_numbers_are_found_where_they_are_used() -> None:
     stages = {name.partition(".")[0] for name in NUMBERS}
     assert {"binarization", "layout", "ruled_lines", "confidence"} <= stages
-    assert len({number.name for number in find_numbers()}) == len(find_numbers())
+    assert len(NUMBERS) == len(find_numbers())
 
 
 @pytest.mark.mnist
@@ -85,7 +82,9 @@ def test_witnesses_are_those_of_numbers_that_there_are() -> None:
     assert not WITNESSES.keys() & UNWITNESSED
 
 
-@pytest.mark.parametrize("number", find_numbers(), ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", find_numbers() + find_numbers(of_time=True), ids=lambda number: number.name
+)
 def test_each_number_has_a_unit_a_range_and_a_source(number: Number) -> None:
     about = number.field.metadata
     assert about["low"] <= number.value <= about["high"]

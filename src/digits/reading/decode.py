@@ -41,9 +41,8 @@ def propose(view: Columns) -> set[ctc.Classes]:
     return ctc.propose(view.log_probabilities, NUM_EDITS)
 
 
-def decode(views: list[Columns], proposals: set[ctc.Classes]) -> Decoded:
-    """Find the symbols of a line: of the proposals, the most probable on average over views."""
-    readings = sorted(proposals)
+def decode(views: list[Columns], readings: list[ctc.Classes]) -> Decoded:
+    """Find the symbols of a line: of some readings, the most probable on average over views."""
     logs = ctc.log_likelihoods(_stacked(views), readings)
     weights = np.exp(logs.astype(np.float64)).mean(axis=0)
     texts = ["".join(SYMBOLS[symbol - 1] for symbol in reading) for reading in readings]

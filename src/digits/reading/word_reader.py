@@ -84,7 +84,7 @@ class Sight:
 
     def read(self) -> ReadWord:
         """Read the word by the views that it was seen in."""
-        decoded = decode(self._columns, self._proposals)
+        decoded = decode(self._columns, sorted(self._proposals))
         return ReadWord(decoded, self._images[decoded.view])
 
     def work_for(self, num_views: int) -> float:
