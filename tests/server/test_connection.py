@@ -5,9 +5,11 @@ import inspect
 import json
 import socket
 import struct
+import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -19,6 +21,7 @@ from digits.server import limits
 from digits.server.connection import LimitedHttpProtocol
 from digits.server.process import configure
 from tests.server.conftest import PICTURE, Client, SlowReader, exchange, serving
+from tests.server.test_process import started
 
 OVERRIDDEN = (
     "connection_made",
@@ -289,6 +292,33 @@ def test_a_client_that_sends_thousands_of_requests_and_reads_no_answer_is_hung_u
                 answers += chunk
     assert answers.count(b"HTTP/1.1 ") < num_requests / 10
     assert client.get("/healthz").status_code == 200
+
+
+def resident_megabytes(process_id: int) -> float:
+    """Memory that a process holds."""
+    status = Path(f"/proc/{process_id}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for a process's memory")
+def test_clients_that_send_thousands_of_requests_at_once_take_little_memory(tmp_path: Path) -> None:
+    many = ALIVE * (256 * 1024 // len(ALIVE))
+    with (
+        started(tmp_path, tmp_path / "log") as served,
+        Client(served.port) as client,
+        ExitStack() as stack,
+    ):
+        assert client.get("/healthz").status_code == 200
+        before = resident_megabytes(served.process.pid)
+        for _ in range(60):
+            connection = socket.create_connection(("localhost", served.port), timeout=30)
+            stack.enter_context(connection)
+            with suppress(ConnectionError):  # what was not read any more is reset
+                connection.sendall(many)
+        for _ in range(3):
+            assert client.get("/healthz").status_code == 200
+        assert resident_megabytes(served.process.pid) - before < 50
+    assert (tmp_path / "log").read_text() == ""
 
 
 def test_a_client_that_is_gone_while_its_first_of_two_requests_is_answered_fails_nothing(
