@@ -6,8 +6,7 @@ import json
 import socket
 import struct
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +19,17 @@ from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.connection import LimitedHttpProtocol
 from digits.server.process import configure
-from tests.server.conftest import PICTURE, Client, SlowReader, exchange, serving
+from tests.server.conftest import (
+    ALIVE,
+    ALIVE_BODY,
+    PICTURE,
+    Client,
+    SlowReader,
+    after_one_answer,
+    exchange,
+    rest_of,
+    serving,
+)
 from tests.server.test_process import started
 
 OVERRIDDEN = (
@@ -157,8 +166,6 @@ def test_a_length_of_thousands_of_digits_is_refused(
 
 
 HEAD = b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\n"
-ALIVE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-ALIVE_BODY = b'{"status":"alive"}'
 
 
 @pytest.mark.parametrize(
@@ -211,25 +218,6 @@ def test_a_trailer_is_limited_like_a_head(client: Client) -> None:
         with pytest.raises(ConnectionError):
             send_for_ever(connection)
     assert client.get("/healthz").status_code == 200
-
-
-@contextmanager
-def after_one_answer(client: Client) -> Iterator[socket.socket]:
-    """A connection on which one request was answered, within the usual time."""
-    with socket.create_connection(("localhost", client.port), timeout=30) as connection:
-        connection.sendall(ALIVE)
-        answer = b""
-        while not answer.endswith(ALIVE_BODY):
-            answer += connection.recv(65536)
-        yield connection
-
-
-def rest_of(connection: socket.socket) -> bytes:
-    """All that comes on a connection, until the server hangs up."""
-    answers = b""
-    while chunk := connection.recv(65536):
-        answers += chunk
-    return answers
 
 
 @pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\nHost: local", b"G"])
