@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import sys
@@ -47,6 +46,7 @@ from digits.run import Run
 from digits.server import limits
 from digits.server.connection import LimitedHttpProtocol
 from tests.server.conftest import serving as serving_in_a_thread
+from tests.tools import needs
 
 PICTURES = ("PNG", "JPEG", "WebP", "BMP", "TIFF", "GIF")
 
@@ -341,7 +341,7 @@ server.serve_forever()
 """
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="there is no wrk on this machine")
+@needs("wrk")
 def test_a_server_that_fails_under_load_and_does_not_end_has_both_faults(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

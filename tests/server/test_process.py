@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from PIL import Image
 from digits import export
 from digits.server import process
 from tests.server.conftest import PICTURE, Client
+from tests.tools import needs
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -191,7 +191,7 @@ def status_line(connection: socket.socket, request: bytes) -> bytes:
         return b""
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace to look with")
+@needs("strace")
 def test_it_opens_no_connection_of_its_own(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     looking = ["strace", "-D", "-f", "-qq", "-e", "trace=connect,sendto", "-o", str(calls)]
