@@ -26,7 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from digits.server import limits
 from digits.server.problems import problem_response
 
-CHUNKED_PIECE_BYTES = 4096
+CHUNKED_PART_BYTES = 4096
 """Number of bytes of a chunked body that are parsed at once. Where it ends shows only afterwards:
 so many bytes of its trailer, or of the head behind it, may not be counted."""
 
@@ -71,12 +71,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse received bytes, and count those outside of bodies.
 
-        One read may hold the end of a body, and several heads. So they are parsed in pieces, of
-        which each belongs to one of them.
+        One read may hold the end of a body, and several heads. So heads are parsed by the line, and
+        of a body what is there of it at once.
         """
         start = 0
         while start < len(data) and not self.transport.is_closing():
-            end = self._end_of_piece(data, start)
+            end = self._end_of_part(data, start)
             if self._num_body_bytes:
                 self._num_body_bytes -= end - start
             else:
@@ -87,12 +87,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             super().data_received(data[start:end])
             start = end
 
-    def _end_of_piece(self, data: bytes, start: int) -> int:
+    def _end_of_part(self, data: bytes, start: int) -> int:
         """Find the end of a line of a head, or of what is there of a body."""
         if self._num_body_bytes:
             return min(len(data), start + self._num_body_bytes)
         if self._is_chunked:
-            return min(len(data), start + CHUNKED_PIECE_BYTES)
+            return min(len(data), start + CHUNKED_PART_BYTES)
         return data.find(b"\n", start) + 1 or len(data)
 
     def on_message_begin(self) -> None:
