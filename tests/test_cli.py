@@ -257,6 +257,29 @@ ERRORS: list[tuple[list[str], int, str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "of", "message"),
+    [
+        (["train"], "digits.training.train", "; try a smaller --batch-size"),
+        (["evaluate", "run"], "digits.run.Run.__init__", ""),
+        (["report", "run"], "digits.run.Run.__init__", ""),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_want_of_memory_is_one_line_and_only_training_has_batches_to_make_smaller(
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[..., tuple[int, str, str]],
+    arguments: list[str],
+    of: str,
+    message: str,
+) -> None:
+    def fail(*_: object, **options: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(of, fail)
+    assert call(*arguments) == (1, "", f"digits: There is not enough memory{message}.\n")
+
+
 @pytest.fixture(scope="module")
 def workshop(finished: Path) -> Path:
     """A folder with one of each thing that can be wrong."""

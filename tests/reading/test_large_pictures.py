@@ -125,15 +125,16 @@ def test_as_many_pictures_are_decoded_at_once_as_there_is_room_for(
     monkeypatch.setattr(decoding, "DECODING", limits.Room(2 * 90 * 100))
     large, small = (saved(Image.new("L", (90, height)), "PNG") for height in (100, 50))
     lock, all_inside, num_inside, most = threading.Lock(), threading.Event(), 0, 0
+    expected = 0
 
     def wait_for_others(image: Image.Image, scale: float = 1.0) -> Picture:
         nonlocal num_inside, most
         with lock:
             num_inside += 1
             most = max(most, num_inside)
-            if num_inside == 4:
+            if num_inside == expected:
                 all_inside.set()
-        all_inside.wait(0.3)
+        assert all_inside.wait(30)
         with lock:
             num_inside -= 1
         return picture_of(image, scale)
@@ -141,9 +142,36 @@ def test_as_many_pictures_are_decoded_at_once_as_there_is_room_for(
     monkeypatch.setattr(decoding, "picture_of", wait_for_others)
     for content, expected in ((large, 2), (small, 4)):
         most = 0
+        all_inside.clear()
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(open_picture, [content] * 4))
         assert most == expected
+
+
+def test_who_finds_no_room_waits_until_another_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_waiting, is_inside = threading.Event(), threading.Event()
+
+    class Watched(threading.Condition):
+        """A condition that says when a thread waits for it."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            is_waiting.set()
+            return super().wait(timeout)
+
+    monkeypatch.setattr(limits, "Condition", Watched)
+    room = limits.Room(10)
+
+    def enter() -> None:
+        with room.room_for(5):
+            is_inside.set()
+
+    with ThreadPoolExecutor(1) as threads, room.room_for(4):
+        with room.room_for(2):
+            entering = threads.submit(enter)
+            assert is_waiting.wait(30)
+            assert not is_inside.is_set()
+        entering.result(30)
+        assert is_inside.is_set()
 
 
 def test_a_jpeg_of_more_scans_than_any_camera_writes_is_refused() -> None:

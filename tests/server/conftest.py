@@ -31,6 +31,9 @@ def png(text: str) -> bytes:
 
 PICTURE = png("1995")
 
+ALIVE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+ALIVE_BODY = b'{"status":"alive"}'
+
 
 class Client(requests.Session):
     """A client of one server."""
@@ -114,6 +117,25 @@ def exchange(port: int, sent: bytes) -> tuple[bytes, bytes]:
             response += chunk
     head, _, body = response.partition(b"\r\n\r\n")
     return head.partition(b"\r\n")[0], body
+
+
+@contextmanager
+def after_one_answer(client: Client) -> Iterator[socket.socket]:
+    """A connection on which one request was answered, within the usual time."""
+    with socket.create_connection(("localhost", client.port), timeout=30) as connection:
+        connection.sendall(ALIVE)
+        answer = b""
+        while not answer.endswith(ALIVE_BODY):
+            answer += connection.recv(65536)
+        yield connection
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    """All that comes on a connection, until the server hangs up."""
+    answers = b""
+    while chunk := connection.recv(65536):
+        answers += chunk
+    return answers
 
 
 @pytest.fixture(scope="session")

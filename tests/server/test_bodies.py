@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from digits.server import limits
-from tests.server.conftest import PICTURE, Client, assert_problem, exchange
+from tests.server.conftest import (
+    PICTURE,
+    Client,
+    after_one_answer,
+    assert_problem,
+    exchange,
+    rest_of,
+)
 
 
 def test_a_picture_in_a_form_is_read_without_a_temporary_file(
@@ -60,8 +67,10 @@ def test_a_content_length_past_the_limit_is_refused_before_the_body_arrives(clie
 
 
 def test_a_slow_body_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "UPLOAD_SECONDS", 0.05)
-    head = b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
-    status, body = exchange(client.port, head + b"a")
-    assert status == b"HTTP/1.1 408 Request Timeout"
+    head = b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    with after_one_answer(client) as connection:  # whose time for the next head is the usual one
+        monkeypatch.setattr(limits, "UPLOAD_SECONDS", 0.05)
+        connection.sendall(head + b"Content-Length: 9\r\n\r\na")
+        answer, _, body = rest_of(connection).partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert "within 0.05 seconds" in json.loads(body)["detail"]

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 import re
 import shutil
 import subprocess
@@ -23,11 +22,11 @@ from digits.reading.reader import Reader
 from tests.reading.drawings import draw, enlarged
 from tests.reading.test_samples import TEXTS
 from tests.server.conftest import Client
+from tests.tools import REQUIRED
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-REQUIRED = bool(os.environ.get("DIGITS_REQUIRE_BROWSER"))
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None and not REQUIRED, reason="there is no Chromium to open the page with"

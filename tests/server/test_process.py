@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from PIL import Image
 from digits import export
 from digits.server import process
 from tests.server.conftest import PICTURE, Client
+from tests.tools import needs
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -191,7 +191,7 @@ def status_line(connection: socket.socket, request: bytes) -> bytes:
         return b""
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace to look with")
+@needs("strace")
 def test_it_opens_no_connection_of_its_own(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     looking = ["strace", "-D", "-f", "-qq", "-e", "trace=connect,sendto", "-o", str(calls)]
@@ -200,6 +200,41 @@ def test_it_opens_no_connection_of_its_own(tmp_path: Path) -> None:
         served.process.terminate()
         served.process.communicate(timeout=60)
     assert "AF_INET" not in calls.read_text()
+
+
+def test_serving_begins_with_memory_that_all_threads_share(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: list[tuple[int, int]] = []
+
+    class Library:
+        """A C library that notes what it is told."""
+
+        def __init__(self, name: None) -> None:
+            """Be the one that the process has."""
+
+        def mallopt(self, parameter: int, value: int) -> None:
+            options.append((parameter, value))
+
+    monkeypatch.setattr("ctypes.CDLL", Library)
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # which ends it
+        status, _, _ = call("serve", "--port", str(taken.getsockname()[1]))
+    assert status == 1
+    assert options == [(process.M_ARENA_MAX, 1)]
+
+
+@pytest.mark.parametrize("error", [TypeError("bad argument type"), OSError(), AttributeError()])
+def test_serving_begins_also_where_the_c_library_is_another(
+    call: Call, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(name: None) -> None:
+        """Fail as ctypes does on Windows, where no library has no name."""
+        raise error
+
+    monkeypatch.setattr("ctypes.CDLL", refuse)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        _, _, errors = call("serve", "--port", str(taken.getsockname()[1]))
+    assert errors.startswith("digits: Can't listen at 127.0.0.1, port ")
 
 
 def test_a_port_in_use_is_reported_in_one_line(call: Call) -> None:

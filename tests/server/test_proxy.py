@@ -1,9 +1,7 @@
 """The proxy that SECURITY.md shows, run by nginx in front of `digits serve`."""
 
-import os
 import re
 import shlex
-import shutil
 import socket
 import ssl
 import subprocess
@@ -18,17 +16,13 @@ import pytest
 from digits.reading.reader import Reader
 from digits.server import limits
 from tests.server.conftest import PICTURE, serving
+from tests.tools import needs
 
 TEXT = (Path(__file__).parents[2] / "SECURITY.md").read_text()
 
 NAME = "digits.example.org"
 
-REQUIRED = bool(os.environ.get("DIGITS_REQUIRE_NGINX"))
-
-needs_nginx = pytest.mark.skipif(
-    not REQUIRED and not (shutil.which("nginx") and shutil.which("openssl")),
-    reason="there is no nginx, or no openssl, on this machine",
-)
+needs_nginx = needs("nginx", "openssl")
 
 
 def block(language: str) -> str:

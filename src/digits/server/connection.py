@@ -8,12 +8,13 @@ caps uvicorn's version, and tests/server/test_connection.py checks that the clas
 relied on:
 
 - it calls asyncio's `connection_made`, `connection_lost`, `data_received`, `pause_writing` and
-  `resume_writing`, httptools' `on_message_begin`, `on_url`, `on_header`, `on_headers_complete`,
-  `on_body` and `on_message_complete`, and `send_400_response` for what is not HTTP, and when one of
-  these raises an error;
-- it keeps `loop`, `transport`, `pipeline`: requests that wait for their turn, and `cycle`: None,
-  or the latest request, with `more_body`, `response_started`, `response_complete` and
-  `disconnected`, after which nothing of it is written, and `message_event`, which wakes it.
+  `resume_writing`, httptools' `on_message_begin`, `on_headers_complete`, `on_body` and
+  `on_message_complete`, and `send_400_response` for what is not HTTP, and when one of these raises
+  an error;
+- it keeps `loop`, `transport`, `headers`: those of the latest request, with names in lower case,
+  `pipeline`: requests that wait for their turn, and `cycle`: None, or the latest request, with
+  `more_body`, `response_started`, `response_complete` and `disconnected`, after which nothing of it
+  is written, and `message_event`, which wakes it.
 """
 
 import asyncio
@@ -25,13 +26,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from digits.server import limits
 from digits.server.problems import problem_response
 
+CHUNKED_PART_BYTES = 4096
+"""Number of bytes of a chunked body that are parsed at once. Where it ends shows only afterwards:
+so many bytes of its trailer, or of the head behind it, may not be counted."""
+
 
 class TooManyRequestsError(Exception):
     """More requests than may wait were sent on a connection before it was answered."""
-
-
-class HeadTooLongError(Exception):
-    """A head has more bytes than it may have."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -43,9 +44,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     _num_head_bytes = 0
     """Number of bytes received since the last part of a body: of a head, or of a trailer."""
-    _num_line_bytes = 0
-    """Number of bytes of the lines of the head, or of the trailer, that are complete: one read may
-    hold all of it, with the body, and the next request."""
+    _num_body_bytes = 0
+    """Number of bytes of the body that are still to come, if its head has told."""
+    _is_chunked = False
+    """Whether a body comes whose head has not told its size."""
     _receive_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
     _unanswered: frozenset[Any] = frozenset()
@@ -67,11 +69,31 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes, and count those outside of bodies."""
-        self._num_head_bytes += len(data)
-        super().data_received(data)
-        if self._num_head_bytes > limits.MAX_HEAD_BYTES:
-            self._refuse_head()
+        """Parse received bytes, and count those outside of bodies.
+
+        One read may hold the end of a body, and several heads. So heads are parsed by the line, and
+        of a body what is there of it at once.
+        """
+        start = 0
+        while start < len(data) and not self.transport.is_closing():
+            end = self._end_of_part(data, start)
+            if self._num_body_bytes:
+                self._num_body_bytes -= end - start
+            else:
+                self._num_head_bytes += end - start
+                if self._num_head_bytes > limits.MAX_HEAD_BYTES:
+                    self._refuse_head()
+                    return
+            super().data_received(data[start:end])
+            start = end
+
+    def _end_of_part(self, data: bytes, start: int) -> int:
+        """Find the end of a line of a head, or of what is there of a body."""
+        if self._num_body_bytes:
+            return min(len(data), start + self._num_body_bytes)
+        if self._is_chunked:
+            return min(len(data), start + CHUNKED_PART_BYTES)
+        return data.find(b"\n", start) + 1 or len(data)
 
     def on_message_begin(self) -> None:
         """Begin a request, if not too many of the connection wait already.
@@ -83,38 +105,30 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """
         if len(self.pipeline) >= limits.MAX_PIPELINED:
             raise TooManyRequestsError
-        self._num_line_bytes = 0
         super().on_message_begin()
 
-    def on_url(self, url: bytes) -> None:
-        """Take a part of the path, if the head is not too long."""
-        self._count_line(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, if the head is not too long."""
-        self._count_line(name + value)
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """Begin to answer a request, or let it wait for its turn."""
+        """Begin to answer a request, or let it wait for its turn.
+
+        Raises:
+            ValueError: If the size of its body has thousands of digits, all of them zeros but a
+                few, as Python reads no such number; the connection is closed.
+        """
+        self._num_body_bytes = int(dict(self.headers).get(b"content-length", 0))
+        self._is_chunked = not self._num_body_bytes
         super().on_headers_complete()
         found = {*self._unanswered, self.cycle}
         self._unanswered = frozenset(cycle for cycle in found if not cycle.response_complete)
 
-    def _count_line(self, line: bytes) -> None:
-        self._num_line_bytes += len(line)
-        if self._num_line_bytes > limits.MAX_HEAD_BYTES:
-            raise HeadTooLongError
-
     def on_body(self, body: bytes) -> None:
         """Pass on a part of a body; a trailer is counted from here."""
-        self._num_head_bytes = self._num_line_bytes = 0
+        self._num_head_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Start the timer of the next request."""
         super().on_message_complete()
+        self._num_body_bytes, self._is_chunked = 0, False
         self._start_receive_timer()
 
     def pause_writing(self) -> None:
@@ -131,10 +145,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP with problem details."""
-        if self._num_line_bytes > limits.MAX_HEAD_BYTES:
-            self._refuse_head()
-        else:
-            self._refuse(HTTPStatus.BAD_REQUEST, msg)
+        self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def _refuse_head(self) -> None:
         detail = f"Expected at most {limits.MAX_HEAD_BYTES:,} bytes before the body, found more."

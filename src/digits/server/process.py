@@ -83,7 +83,7 @@ def share_freed_memory() -> None:
     By itself, it keeps what each thread has freed for that thread's next picture: four threads
     that read large pictures in turn hold as much as four that read them at once.
     """
-    with suppress(AttributeError, OSError):  # another C library
+    with suppress(AttributeError, OSError, TypeError):  # another C library; Windows names none
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
