@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for what the tests compose
 import cv2
 import numpy as np
 
+from digits.errors import DigitsError
 from digits.files import write_atomic
 from digits.reading.confidence import CONFIDENCE
 from digits.reading.line_network import Columns, LineNetwork
@@ -311,7 +312,7 @@ class Bench:
                 reading = reader.read(example.source)
                 digits = list(reading.digits)
                 lines = tuple(line.text for line in reading.lines if line.text)
-        except (cv2.error, ArithmeticError, IndexError, ValueError) as error:
+        except (DigitsError, cv2.error, ArithmeticError, IndexError, ValueError) as error:
             return Answer(False, type(error).__name__, ())
         details = tuple(
             (*(round(value, 1) for value in digit.box), round(digit.confidence, 3))
