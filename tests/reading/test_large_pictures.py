@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from PIL import Image
 
 from digits.errors import InvalidInput
 from digits.reading.ink import Picture, decoding, limits, open_picture
-from digits.reading.ink.conversion import reduce_image
+from digits.reading.ink.conversion import reduce_image, to_8_bits
 from digits.reading.ink.picture import picture_of
 from tests.reading.drawings import PAPER, draw, enlarged
 from tests.reading.test_ink import saved
@@ -47,6 +48,37 @@ def test_a_picture_is_shrunk_strip_by_strip_as_it_would_be_at_once(
     np.testing.assert_array_equal(np.asarray(reduce_image(image, reduction)), expected)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "1", "P", "LA", "CMYK"])
+def test_a_picture_is_converted_strip_by_strip_as_it_would_be_at_once(mode: str) -> None:
+    opaque_enough = Image.fromarray(NOISE | np.array([0, 0, 0, 128], np.uint8))
+    image = opaque_enough.convert(mode) if mode.endswith("A") else MODES["RGB"].convert(mode)
+    expected = image.convert("RGB")
+    if image.has_transparency_data:
+        ground = Image.new("RGBA", image.size, "white")
+        expected = Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+    np.testing.assert_array_equal(np.asarray(to_8_bits(image).convert("RGB")), expected)
+
+
+@pytest.mark.parametrize(("level", "ground"), [(250, 0), (20, 255)])
+def test_ink_in_any_strip_decides_on_the_ground_of_all(level: int, ground: int) -> None:
+    pixels = np.zeros((301, 203, 4), np.uint8)
+    pixels[290:298, 20:180] = level, level, level, 200
+    grey = np.asarray(to_8_bits(Image.fromarray(pixels)).convert("L"))
+    assert grey[0, 0] == grey[300, 0] == ground
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_levels_of_all_strips_are_scaled_alike(mode: str) -> None:
+    values = np.asarray(MODES[mode]).astype(np.float64)
+    first, last = values[:64], values[256:]
+    first[0, 0], last[-1, -1] = values.min() - 5_000, values.max() + 60_000
+    image = Image.fromarray(values.astype(np.asarray(MODES[mode]).dtype))
+    if mode == "I;16":
+        values = np.asarray(image).astype(np.float64)
+    expected = (values - values.min()) * 255 / np.ptp(values)
+    assert np.abs(np.asarray(to_8_bits(image)) - expected).max() <= 0.51
+
+
 PEAK = """
 import sys
 from pathlib import Path
@@ -57,32 +89,55 @@ print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
 
-def page_of_64_megapixels() -> np.ndarray:
-    page = np.full((8000, 8000), PAPER, np.uint8)
-    row = enlarged(draw("1995"), 20)
+def page(height: int, width: int) -> np.ndarray:
+    """A page with 1995 at its top, as large as it is on others."""
+    page = np.full((height, width), PAPER, np.uint8)
+    row = enlarged(draw("1995"), height // 400)
     page[100 : 100 + row.shape[0], 100 : 100 + row.shape[1]] = row
     return page
 
 
-LARGE: dict[str, Callable[[np.ndarray], Image.Image]] = {
-    "png": lambda page: Image.fromarray(np.dstack([page] * 3)),
-    "16.png": lambda page: Image.fromarray(page.astype(np.uint16) * 256),
-    "alpha.png": lambda page: Image.fromarray(np.dstack([page] * 3 + [255 - page // 2])),
-    "tiff": lambda page: Image.fromarray(page.astype(np.float32)),
+def transparent(page: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.dstack([page] * 3 + [255 - page // 2]))
+
+
+LARGE: dict[str, Callable[[], Image.Image]] = {
+    "png": lambda: Image.fromarray(np.dstack([page(8000, 8000)] * 3)),
+    "16.png": lambda: Image.fromarray(page(8000, 8000).astype(np.uint16) * 256),
+    "alpha.png": lambda: transparent(page(8000, 8000)),
+    "tiff": lambda: Image.fromarray(page(8000, 8000).astype(np.float32)),
+    "webp": lambda: transparent(page(4000, 6000)),
+    "just not reduced.png": lambda: transparent(page(3999, 3999)),
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "png": {"compress_level": 1},
+    "tiff": {},
+    "webp": {"lossless": True, "quality": 0, "method": 0},
 }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="this system does not tell a process's peak")
-@pytest.mark.parametrize("form", LARGE)
-def test_the_largest_picture_takes_less_than_600_megabytes(tmp_path: Path, form: str) -> None:
-    path = tmp_path / f"large.{form}"
-    options: dict[str, Any] = {} if form == "tiff" else {"compress_level": 1}
-    LARGE[form](page_of_64_megapixels()).save(path, **options)
-    command = [sys.executable, "-c", PEAK, str(path)]
+def save_large(folder: Path, form: str) -> Path:
+    path = folder / f"large.{form}"
+    LARGE[form]().save(path, **OPTIONS[path.suffix[1:]])
+    return path
+
+
+def peak_of(code: str, path: Path) -> int:
+    """Peak of a process's memory, in kB, that reads 1995 on a picture."""
+    command = [sys.executable, "-c", code, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     text, kilobytes = done.stdout.split()
     assert text == "1995"
-    assert int(kilobytes) < 600_000
+    return int(kilobytes)
+
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak of memory")
+
+
+@on_linux
+@pytest.mark.parametrize("form", ["png", "16.png", "alpha.png", "tiff", "webp"])
+def test_the_largest_picture_takes_less_than_600_megabytes(tmp_path: Path, form: str) -> None:
+    assert peak_of(PEAK, save_large(tmp_path, form)) < 600_000
 
 
 FOUR_AT_ONCE = """
@@ -100,17 +155,50 @@ print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak of memory")
-def test_four_pictures_of_64_megapixels_at_once_take_less_than_1200_megabytes_in_the_server(
+@on_linux
+@pytest.mark.parametrize("form", ["alpha.png", "just not reduced.png"])
+def test_four_of_the_largest_pictures_at_once_take_less_than_1200_megabytes_in_the_server(
+    tmp_path: Path, form: str
+) -> None:
+    assert peak_of(FOUR_AT_ONCE, save_large(tmp_path, form)) < 1_200_000
+
+
+@on_linux
+def test_a_picture_that_is_not_shrunk_by_a_whole_number_is_not_copied_for_each_step(
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "large.png"
-    LARGE["alpha.png"](page_of_64_megapixels()).save(path, compress_level=1)
-    command = [sys.executable, "-c", FOUR_AT_ONCE, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    text, kilobytes = done.stdout.split()
-    assert text == "1995"
-    assert int(kilobytes) < 1_200_000
+    assert peak_of(PEAK, save_large(tmp_path, "just not reduced.png")) < 400_000
+
+
+class RecordedRoom(limits.Room):
+    """A room that notes how much of it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(limits.PIXELS_AT_ONCE)
+        self.asked_for: list[int] = []
+
+    def room_for(self, num_pixels: int, **options: Any) -> AbstractContextManager[None]:
+        self.asked_for.append(num_pixels)
+        return super().room_for(num_pixels, **options)
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "expected"),
+    [
+        ("PNG", {}, 3000 * 4000),
+        ("JPEG", {}, 1500 * 2000),
+        ("JPEG", {"progressive": True}, 3000 * 4000),
+        ("WEBP", {"lossless": True, "method": 0, "quality": 0}, 3000 * 4000 * 5 // 3),
+    ],
+    ids=["PNG", "a JPEG decoded at half its size", "a progressive JPEG, held whole", "WebP"],
+)
+def test_room_is_asked_for_all_that_a_decoder_holds(
+    monkeypatch: pytest.MonkeyPatch, form: str, options: dict[str, Any], expected: int
+) -> None:
+    room = RecordedRoom()
+    monkeypatch.setattr(decoding, "DECODING", room)
+    open_picture(saved(Image.new("L", (4000, 3000), 200), form, **options))
+    assert room.asked_for == [expected]
 
 
 def test_webp_has_a_limit_of_its_own() -> None:
