@@ -1,5 +1,6 @@
 """Large pictures: as much memory as they may take, and what they are after they were shrunk."""
 
+import io
 import struct
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from digits.errors import InvalidInput
 from digits.reading.ink import Picture, decoding, limits, open_picture
@@ -252,6 +253,90 @@ def test_a_tiff_of_more_tiles_than_may_be_put_together_is_refused() -> None:
         open_picture(tiff_of_tiles(320))
 
 
+TIFFS: dict[str, dict[str, Any]] = {
+    "big, little endian": {"head": b"II+\0", "is_big": True},
+    "its tiles are listed last of many entries": {"num_others": 2_000},
+    "looks big, and is not": {"head": b"MM\0+"},
+    "big endian": {"head": b"MM\0*"},
+    "the other byte order's number": {"head": b"MM*\0"},
+}
+
+
+@pytest.mark.parametrize("name", TIFFS)
+def test_tiles_are_counted_wherever_pillow_finds_them(name: str) -> None:
+    assert open_picture(tiff_of_tiles(40, **TIFFS[name])).grey.size
+    with pytest.raises(InvalidInput, match="at most 100,000 tiles, found 102,400: save it"):
+        open_picture(tiff_of_tiles(320, **TIFFS[name]))
+
+
+def test_a_tiff_with_more_numbers_in_a_tag_than_pillow_may_list_is_refused() -> None:
+    content = tiff_of_tiles(40)
+    bits = content.index(struct.pack("<HHI", 258, 4, 1))
+    many = content[:bits] + struct.pack("<HHI", 258, 4, 100_001) + content[bits + 8 :]
+    with pytest.raises(InvalidInput, match="at most 100,000 numbers in a tag, found 100,001"):
+        open_picture(many + bytes(400_004))
+    profile = saved(Image.new("L", (90, 90), 200), "TIFF", icc_profile=bytes(100_001))
+    assert open_picture(profile).grey.size
+
+
+def test_a_big_tiff_that_claims_any_number_of_entries_is_looked_through_in_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "MAX_READS", 1000)
+    file = io.BytesIO(struct.pack("<4sHHQQ", b"II+\0", 8, 0, 16, 2**63) + bytes(1_000_000))
+    read, sizes = file.read, []
+
+    class Recorded:
+        seek = file.seek
+
+        def read(self, size: int) -> bytes:
+            sizes.append(size)
+            return read(size)
+
+    limits.check_tiles(Recorded())
+    assert max(sizes) == 20_000
+
+
+def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_a_picture_of_more_pages_is_refused_without_decoding_one(
+    monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    pages = [Image.new("L", (90, 90), level) for level in (20, 200)]
+    content = saved(pages[0], form, save_all=True, append_images=pages[1:])
+    no_decoding(monkeypatch)
+    with pytest.raises(InvalidInput, match=f"one page, found a {form} of more"):
+        open_picture(content)
+
+
+def test_the_parts_of_a_second_page_are_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = tiff_of_tiles(40)
+    first = tiff_of_tiles(40, next_page=len(first) + 1)
+    opened: list[TiffImagePlugin.TiffImageFile] = []
+    setup = TiffImagePlugin.TiffImageFile._setup
+
+    def recorded(image: TiffImagePlugin.TiffImageFile) -> None:
+        opened.append(image)
+        setup(image)
+
+    monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "_setup", recorded)
+    with pytest.raises(InvalidInput, match="found a TIFF of more"):
+        open_picture(first + tiff_of_tiles(320)[7:])
+    assert len(opened) == 1
+
+
+def test_a_still_gif_and_a_png_that_may_move_and_does_not_are_read() -> None:
+    page = Image.new("L", (90, 90), 200)
+    for content in (saved(page, "GIF"), saved(page, "PNG", save_all=True, default_image=False)):
+        assert (open_picture(content).grey == 200).all()
+
+
 def many_chunks(kind: bytes) -> bytes:
     """A PNG that begins with 500 empty chunks."""
     content = saved(Image.new("L", (90, 90), 200), "PNG")
@@ -295,26 +380,48 @@ def test_a_bmp_in_run_length_encoding_has_a_limit_of_its_own() -> None:
         open_picture(content)
 
 
-def tiff_of_tiles(across: int, *, side: int = 1) -> bytes:
+def tiff_of_tiles(
+    across: int,
+    *,
+    side: int = 1,
+    head: bytes = b"II*\0",
+    is_big: bool = False,
+    num_others: int = 0,
+    next_page: int = 0,
+) -> bytes:
     """A TIFF of which each pixel is a tile, all of them the same byte of the file.
 
     Args:
         across: Tiles in a row, and rows.
         side: Side of a tile that the file names, in pixels.
+        head: Its first four bytes.
+        is_big: Write it as a BigTIFF.
+        num_others: Number of entries of tags that nobody knows, ahead of the tiles.
+        next_page: Offset at which a second page is said to be.
     """
+    order = "<" if head.startswith(b"II") else ">"
     number = across**2
     tags = {256: across, 257: across, 258: 8, 259: 1, 262: 1, 277: 1, 322: side, 323: side}
-    after = 8 + 2 + 12 * (len(tags) + 2) + 4
-    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
-    entries.append(struct.pack("<HHII", 324, 4, number, after))
-    entries.append(struct.pack("<HHII", 325, 4, number, after + 4 * number))
-    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
-    pixel = struct.pack("<I", after + 8 * number)
-    return (
-        b"II*\0"
-        + struct.pack("<I", 8)
-        + directory
-        + pixel * number
-        + struct.pack("<I", 1) * number
-        + b"\xff"
+    entries = [(tag, 4, 1, value) for tag, value in tags.items()]
+    entries += [(60_000 - index, 4, 1, 0) for index in range(num_others)]
+    offset, entry, count = ("Q", "HHQQ", "Q") if is_big else ("I", "HHII", "H")
+    start = 16 if is_big else 8
+    after = start + struct.calcsize(order + count) + struct.calcsize(order + offset)
+    after += struct.calcsize(order + entry) * (len(entries) + 2)
+    # Values of four bytes are left-justified in the eight that a BigTIFF has for them.
+    shift = 32 if is_big and order == ">" else 0
+    entries = [(*one[:3], one[3] << shift) for one in entries]
+    entries += [(324, 4, number, after), (325, 4, number, after + 4 * number)]
+    return b"".join(
+        (
+            head,
+            struct.pack(order + "HH", 8, 0) if is_big else b"",
+            struct.pack(order + offset, start),
+            struct.pack(order + count, len(entries)),
+            *(struct.pack(order + entry, *one) for one in entries),
+            struct.pack(order + offset, next_page),
+            struct.pack(order + "I", after + 8 * number) * number,
+            struct.pack(order + "I", 1) * number,
+            b"\xff",
+        )
     )

@@ -112,12 +112,14 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
 
 
 def _has_more_pages(image: Image.Image) -> bool:
-    """Whether a file holds a second picture; counting them all may take minutes."""
+    """Whether a file holds a second picture, by what it says ahead of that.
+
+    To go there would decode the first, or list the second's parts; to count all may take minutes.
+    """
     try:
-        image.seek(1)
-        return True
-    except EOFError:
-        return False
+        return bool(getattr(image, "is_animated", False))
+    except InvalidInput:
+        raise
     except Exception as error:
         raise damaged(error) from error
 

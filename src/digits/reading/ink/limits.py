@@ -33,10 +33,13 @@ START_OF_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04
 """Beginning of a scan of a JPEG: its marker, length and number of colours."""
 
 MAX_TILES = 100_000
-"""Limit on a picture's time: tiles, or strips, of a TIFF."""
+"""Limit on a picture's time: tiles, or strips, of a TIFF, and numbers in any other of its tags."""
 
 STRIP_OFFSETS, TILE_OFFSETS, TILE_WIDTH, TILE_LENGTH = 273, 324, 322, 323
 """Tags of a TIFF."""
+
+BYTES, TEXT, UNDEFINED = 1, 2, 7
+"""Types of a TIFF's tags that are no list of numbers."""
 
 MAX_READS = 300_000
 """Limit on a picture's time: calls that read from its file. Headers are read bit by bit."""
@@ -116,9 +119,10 @@ def check_size(width: int, height: int, form: str | None = None) -> None:
 
 
 def check_tiles(file: Any) -> None:
-    """Refuse a TIFF of too many tiles, before Pillow makes a list of them."""
-    if (num_tiles := _num_tiff_tiles(file)) > MAX_TILES:
-        raise InvalidInput(_too_many("tiles", num_tiles, MAX_TILES))
+    """Refuse a TIFF of too many tiles or numbers, before Pillow makes a list of them."""
+    for parts, number in _tiff_lists(file):
+        if number > MAX_TILES:
+            raise InvalidInput(_too_many(parts, number, MAX_TILES))
 
 
 def check_parts(image: Image.Image, file: Any) -> None:
@@ -151,8 +155,10 @@ def _check_pixels(num_pixels: int, limit: int) -> None:
         raise InvalidInput(too_large(f"{num_pixels:,}", limit))
 
 
-def _num_tiff_tiles(file: Any) -> int:
-    """Count the tiles or strips that a TIFF claims, before a list of them is made; else 0.
+def _tiff_lists(file: Any) -> list[tuple[str, int]]:
+    """List what a TIFF's first picture claims to have several of, and how many.
+
+    What follows the first picture need not be counted: Pillow looks at none of that.
 
     Source: TIFF 6.0, section 2; for BigTIFF, libtiff's description of it.
     """
@@ -160,26 +166,28 @@ def _num_tiff_tiles(file: Any) -> int:
     file.seek(0)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 16:
-        return 0
-    is_big = struct.unpack(f"{order}H", head[2:4])[0] == 43
-    number, entry = (f"{order}Q", f"{order}HHQ8x") if is_big else (f"{order}H", f"{order}HHI4x")
+        return []
+    is_big = head[2] == 43  # as Pillow tells, whatever the order of the bytes
+    length, entry = (f"{order}Q", f"{order}HHQ8x") if is_big else (f"{order}H", f"{order}HHI4x")
     try:
         file.seek(
             struct.unpack(f"{order}Q", head[8:])[0]
             if is_big
             else struct.unpack(f"{order}I", head[4:8])[0]
         )
-        num_entries = min(1000, struct.unpack(number, file.read(struct.calcsize(number)))[0])
-        entries = file.read(num_entries * struct.calcsize(entry))
-        counts = [
-            count
-            for tag, _, count in struct.iter_unpack(entry, entries)
-            if tag in (STRIP_OFFSETS, TILE_OFFSETS)
+        num_entries = struct.unpack(length, file.read(struct.calcsize(length)))[0]
+        # A BigTIFF may claim any number; each that Pillow looks at is a read.
+        entries = file.read(min(num_entries, MAX_READS) * struct.calcsize(entry))
+        whole = len(entries) - len(entries) % struct.calcsize(entry)
+        lists = [
+            ("tiles" if tag in (STRIP_OFFSETS, TILE_OFFSETS) else "numbers in a tag", number)
+            for tag, kind, number in struct.iter_unpack(entry, entries[:whole])
+            if tag in (STRIP_OFFSETS, TILE_OFFSETS) or kind not in (BYTES, TEXT, UNDEFINED)
         ]
     except (struct.error, OverflowError, ValueError, OSError):  # it is damaged; Pillow says how
-        counts = []
+        lists = []
     file.seek(0)
-    return max(counts, default=0)
+    return lists
 
 
 def _tile_pixels(image: Image.Image) -> int:
