@@ -246,6 +246,16 @@ def test_a_jpeg_of_more_scans_than_any_camera_writes_is_refused() -> None:
         open_picture(slow)
 
 
+def test_the_larger_a_jpeg_the_fewer_scans_it_may_have() -> None:
+    content = saved(Image.new("RGB", (8000, 8000), (200, 100, 50)), "JPEG", progressive=True)
+    assert len(limits.START_OF_SCAN.findall(content)) == 10
+    assert open_picture(content).grey.shape == (2000, 2000)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    slow = content[:-2] + 6 * last + content[-2:]
+    with pytest.raises(InvalidInput, match="at most 15 scans, found 16: save it once more"):
+        open_picture(slow)
+
+
 def test_a_tiff_of_more_tiles_than_may_be_put_together_is_refused() -> None:
     content = saved(Image.new("L", (400, 400), 200), "TIFF", tile=(16, 16), compression="raw")
     assert open_picture(content).grey.shape == (400, 400)

@@ -5,7 +5,7 @@ A file of a few bytes may claim any number of pixels, or so many parts that deco
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from digits.errors import InvalidInput
+from digits.reading.work import never, stop_if
 
 MAX_PIXELS = 64_000_000
 """Limit on a picture's memory: pixels that its header may claim."""
@@ -28,6 +29,10 @@ ELONGATION = 100
 
 MAX_SCANS = 50
 """Limit on a picture's time: scans of a JPEG, each of which goes over all pixels; most have ten."""
+
+MAX_SCANNED_PIXELS = 1_000_000_000
+"""Limit on a picture's time: pixels that all scans of a JPEG go over together, in 0.1 s for each
+50,000,000 of them."""
 
 START_OF_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """Beginning of a scan of a JPEG: its marker, length and number of colours."""
@@ -52,6 +57,10 @@ PIXELS_AT_ONCE = 80_000_000
 of the largest, and usual ones beside it."""
 
 
+ASK_SECONDS = 0.1
+"""Time after which a thread that waits for room asks again whether anyone waits for its picture."""
+
+
 class Room:
     """Room for pixels, in which some threads work at once while others wait."""
 
@@ -60,12 +69,21 @@ class Room:
         self._changed = Condition()
 
     @contextmanager
-    def room_for(self, num_pixels: int) -> Iterator[None]:
-        """Wait until there is room for so many pixels, and take it until the block ends."""
+    def room_for(
+        self, num_pixels: int, *, is_given_up: Callable[[], bool] = never
+    ) -> Iterator[None]:
+        """Wait until there is room for so many pixels, and take it until the block ends.
+
+        Raises:
+            GivenUp: If nobody waits for the picture any more, before the block begins.
+        """
+        stop_if(is_given_up)
         with self._changed:
-            self._changed.wait_for(lambda: num_pixels <= self._free)
+            while not self._changed.wait_for(lambda: num_pixels <= self._free, ASK_SECONDS):
+                stop_if(is_given_up)
             self._free -= num_pixels
         try:
+            stop_if(is_given_up)
             yield
         finally:
             with self._changed:
@@ -130,8 +148,9 @@ def check_parts(image: Image.Image, file: Any) -> None:
     if image.format in ("JPEG", "MPO"):
         file.seek(0)
         num_scans = len(START_OF_SCAN.findall(file.read()))
-        if num_scans > MAX_SCANS:
-            raise InvalidInput(_too_many("scans", num_scans, MAX_SCANS))
+        most = min(MAX_SCANS, MAX_SCANNED_PIXELS // (image.width * image.height))
+        if num_scans > most:
+            raise InvalidInput(_too_many("scans", num_scans, most))
     if any(tile[0] == "bmp_rle" for tile in getattr(image, "tile", [])):
         _check_pixels(image.width * image.height, MAX_RLE_PIXELS)
     _check_pixels(_tile_pixels(image), MAX_PIXELS)
