@@ -108,7 +108,7 @@ def test_an_image_is_given_up_once_it_is_decoded(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("rotate", [True, False])
 def test_an_image_of_a_file_that_is_cut_off_is_told_to_be(rotate: bool) -> None:
     image = Image.open(io.BytesIO(PNG[: len(PNG) // 2]))
-    with pytest.raises(InvalidInput, match="^The picture is damaged or cut off: "):
+    with pytest.raises(InvalidInput, match=r"^The picture is damaged or cut off: "):
         Reader(num_threads=1).read(image, rotate=rotate)
 
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -178,9 +178,11 @@ class RecordedRoom(limits.Room):
         super().__init__(limits.PIXELS_AT_ONCE)
         self.asked_for: list[int] = []
 
-    def room_for(self, num_pixels: int, **options: Any) -> AbstractContextManager[None]:
+    @contextmanager
+    def room_for(self, num_pixels: int, **options: Any) -> Iterator[None]:
         self.asked_for.append(num_pixels)
-        return super().room_for(num_pixels, **options)
+        with super().room_for(num_pixels, **options):
+            yield
 
 
 @pytest.mark.parametrize(

@@ -134,4 +134,5 @@ def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
         values = (values - low) * (255 / ((high - low) or 1))  # one level everywhere is blank
     elif high <= 1:
         values = values * 255
-    return np.rint(values).astype(np.uint8)
+    levels: np.ndarray = np.rint(values).astype(np.uint8)
+    return levels

@@ -177,7 +177,7 @@ def _check_pixels(num_pixels: int, limit: int) -> None:
 def _tiff_lists(file: Any) -> list[tuple[str, int]]:
     """List what a TIFF's first picture claims to have several of, and how many.
 
-    What follows the first picture need not be counted: Pillow looks at none of that.
+    What follows the first picture need not be counted: Pillow reads none of that.
 
     Source: TIFF 6.0, section 2; for BigTIFF, libtiff's description of it.
     """
