@@ -242,6 +242,16 @@ def test_one_value_that_is_not_finite_is_told(dtype: np.dtype, value: float) -> 
         open_picture(array)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_file_of_floats_that_are_not_finite_is_not_called_damaged(value: float) -> None:
+    levels = np.zeros((90, 100), np.float32)
+    levels[40, 50] = value
+    image = Image.fromarray(levels)
+    for source in (image, saved(image, "TIFF")):
+        with pytest.raises(InvalidInput, match=r"^Expected finite numbers, found NaN or infinity"):
+            open_picture(source)
+
+
 def test_a_decompression_bomb_takes_no_memory() -> None:
     tracemalloc.start()
     for side in (60_000, 20_000):

@@ -17,7 +17,7 @@ from digits.reading.line_reader import LineReader
 from digits.reading.network import Network
 from digits.reading.results import Digit, Line, Reading
 from digits.reading.single_reader import SingleReader
-from digits.reading.work import GivenUp, Work
+from digits.reading.work import GivenUp, Work, never
 
 
 class Reader:
@@ -65,7 +65,7 @@ class Reader:
         source: Any,
         *,
         rotate: bool = True,
-        is_given_up: Callable[[], bool] = lambda: False,
+        is_given_up: Callable[[], bool] = never,
     ) -> Reading:
         """Read all digits of a picture, from top to bottom and left to right.
 
@@ -89,7 +89,7 @@ class Reader:
             DigitsError: If it should be read, and can't: a defect of this package.
         """
         with _told_in_a_line():
-            picture = open_picture(source, rotate=rotate)
+            picture = open_picture(source, rotate=rotate, is_given_up=is_given_up)
             if not picture.is_small:
                 reading = self._lines.read(picture, Work(is_given_up))
                 return self._as_single(picture, reading) if _may_be_single(reading) else reading

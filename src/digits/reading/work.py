@@ -40,6 +40,21 @@ class GivenUp(Exception):  # noqa: N818 - nothing went wrong
     """The reading of a picture was given up, as nobody waits for it any more."""
 
 
+def never() -> bool:
+    """Tell that a reading is not given up: what is asked where nobody can give it up."""
+    return False
+
+
+def stop_if(is_given_up: Callable[[], bool]) -> None:
+    """Stop here, if nobody waits for the reading any more.
+
+    Raises:
+        GivenUp: If so.
+    """
+    if is_given_up():
+        raise GivenUp
+
+
 class Work:
     """What is left of the work that the reading of one picture may take.
 
@@ -50,7 +65,7 @@ class Work:
         is_given_up: Tells whether the reading is to stop; it is asked between its steps.
     """
 
-    def __init__(self, is_given_up: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, is_given_up: Callable[[], bool] = never) -> None:
         self._is_given_up = is_given_up
         self.left = WORK.most
 
@@ -76,5 +91,4 @@ class Work:
         Raises:
             GivenUp: If so.
         """
-        if self._is_given_up():
-            raise GivenUp
+        stop_if(self._is_given_up)

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,12 @@ from digits.reading.ink.limits import (
     too_large,
 )
 from digits.reading.ink.picture import Picture, picture_of
+from digits.reading.work import never, stop_if
 
 
-def open_picture(source: Any, *, rotate: bool = True) -> Picture:
+def open_picture(
+    source: Any, *, rotate: bool = True, is_given_up: Callable[[], bool] = never
+) -> Picture:
     """Decode a picture.
 
     Args:
@@ -33,19 +37,24 @@ def open_picture(source: Any, *, rotate: bool = True) -> Picture:
             1), 3 or 4 channels last or first; booleans, integers, or floats from 0 to 1 or 0 to
             255.
         rotate: Apply the EXIF orientation.
+        is_given_up: Tells whether to stop, as nobody waits for the picture any more.
 
     Returns:
         The picture as it is read.
 
     Raises:
+        GivenUp: If it was given up, while it waited for room or before it was converted.
         InvalidInput: If the source is no picture, or one that can't be read; says why in one line.
     """
     if isinstance(source, np.ndarray):
         return picture_of(image_of(source))
     if isinstance(source, Image.Image):
-        return picture_of(_upright(source, rotate))
+        stop_if(is_given_up)
+        image = _upright(source, rotate)
+        stop_if(is_given_up)
+        return picture_of(image)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(io.BytesIO(source), len(source), rotate)
+        return _decode(io.BytesIO(source), len(source), rotate, is_given_up)
     # A tensor of torch, or an array of another library; text of NumPy's is text.
     if hasattr(source, "__array__") and not isinstance(source, str):
         return picture_of(image_of(_as_array(source)))
@@ -59,7 +68,7 @@ def open_picture(source: Any, *, rotate: bool = True) -> Picture:
         if path.exists() and not path.is_file():  # a device or a pipe may never end
             raise InvalidInput("Expected a picture, found something that is no file.")
         with path.open("rb") as file:
-            return _decode(file, path.stat().st_size, rotate)
+            return _decode(file, path.stat().st_size, rotate, is_given_up)
     except FileNotFoundError as error:
         raise InvalidInput("There is no such file.") from error
     except (OSError, ValueError) as error:
@@ -69,7 +78,7 @@ def open_picture(source: Any, *, rotate: bool = True) -> Picture:
         raise InvalidInput(f"Can't be opened: {reason}.") from error
 
 
-def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
+def _decode(file: Any, num_bytes: int, rotate: bool, is_given_up: Callable[[], bool]) -> Picture:
     if num_bytes == 0:
         raise InvalidInput("Expected a picture, found an empty file.")
     with warnings.catch_warnings():
@@ -99,7 +108,7 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
         scale = full_size / max(image.size)
         if not image.info.get("progressive"):  # which is held whole all the same
             num_pixels = decoded_pixels(image)
-        with DECODING.room_for(num_pixels):
+        with DECODING.room_for(num_pixels, is_given_up=is_given_up):
             try:
                 image.load()
                 if rotate:  # in place, else the whole is copied also where nothing is turned
@@ -108,16 +117,19 @@ def _decode(file: Any, num_bytes: int, rotate: bool) -> Picture:
                 raise
             except Exception as error:
                 raise damaged(error) from error
+            stop_if(is_given_up)
             return picture_of(image, scale)
 
 
 def _has_more_pages(image: Image.Image) -> bool:
-    """Whether a file holds a second picture; counting them all may take minutes."""
+    """Whether a file holds a second picture, by what it says ahead of that.
+
+    To go there would decode the first, or list the second's parts; to count all may take minutes.
+    """
     try:
-        image.seek(1)
-        return True
-    except EOFError:
-        return False
+        return bool(getattr(image, "is_animated", False))
+    except InvalidInput:
+        raise
     except Exception as error:
         raise damaged(error) from error
 
@@ -131,7 +143,13 @@ def _no_picture(file: Any) -> str:
 
 
 def _upright(image: Image.Image, rotate: bool) -> Image.Image:
-    return ImageOps.exif_transpose(image) if rotate else image
+    """Turn an image as its EXIF data says; one of a file may be decoded only now."""
+    check_size(*image.size)
+    try:
+        image.load()
+        return ImageOps.exif_transpose(image) if rotate else image
+    except Exception as error:
+        raise damaged(error) from error
 
 
 def _as_array(source: Any) -> np.ndarray:

@@ -5,7 +5,7 @@ A file of a few bytes may claim any number of pixels, or so many parts that deco
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from digits.errors import InvalidInput
+from digits.reading.work import never, stop_if
 
 MAX_PIXELS = 64_000_000
 """Limit on a picture's memory: pixels that its header may claim."""
@@ -29,14 +30,21 @@ ELONGATION = 100
 MAX_SCANS = 50
 """Limit on a picture's time: scans of a JPEG, each of which goes over all pixels; most have ten."""
 
+MAX_SCANNED_PIXELS = 1_000_000_000
+"""Limit on a picture's time: pixels that all scans of a JPEG go over together, in 0.1 s for each
+50,000,000 of them."""
+
 START_OF_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """Beginning of a scan of a JPEG: its marker, length and number of colours."""
 
 MAX_TILES = 100_000
-"""Limit on a picture's time: tiles, or strips, of a TIFF."""
+"""Limit on a picture's time: tiles, or strips, of a TIFF, and numbers in any other of its tags."""
 
 STRIP_OFFSETS, TILE_OFFSETS, TILE_WIDTH, TILE_LENGTH = 273, 324, 322, 323
 """Tags of a TIFF."""
+
+BYTES, TEXT, UNDEFINED = 1, 2, 7
+"""Types of a TIFF's tags that are no list of numbers."""
 
 MAX_READS = 300_000
 """Limit on a picture's time: calls that read from its file. Headers are read bit by bit."""
@@ -49,6 +57,10 @@ PIXELS_AT_ONCE = 80_000_000
 of the largest, and usual ones beside it."""
 
 
+ASK_SECONDS = 0.1
+"""Time after which a thread that waits for room asks again whether anyone waits for its picture."""
+
+
 class Room:
     """Room for pixels, in which some threads work at once while others wait."""
 
@@ -57,12 +69,21 @@ class Room:
         self._changed = Condition()
 
     @contextmanager
-    def room_for(self, num_pixels: int) -> Iterator[None]:
-        """Wait until there is room for so many pixels, and take it until the block ends."""
+    def room_for(
+        self, num_pixels: int, *, is_given_up: Callable[[], bool] = never
+    ) -> Iterator[None]:
+        """Wait until there is room for so many pixels, and take it until the block ends.
+
+        Raises:
+            GivenUp: If nobody waits for the picture any more, before the block begins.
+        """
+        stop_if(is_given_up)
         with self._changed:
-            self._changed.wait_for(lambda: num_pixels <= self._free)
+            while not self._changed.wait_for(lambda: num_pixels <= self._free, ASK_SECONDS):
+                stop_if(is_given_up)
             self._free -= num_pixels
         try:
+            stop_if(is_given_up)
             yield
         finally:
             with self._changed:
@@ -116,9 +137,10 @@ def check_size(width: int, height: int, form: str | None = None) -> None:
 
 
 def check_tiles(file: Any) -> None:
-    """Refuse a TIFF of too many tiles, before Pillow makes a list of them."""
-    if (num_tiles := _num_tiff_tiles(file)) > MAX_TILES:
-        raise InvalidInput(_too_many("tiles", num_tiles, MAX_TILES))
+    """Refuse a TIFF of too many tiles or numbers, before Pillow makes a list of them."""
+    for parts, number in _tiff_lists(file):
+        if number > MAX_TILES:
+            raise InvalidInput(_too_many(parts, number, MAX_TILES))
 
 
 def check_parts(image: Image.Image, file: Any) -> None:
@@ -126,8 +148,9 @@ def check_parts(image: Image.Image, file: Any) -> None:
     if image.format in ("JPEG", "MPO"):
         file.seek(0)
         num_scans = len(START_OF_SCAN.findall(file.read()))
-        if num_scans > MAX_SCANS:
-            raise InvalidInput(_too_many("scans", num_scans, MAX_SCANS))
+        most = min(MAX_SCANS, MAX_SCANNED_PIXELS // (image.width * image.height))
+        if num_scans > most:
+            raise InvalidInput(_too_many("scans", num_scans, most))
     if any(tile[0] == "bmp_rle" for tile in getattr(image, "tile", [])):
         _check_pixels(image.width * image.height, MAX_RLE_PIXELS)
     _check_pixels(_tile_pixels(image), MAX_PIXELS)
@@ -151,8 +174,10 @@ def _check_pixels(num_pixels: int, limit: int) -> None:
         raise InvalidInput(too_large(f"{num_pixels:,}", limit))
 
 
-def _num_tiff_tiles(file: Any) -> int:
-    """Count the tiles or strips that a TIFF claims, before a list of them is made; else 0.
+def _tiff_lists(file: Any) -> list[tuple[str, int]]:
+    """List what a TIFF's first picture claims to have several of, and how many.
+
+    What follows the first picture need not be counted: Pillow reads none of that.
 
     Source: TIFF 6.0, section 2; for BigTIFF, libtiff's description of it.
     """
@@ -160,26 +185,28 @@ def _num_tiff_tiles(file: Any) -> int:
     file.seek(0)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 16:
-        return 0
-    is_big = struct.unpack(f"{order}H", head[2:4])[0] == 43
-    number, entry = (f"{order}Q", f"{order}HHQ8x") if is_big else (f"{order}H", f"{order}HHI4x")
+        return []
+    is_big = head[2] == 43  # as Pillow tells, whatever the order of the bytes
+    length, entry = (f"{order}Q", f"{order}HHQ8x") if is_big else (f"{order}H", f"{order}HHI4x")
     try:
         file.seek(
             struct.unpack(f"{order}Q", head[8:])[0]
             if is_big
             else struct.unpack(f"{order}I", head[4:8])[0]
         )
-        num_entries = min(1000, struct.unpack(number, file.read(struct.calcsize(number)))[0])
-        entries = file.read(num_entries * struct.calcsize(entry))
-        counts = [
-            count
-            for tag, _, count in struct.iter_unpack(entry, entries)
-            if tag in (STRIP_OFFSETS, TILE_OFFSETS)
+        num_entries = struct.unpack(length, file.read(struct.calcsize(length)))[0]
+        # A BigTIFF may claim any number; each that Pillow looks at is a read.
+        entries = file.read(min(num_entries, MAX_READS) * struct.calcsize(entry))
+        whole = len(entries) - len(entries) % struct.calcsize(entry)
+        lists = [
+            ("tiles" if tag in (STRIP_OFFSETS, TILE_OFFSETS) else "numbers in a tag", number)
+            for tag, kind, number in struct.iter_unpack(entry, entries[:whole])
+            if tag in (STRIP_OFFSETS, TILE_OFFSETS) or kind not in (BYTES, TEXT, UNDEFINED)
         ]
     except (struct.error, OverflowError, ValueError, OSError):  # it is damaged; Pillow says how
-        counts = []
+        lists = []
     file.seek(0)
-    return max(counts, default=0)
+    return lists
 
 
 def _tile_pixels(image: Image.Image) -> int:

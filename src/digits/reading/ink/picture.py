@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
-from digits.reading.ink.conversion import reduce_image, to_rgb
+from digits.errors import InvalidInput
+from digits.reading.ink.conversion import STRIP_ROWS, reduce_image, to_8_bits
 from digits.reading.ink.errors import damaged
 from digits.reading.ink.limits import MAX_SIDE, check_size
 from digits.reading.tuning import Tuned, number
@@ -128,15 +129,17 @@ def picture_of(image: Image.Image, scale: float = 1.0) -> Picture:
         reduction = max(image.size) // MAX_SIDE
         if reduction > 1:
             image, scale = reduce_image(image, reduction), scale * reduction
-        is_grey = image.mode in ("1", "L")
-        image = to_rgb(image)
+        image = to_8_bits(image)
+    except InvalidInput:
+        raise
     except (OSError, ValueError, SyntaxError) as error:
         raise damaged(error) from error
     grey = np.asarray(image.convert("L"))
     is_small = image.width == image.height <= SMALL
     is_glyph = grey.shape == (28, 28) and float((grey > 127).mean()) < PICTURE.glyph_bright
     left, top, right, bottom = _without_padding(grey)
-    image = image.crop((left, top, right, bottom))
+    if (right - left, bottom - top) != image.size:  # a crop of the whole would copy it
+        image = image.crop((left, top, right, bottom))
     shrink = max(1.0, max(image.size) / MAX_SIDE)
     enlarge = max(1.0, min(PICTURE.min_side / min(image.size), MAX_SIDE / max(image.size)))
     factor = shrink / enlarge
@@ -145,8 +148,8 @@ def picture_of(image: Image.Image, scale: float = 1.0) -> Picture:
         method = Image.Resampling.BOX if factor > 1 else Image.Resampling.BICUBIC
         image = image.resize(size, method)
     return Picture(
-        colour=np.asarray(image),
-        grey=np.asarray(image.convert("L")) if is_grey else _to_grey(image),
+        colour=np.asarray(image.convert("RGB")),
+        grey=np.asarray(image) if image.mode == "L" else _to_grey(image),
         scale=scale * factor,
         origin=(round(left * scale), round(top * scale)),
         is_small=is_small,
@@ -163,11 +166,7 @@ def _without_padding(grey: UInt8[np.ndarray, "h w"]) -> tuple[int, int, int, int
     """
     bounds = []
     for rows in (grey, grey.T):
-        above, below = rows[:-1], rows[1:]
-        differences = np.maximum(above, below) - np.minimum(above, below)
-        is_copy = (differences.max(axis=1, initial=0) <= 1) & (
-            np.ptp(below, axis=1) > PICTURE.texture
-        )
+        is_copy = _is_copy(rows)
         first, last = 0, len(rows)
         if len(is_copy) and is_copy.mean() < PICTURE.plain:
             while is_copy[first]:
@@ -178,6 +177,19 @@ def _without_padding(grey: UInt8[np.ndarray, "h w"]) -> tuple[int, int, int, int
         bounds.append((first if first > 1 else 0, last if len(rows) - last > 1 else len(rows)))
     (top, bottom), (left, right) = bounds
     return left, top, right, bottom
+
+
+def _is_copy(rows: UInt8[np.ndarray, "n m"]) -> Bool[np.ndarray, " k"]:
+    """Tell of each row but the first whether it copies the one above, and is not of one level."""
+    found = [np.zeros(0, bool)]
+    for start in range(0, len(rows) - 1, STRIP_ROWS):  # for the memory of their differences
+        strip = rows[start : start + STRIP_ROWS + 1]
+        above, below = strip[:-1], strip[1:]
+        differences = np.maximum(above, below) - np.minimum(above, below)
+        found.append(
+            (differences.max(axis=1, initial=0) <= 1) & (np.ptp(below, axis=1) > PICTURE.texture)
+        )
+    return np.concatenate(found)
 
 
 def _to_grey(image: Image.Image) -> UInt8[np.ndarray, "h w"]:
