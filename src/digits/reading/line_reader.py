@@ -48,7 +48,7 @@ MAX_TURNED = 200
 MAX_IN_LINE = 24
 """Limit on time: most digits of a picture that is read once more, as one line."""
 
-ALIKE = 2
+ALIKE = 3
 """Decimals of the evidence for a reading that tell it from another."""
 
 SEPARATORS = ".,-/"
