@@ -56,10 +56,7 @@ def executed(text: Path) -> NotebookNode:
     notebook = read_text(text)
     for code in Solution.findall(markdown(notebook)):
         notebook.cells.append(new_code_cell(code))
-    with pytest.MonkeyPatch.context() as patch:
-        # Beside other tests, threads that share operations spin for each other most of the time.
-        patch.setenv("OMP_NUM_THREADS", "1")
-        return execute(notebook)
+    return execute(notebook)
 
 
 def test_notebooks_are_made_of_their_texts(text: Path) -> None:
