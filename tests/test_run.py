@@ -196,9 +196,13 @@ def test_a_finished_run_without_its_sums_is_refused_whatever_is_read(run: Run) -
 
 
 def test_a_run_that_was_finished_before_there_were_sums_is_read(run: Run) -> None:
+    recipe, summary, temperature = run.recipe, dict(run.summary), run.temperature
     without_sums(run.folder)
     for read in read_each(run):
         read()
+    again = Run(run.folder)
+    del summary["sums"]
+    assert (again.recipe, again.summary, again.temperature) == (recipe, summary, temperature)
 
 
 def test_a_run_that_lost_its_weights_is_finished_anew(run: Run) -> None:

@@ -135,7 +135,11 @@ def frame_part(
     window = np.array([corners[0] - MARGIN, corners[1] + MARGIN])
     if is_alone:
         whole = np.array([image.box[:2], np.add(image.box[:2], image.box[2:])])
-        window = np.array([np.minimum(window[0], whole[0]), np.maximum(window[1], whole[1])])
+        # By a digit's height at most: the word may be a whole line that says no more.
+        before, after = (
+            np.clip(out, 0, DIGIT_HEIGHT) for out in (window[0] - whole[0], whole[1] - window[1])
+        )
+        window = np.array([window[0] - before, window[1] + after])
     (left, top), (width, height) = window[0], window[1] - window[0]
     zoom = float(np.clip(THIN / image.stroke, ZOOM, MAX_ZOOM))
     to_image = np.array([[1 / zoom, 0, left], [0, 1 / zoom, top], [0, 0, 1]])
