@@ -71,7 +71,7 @@ def propose(log_probabilities: Float32[np.ndarray, "k t"], num_edits: int) -> se
     """
     found = spikes(log_probabilities)
     greedy = tuple(spike.symbol for spike in found)
-    edits = sorted(_edits(log_probabilities, found), reverse=True)[:num_edits]
+    edits = sorted(_edits(log_probabilities, found, num_edits), reverse=True)[:num_edits]
     readings = {greedy, *(_edited(greedy, (edit,)) for edit in edits)}
     for one, other in itertools.combinations(edits, 2):
         first, second = sorted((one, other), key=lambda edit: edit.place)
@@ -80,30 +80,50 @@ def propose(log_probabilities: Float32[np.ndarray, "k t"], num_edits: int) -> se
     return readings
 
 
-def _edits(log_probabilities: Float32[np.ndarray, "k t"], found: list[Spike]) -> list[Edit]:
-    """List replacements and removals of symbols, and insertions between them."""
-    edits = []
-    for place, spike in enumerate(found):
-        columns = log_probabilities[:, spike.first : spike.end]
-        blanks, here = columns[BLANK].sum(), columns[spike.symbol].sum()
-        edits.append(Edit(float(blanks - here), place, 1, ()))
-        # In each column the other symbol or a blank, whichever is likelier, with one at its best.
-        gains = np.maximum(columns, columns[BLANK]).sum(axis=1) - here
-        least = (columns - columns[BLANK]).max(axis=1)
-        gains += np.minimum(least, 0)
-        for symbol in range(1, len(columns)):
-            if symbol != spike.symbol:
-                edits.append(Edit(float(gains[symbol]), place, 1, (symbol,)))
+def _edits(
+    log_probabilities: Float32[np.ndarray, "k t"], found: list[Spike], most: int
+) -> list[Edit]:
+    """List the likeliest replacements and removals of symbols, and insertions between them.
+
+    Args:
+        log_probabilities: Logarithm of the probability of each class, in each column.
+        found: The symbols of the greedy reading.
+        most: Number of edits; more if some are as likely.
+    """
+    # A column stands behind the last, as `reduceat` needs to know where that ends.
+    over_blank = np.zeros((len(log_probabilities), log_probabilities.shape[1] + 1), np.float32)
+    over_blank[:, :-1] = log_probabilities - log_probabilities[BLANK]
+    symbols = np.array([spike.symbol for spike in found], int)
+    bounds = np.array([(spike.first, spike.end) for spike in found], int).ravel()
+
+    def of_spikes(reduce: np.ufunc, values: Float32[np.ndarray, "k t"]) -> np.ndarray:
+        return reduce.reduceat(values, bounds, axis=1)[:, ::2]
+
+    # In each column the other symbol or a blank, whichever is likelier, with one at its best. The
+    # symbol is removed if the other one is a blank.
+    gains = of_spikes(np.add, np.maximum(over_blank, 0))
+    gains += np.minimum(of_spikes(np.maximum, over_blank), 0)
+    places = np.arange(len(found))
+    gains -= of_spikes(np.add, over_blank)[symbols, places]
+    gains[symbols, places] = NEVER
     best = log_probabilities.argmax(axis=0)
-    symbols = log_probabilities[1:]
-    second, value = symbols.argmax(axis=0) + 1, symbols.max(axis=0)
-    ends = np.array([spike.end for spike in found], int)
-    around = np.pad(value, 1, constant_values=NEVER)
-    is_peak = (best == BLANK) & (value >= around[:-2]) & (value >= around[2:])
-    for column in np.flatnonzero(is_peak):
-        place = int(np.searchsorted(ends, column, side="right"))
-        gain = value[column] - log_probabilities[BLANK, column]
-        edits.append(Edit(float(gain), place, 0, (int(second[column]),)))
+    others = log_probabilities[1:]
+    second, value = others.argmax(axis=0) + 1, others.max(axis=0)
+    is_peak = best == BLANK
+    is_peak[1:] &= value[1:] >= value[:-1]
+    is_peak[:-1] &= value[:-1] >= value[1:]
+    peaks = np.flatnonzero(is_peak)
+    inserted = over_blank[second[peaks], peaks]
+    befores = np.searchsorted(bounds[1::2], peaks, side="right")
+    every = np.concatenate([gains.ravel(), inserted])
+    least = np.partition(every, -most)[-most] if len(every) > most else NEVER
+    edits = []
+    for symbol, place in np.argwhere(gains >= max(least, NEVER / 2)).tolist():
+        inserts = () if symbol == BLANK else (symbol,)
+        edits.append(Edit(float(gains[symbol, place]), place, 1, inserts))
+    for peak in np.flatnonzero(inserted >= least).tolist():
+        symbol = int(second[peaks[peak]])
+        edits.append(Edit(float(inserted[peak]), int(befores[peak]), 0, (symbol,)))
     return edits
 
 
@@ -125,10 +145,12 @@ def log_likelihoods(
     """
     states, may_skip, ends = _states(readings)
     # Shorter readings are filled up with a class of which the probability is 0 everywhere.
-    columns = np.pad(np.exp(log_probabilities.transpose(2, 0, 1)), ((0, 0), (0, 0), (0, 1)))
-    states = np.where(np.arange(states.shape[1]) <= ends[:, None], states, columns.shape[2] - 1)
+    num_views, num_classes, num_columns = log_probabilities.shape
+    columns = np.zeros((num_columns, num_views, num_classes + 1), np.float32)
+    columns[:, :, :-1] = np.exp(log_probabilities.transpose(2, 0, 1))
+    states = np.where(np.arange(states.shape[1]) <= ends[:, None], states, num_classes)
     skips = may_skip.astype(np.float32)
-    before = np.zeros((len(log_probabilities), len(states), states.shape[1] + 2), np.float32)
+    before = np.zeros((num_views, len(states), states.shape[1] + 2), np.float32)
     before[:, :, 2:4] = columns[0][:, states[:, :2]]
     logs = np.zeros(before.shape[:2])
     for number, column in enumerate(columns[1:], 1):

@@ -113,19 +113,19 @@ def _num_alike(one: str, other: str) -> int:
 
 
 def _searched(number: str, other: str) -> list[tuple[int, str]]:
-    rows, columns = len(number) + 1, len(other) + 1
-    costs = np.zeros((rows, columns), int)
-    costs[:, 0], costs[0] = np.arange(rows), np.arange(columns)
-    for i in range(1, rows):
-        for j in range(1, columns):
-            same = costs[i - 1, j - 1] + (number[i - 1] != other[j - 1])
-            costs[i, j] = min(same, costs[i - 1, j] + 1, costs[i, j - 1] + 1)
-    pairs, i, j = [], rows - 1, columns - 1
+    costs = [list(range(len(other) + 1))]
+    for i, digit in enumerate(number):
+        row = [i + 1]
+        for j, symbol in enumerate(other):
+            same = costs[i][j] + (digit != symbol)
+            row.append(min(same, costs[i][j + 1] + 1, row[j] + 1))
+        costs.append(row)
+    pairs, i, j = [], len(number), len(other)
     while i and j:
-        if costs[i, j] == costs[i - 1, j - 1] + (number[i - 1] != other[j - 1]):
+        if costs[i][j] == costs[i - 1][j - 1] + (number[i - 1] != other[j - 1]):
             i, j = i - 1, j - 1
             pairs.append((i, other[j]))
-        elif costs[i, j] == costs[i - 1, j] + 1:
+        elif costs[i][j] == costs[i - 1][j] + 1:
             i -= 1
         else:
             j -= 1
@@ -134,9 +134,9 @@ def _searched(number: str, other: str) -> list[tuple[int, str]]:
 
 def _box(view: Columns, column: int) -> tuple[float, float, float, float]:
     """Find the box of the symbol that peaks at a column."""
-    left, right, top, bottom = view.edges[:, column] * DIGIT_HEIGHT
+    left, right, top, bottom = (view.edges[:, column] * DIGIT_HEIGHT).tolist()
     middle = COLUMN_STEP * column + COLUMN_STEP / 2
     left, right = max(0.0, middle - max(left, 1)), middle + max(right, 1)
-    top = float(np.clip(top + DIGIT_HEIGHT, 0, LINE_HEIGHT - 1))
-    bottom = float(np.clip(bottom + DIGIT_HEIGHT, top + 1, LINE_HEIGHT))
-    return float(left), top, float(right - left), bottom - top
+    top = min(max(top + DIGIT_HEIGHT, 0.0), LINE_HEIGHT - 1.0)
+    bottom = min(max(bottom + DIGIT_HEIGHT, top + 1), LINE_HEIGHT)
+    return left, top, right - left, bottom - top

@@ -42,6 +42,9 @@ GRAINY_SHARE, OTHER_SHARE, LINE_SHARE = 0.3, 0.7, 0.5
 """Limits on time: shares of the work that is left, for a hypothesis after one that was too much,
 for the other polarity, and for the whole as a line."""
 
+HOPELESS = 0.5
+"""Limit on time: share of the marks that were read, below which nearly the same ink is not read."""
+
 MAX_TURNED = 200
 """Limit on time: most marks of a picture that is read once more on its side."""
 
@@ -97,9 +100,9 @@ class LineReader:
         is_unsure = _share_read(best.reading) < HYPOTHESES.sure
         tries: list[_Try] = []
         if is_unsure and 0 < _marks(best.reading) <= MAX_TURNED:  # it may lie on its side
-            for turns in (1, 3):
-                turned = [seen._replace(ink=seen.ink.turned(turns)) for seen in found]
-                tries += self._read_hypotheses(picture.turned(turns), turned, work)
+            for turns, share in ((1, 0.5), (3, 1.0)):
+                ink = best.ink.turned(turns)
+                tries.append(self._read_ink(ink, picture.turned(turns), work, share))
         if is_unsure and max(picture.grey.shape) > LINE_READER.large:
             # Its grain may be taken for ink.
             shrunk = picture.shrunk(LINE_READER.coarser)
@@ -111,8 +114,8 @@ class LineReader:
             chosen = self._read_ink(found[0].ink, picture, work, 1, is_only=True)
             if _share_read(chosen.reading) < HYPOTHESES.sure:
                 raise InvalidInput(
-                    "Expected at most about a thousand digits at once, found more marks: "
-                    "cut the picture into parts."
+                    "Expected at most about five hundred digits at once, or a thousand on more "
+                    "than 4 megapixels, found more marks: cut the picture into parts."
                 )
         return _with_left_over(chosen)
 
@@ -138,8 +141,7 @@ class LineReader:
         """Read a picture by all hypotheses about its ink; the first is always among the tries."""
         tries: list[_Try] = []
         for place, seen in enumerate(found):
-            # Ink that was read surely and whole is not read once more.
-            if not any(_is_whole(other.reading) and alike(other.ink, seen.ink) for other in tries):
+            if not any(_is_settled(other) and alike(other.ink, seen.ink) for other in tries):
                 # After too much grain to be read, most is kept for the picture shrunk.
                 is_grainy = bool(tries) and tries[0].is_cut_short
                 share = GRAINY_SHARE if is_grainy else 1 / (len(found) - place)
@@ -361,6 +363,12 @@ def _is_sure(reading: Reading) -> bool:
 def _is_whole(reading: Reading) -> bool:
     """Tell whether all lines of a reading are sure, and all that is as high as digits was read."""
     return _is_sure(reading) and _share_read(reading) == 1
+
+
+def _is_settled(one: _Try) -> bool:
+    """Tell whether nearly the same ink need not be read once more: it was read whole, or hardly."""
+    is_hopeless = not one.is_cut_short and _share_read(one.reading) < HOPELESS
+    return is_hopeless or _is_whole(one.reading)
 
 
 def _best(tries: list[_Try]) -> _Try:

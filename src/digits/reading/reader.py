@@ -91,7 +91,7 @@ class Reader:
         with _told_in_a_line():
             picture = open_picture(source, rotate=rotate, is_given_up=is_given_up)
             if not picture.is_small:
-                reading = self._lines.read(picture, Work(is_given_up))
+                reading = self._lines.read(picture, Work(picture.num_pixels, is_given_up))
                 return self._as_single(picture, reading) if _may_be_single(reading) else reading
             ((digit, ink),) = self._singles.read([picture])
             return Reading((_alone(digit),) if digit.glyph.any() else (), (), picture, ink)

@@ -9,6 +9,9 @@ UNIT = "columns"
 """Unit of work: what the line network does for a column of a line's image, 25 µs on two cores of a
 processor of 2022."""
 
+LARGE_PIXELS = 4_000_000
+"""Number of pixels above which a picture may take longer: 5 seconds are promised, 2 up to it."""
+
 SLOW = "what the pictures of benchmarks/slow_pictures.py took"
 
 
@@ -16,8 +19,10 @@ SLOW = "what the pictures of benchmarks/slow_pictures.py took"
 class WorkParameters(Tuned):
     """Tuned numbers of how much work there is to do, and may be done for one picture."""
 
-    most: float = number(54_000, UNIT, low=10_000, high=200_000, source=SLOW)
-    """Work for one picture, at most."""
+    most: float = number(40_000, UNIT, low=10_000, high=200_000, source=SLOW)
+    """Work for one picture, at most: for about five hundred digits."""
+    most_of_large: float = number(54_000, UNIT, low=10_000, high=200_000, source=SLOW)
+    """The same for a picture of more than `LARGE_PIXELS`."""
     pixel: float = number(0.002, UNIT, low=0.0005, high=0.01, source=SLOW)
     """Work to find words, for each pixel of a picture."""
     ink: float = number(0.015, UNIT, low=0.002, high=0.1, source=SLOW)
@@ -26,7 +31,7 @@ class WorkParameters(Tuned):
     """Work to find words, for each pixel at which ink begins."""
     word: float = number(12.0, UNIT, low=2, high=50, source=SLOW)
     """Work to measure a word."""
-    digit: float = number(2.0, UNIT, low=0.5, high=10, source=SLOW)
+    digit: float = number(1.5, UNIT, low=0.5, high=10, source=SLOW)
     """Work to make digits of a column of a word, in whatever number of views it is seen."""
     long_word: float = number(2000, UNIT, low=500, high=8000, source=SLOW)
     """Columns of a word, in all views, that take as long to decode as the network takes for them:
@@ -62,12 +67,13 @@ class Work:
     before it is done, and is the same everywhere.
 
     Args:
+        num_pixels: Number of the picture's pixels.
         is_given_up: Tells whether the reading is to stop; it is asked between its steps.
     """
 
-    def __init__(self, is_given_up: Callable[[], bool] = never) -> None:
+    def __init__(self, num_pixels: float, is_given_up: Callable[[], bool] = never) -> None:
         self._is_given_up = is_given_up
-        self.left = WORK.most
+        self.left = WORK.most if num_pixels <= LARGE_PIXELS else WORK.most_of_large
 
     def take(self, amount: float, *, keep: float = 0.0) -> bool:
         """Take some of what is left, unless less than what is to be kept would be left then.

@@ -75,4 +75,13 @@ def stroke_level(contrast: Float32[np.ndarray, "h w"], noise: float) -> float:
     standing_out = tops[tops > max(otsu_threshold(tops), CONTRAST.standing_out * noise)]
     if not standing_out.size:
         return float(tops.max())
-    return float(np.quantile(standing_out, 1 - CONTRAST.level_share))
+    return reached(standing_out, CONTRAST.level_share)
+
+
+def reached(contrast: Float32[np.ndarray, " n"], share: float) -> float:
+    """Find the contrast that a share of some pixels has at least, in grey levels.
+
+    Unlike `np.quantile`, which takes ten times as long, it does not interpolate.
+    """
+    place = round((1 - share) * (len(contrast) - 1))
+    return float(np.partition(contrast, place)[place])

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import connected_components, depth_in, stroke_width
+from digits.reading.ink.contrast import reached
 from digits.reading.ink.layout import LAYOUT
 from digits.reading.ink.ruled_lines import without_boxes
 from digits.reading.tuning import Tuned, number
@@ -87,7 +88,7 @@ def stroke_strength(
     """
     if not mask.any():
         return np.zeros_like(contrast)
-    top = float(np.quantile(contrast[mask], 1 - GLYPH.full_share))
+    top = reached(contrast[mask], GLYPH.full_share)
     ground = max(GLYPH.ground_noise * ink.noise, GLYPH.ground_level * ink.level)
     ground = min(ground, GLYPH.ground_most * top)
     near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))

@@ -14,6 +14,7 @@ from digits.reading.ink.components import (
     stroke_width,
     typical_height,
 )
+from digits.reading.ink.contrast import reached
 from digits.reading.ink.ruled_lines import RULED_LINES
 from digits.reading.tuning import Tuned, number
 
@@ -346,8 +347,7 @@ def _measure(ink: Ink, components: _Components, group: Int[np.ndarray, " n"]) ->
     is_tall = boxes[:, 3] - boxes[:, 1] > LAYOUT.skew_tall * height
     middle, depth = (first + last) / 2, float(np.median(down[is_tall]))
     centre = (middle * cosine - depth * sine, middle * sine + depth * cosine)
-    strong = ink.contrast[top:bottom, left:right][mask]
-    level = float(np.quantile(strong, 1 - LAYOUT.full_share))
+    level = reached(ink.contrast[top:bottom, left:right][mask], LAYOUT.full_share)
     return Word(centre, last - first, height, angle, level, stroke_width(mask))
 
 

@@ -141,7 +141,7 @@ def frame_part(
         )
         window = np.array([window[0] - before, window[1] + after])
     (left, top), (width, height) = window[0], window[1] - window[0]
-    zoom = float(np.clip(THIN / image.stroke, ZOOM, MAX_ZOOM))
+    zoom = min(max(THIN / image.stroke, ZOOM), MAX_ZOOM)
     to_image = np.array([[1 / zoom, 0, left], [0, 1 / zoom, top], [0, 0, 1]])
     to_picture = (image.to_picture @ to_image)[:2]
     size = round(width * zoom), round(height * zoom)
@@ -151,7 +151,7 @@ def frame_part(
     mask = _mostly_inside(mask, np.rint((corners - window[0]) * zoom).astype(int))
     if not mask.any():
         return np.zeros((SIZE, SIZE), np.uint8), image.box_in_picture(box)
-    outline = cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32))[:, 0]
+    outline = cv2.convexHull(cv2.findNonZero(mask.view(np.uint8)))[:, 0]
     return frame(stroke_strength(contrast, mask, ink), mask), _box_around(outline, to_picture)
 
 
@@ -209,8 +209,9 @@ def _cut_out(
     cosine, sine = abs(np.cos(np.radians(word.angle))), abs(np.sin(np.radians(word.angle)))
     extent = half * cosine + 1.5 * reach * sine, half * sine + 1.5 * reach * cosine
     height, width = ink.contrast.shape
-    left, right = (int(np.clip(word.centre[0] + sign * extent[0], 0, width)) for sign in (-1, 1))
-    top, bottom = (int(np.clip(word.centre[1] + sign * extent[1], 0, height)) for sign in (-1, 1))
+    (middle, level), (across, down) = word.centre, extent
+    left, right = (int(min(max(edge, 0), width)) for edge in (middle - across, middle + across))
+    top, bottom = (int(min(max(edge, 0), height)) for edge in (level - down, level + down))
     part = ink.contrast[top : bottom + 1, left : right + 1]
     strength = np.clip(part * (255 / max(word.level, 1)), 0, 255).astype(np.uint8)
     strength = widen_thin(strength, word.stroke, scale)

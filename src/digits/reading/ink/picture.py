@@ -64,6 +64,11 @@ class Picture:
     turns: int = 0
     """Quarter turns anticlockwise by which it was turned to be read: 0, 1 or 3."""
 
+    @property
+    def num_pixels(self) -> float:
+        """Number of the original's pixels that it shows."""
+        return self.grey.size * self.scale**2
+
     def turned(self, turns: int) -> "Picture":
         """Turn an unturned picture anticlockwise by 1 or 3 quarter turns."""
         colour, grey = np.rot90(self.colour, turns), np.rot90(self.grey, turns)

@@ -318,13 +318,16 @@ def _without_teeth(
     labels, stats = connected_components(mask)
     size = 2 * RULED_LINES.tooth_reach + 1
     near = cv2.dilate(lines.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+    widths, heights = stats[:, 2], stats[:, 3]
+    # Of the many specks of a noisy picture none is as long as a line is thick.
+    may_be_tooth = np.hypot(widths - 1, heights - 1) + 1 > thickest
+    may_be_tooth &= np.maximum(widths, heights) <= longest
+    standing = np.unique(labels[near & mask])
     teeth = []
-    for label in np.unique(labels[near & mask]):
+    for label in standing[may_be_tooth[standing - 1]]:
         left, top, width, height, area = stats[label - 1]
-        if max(width, height) > longest:
-            continue
         own = labels[top : top + height, left : left + width] == label
-        points = np.argwhere(own)[:, ::-1].astype(np.int32)
+        points = cv2.findNonZero(own.view(np.uint8))
         short, long = sorted(side + 1 for side in cv2.minAreaRect(points)[1])
         if short <= thickest < long and area > RULED_LINES.straight * short * long:
             teeth.append(label)
