@@ -261,12 +261,13 @@ ERRORS: list[tuple[list[str], int, str]] = [
     ("arguments", "of", "message"),
     [
         (["train"], "digits.training.train", "; try a smaller --batch-size"),
+        (["train", "--resume", "run"], "digits.run.Run.__init__", ""),
         (["evaluate", "run"], "digits.run.Run.__init__", ""),
         (["report", "run"], "digits.run.Run.__init__", ""),
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_want_of_memory_is_one_line_and_only_training_has_batches_to_make_smaller(
+def test_want_of_memory_is_one_line_and_only_new_training_has_batches_to_make_smaller(
     monkeypatch: pytest.MonkeyPatch,
     call: Callable[..., tuple[int, str, str]],
     arguments: list[str],
