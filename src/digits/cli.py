@@ -66,7 +66,9 @@ def main() -> None:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        is_new = sys.argv[1:2] == ["train"] and not any("--resume" in each for each in sys.argv)
+        is_new = sys.argv[1:2] == ["train"] and not any(
+            word.startswith("--resume") for word in sys.argv
+        )
         advice = "; try a smaller --batch-size" if is_new else ""
         status = _fail(f"There is not enough memory{advice}.", 1)
     if status == 130:  # what typer makes of Ctrl-C
