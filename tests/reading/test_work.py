@@ -234,16 +234,28 @@ def test_a_page_of_more_than_4_megapixels_may_have_more_digits(reader: Reader) -
     assert len(reader.read(page.repeat(2, axis=0).repeat(2, axis=1)).text) == len(text)
 
 
-def test_a_page_with_two_hypotheses_is_read_though_each_has_a_share_only(reader: Reader) -> None:
+def in_uneven_light(num_rows: int) -> tuple[np.ndarray, list[str]]:
+    """A page of six numbers a row, which two hypotheses about its ink suit, and the numbers."""
     rng = np.random.default_rng(8)
-    rows = ["    ".join(str(number) for number in rng.integers(100, 1000, 6)) for _ in range(24)]
+    rows = ["    ".join(map(str, rng.integers(100, 1000, 6))) for _ in range(num_rows)]
     page = np.vstack([draw(row, height=24, thickness=2, spacing=1.0, margin=12) for row in rows])
     light = np.linspace(1, 0.7, len(page))[:, None]
-    photo = np.clip(page * light, 0, 255).astype(np.uint8)
+    return np.clip(page * light, 0, 255).astype(np.uint8), " ".join(rows).split()
+
+
+def test_a_page_with_two_hypotheses_is_read_though_each_has_a_share_only(reader: Reader) -> None:
+    photo, expected = in_uneven_light(24)
     found = reader.read(photo).text.replace("\n", " ").split()
-    expected = " ".join(rows).split()
     assert len(found) == len(expected)
     assert sum(one == other for one, other in zip(found, expected, strict=True)) > 0.9 * len(found)
+
+
+def test_a_page_is_refused_if_the_hypothesis_that_has_its_numbers_is_too_much(
+    reader: Reader,
+) -> None:
+    photo, _ = in_uneven_light(34)
+    with pytest.raises(InvalidInput, match="found more marks: cut the picture"):
+        reader.read(photo)
 
 
 def test_words_are_seen_in_three_views_where_seven_are_too_much(reader: Reader) -> None:

@@ -109,9 +109,9 @@ class LineReader:
             tries.append(self._read_upright(shrunk, hypotheses(shrunk.grey), work))
         sure = [other for other in tries if _share_read(other.reading) >= HYPOTHESES.sure]
         chosen = _best([best, *sure])
-        if best.is_cut_short and not chosen.reading.digits:
-            # None had a share that was large enough: the likeliest gets all that is left.
-            chosen = self._read_ink(found[0].ink, picture, work, 1, is_only=True)
+        if best.cut_short and _share_read(chosen.reading) < HYPOTHESES.sure:
+            # Its share was not large enough, and nothing else was read: it gets all that is left.
+            chosen = self._read_ink(best.cut_short, picture, work, 1, is_only=True)
             if _share_read(chosen.reading) < HYPOTHESES.sure:
                 raise InvalidInput(
                     "Expected at most about five hundred digits at once, or a thousand on more "
@@ -124,16 +124,16 @@ class LineReader:
         tries = self._read_hypotheses(picture, found, work)
         best = _best(tries)
         is_drawing, is_full = best.ink.noise == 0, len(best.reading.digits) > MAX_IN_LINE
-        is_cut_short = tries[0].is_cut_short  # the likeliest
-        if not (_is_sure(best.reading) or is_drawing or is_full or is_cut_short):
-            sides = {one.ink.is_dark: one for one in tries}
+        cut_short = next((one.ink for one in tries if one.is_cut_short), None)
+        if not (_is_sure(best.reading) or is_drawing or is_full or tries[0].is_cut_short):
+            sides = {one.ink.is_dark: one for one in tries if not one.is_cut_short}
             if len(sides) == 1:
                 ink = other_polarity(picture.grey, best.ink)
                 other = self._read_ink(ink, picture, work, OTHER_SHARE)
                 sides[other.ink.is_dark] = other
                 tries.append(other)
             tries += [self._read_as_line(one, picture, work) for one in sides.values()]
-        return _best(tries)._replace(is_cut_short=is_cut_short)
+        return _best(tries)._replace(cut_short=cut_short)
 
     def _read_hypotheses(
         self, picture: Picture, found: list[Hypothesis], work: Work
@@ -146,7 +146,7 @@ class LineReader:
                 is_grainy = bool(tries) and tries[0].is_cut_short
                 share = GRAINY_SHARE if is_grainy else 1 / (len(found) - place)
                 one = self._read_ink(seen.ink, picture, work, share, is_only=len(found) == 1)
-                tries += [one] if _counts(one.reading, seen) else []
+                tries += [one] if one.is_cut_short or _counts(one.reading, seen) else []
         return tries
 
     def _read_ink(
@@ -168,7 +168,7 @@ class LineReader:
             is_only: Whether there is no other hypothesis; then one view may do. What is no ink may
                 look like a digit in one.
         """
-        nothing = _Try(Reading((), (), picture, ink), ink, [], is_cut_short=True)
+        nothing = _Try(Reading((), (), picture, ink), ink, [], cut_short=ink)
         if not work.take(_work_to_find_words(ink), keep=(1 - share) * work.left):
             return nothing
         unruled = erase_ruled_lines(ink)
@@ -269,8 +269,12 @@ class _Try(NamedTuple):
     """Its ink without ruled lines."""
     words: list[Word]
     """The words that it makes."""
-    is_cut_short: bool = False
-    """Whether it was not read, as it would have been too much work."""
+    cut_short: Ink | None = None
+    """Ink that was not read, as it would have been too much work: this, or other of the picture."""
+
+    @property
+    def is_cut_short(self) -> bool:
+        return self.cut_short is not None
 
     @property
     def ink(self) -> Ink:
