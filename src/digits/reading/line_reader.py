@@ -32,10 +32,11 @@ from digits.reading.ink import (
     whole_lines,
 )
 from digits.reading.line_network import LineNetwork
+from digits.reading.line_views import LINE_VIEWS
 from digits.reading.network import Network
 from digits.reading.results import NOT_A_DIGIT, REFUSED, Digit, Line, Mark, Reading
 from digits.reading.tuning import Tuned, number
-from digits.reading.word_reader import VIEWS, ReadWord, Sight, read_words
+from digits.reading.word_reader import NUM_VIEWS, ReadWord, Sight, read_words
 from digits.reading.work import WORK, Work
 
 GRAINY_SHARE, OTHER_SHARE, LINE_SHARE = 0.3, 0.7, 0.5
@@ -201,13 +202,15 @@ class LineReader:
             return nothing
         word = seen.words if len(seen.words) == 1 else []
 
+        every = LINE_VIEWS.views()
+
         def see(views: list[LineView]) -> list[LineImage]:
-            images = [image for whole in wholes for image in _cut_out(whole, ink, views, VIEWS)]
+            images = [image for whole in wholes for image in _cut_out(whole, ink, views, every)]
             return images + [image for one in word for image in _see(one, ink, unruled, views)]
 
         sight = Sight(see, sum(map(expected_columns, wholes + word)))
         keep = (1 - LINE_SHARE) * work.left
-        read = read_words(self.network, [[sight]], work, keep=keep, at_least=len(VIEWS))
+        read = read_words(self.network, [[sight]], work, keep=keep, at_least=NUM_VIEWS[-1])
         if read is None:
             return nothing
         return seen._replace(reading=self._reading([wholes[:1]], read, ink, picture))
@@ -308,8 +311,9 @@ def _see(word: Word, ink: Ink, unruled: Ink, views: list[LineView]) -> list[Line
     Lines hide digits, and take parts of them along when they are erased.
     """
     images = []
+    of_both = views, LINE_VIEWS.views()
     for is_ruled, seen in ((False, unruled), (True, ink)):
-        some, every = ([v for v in them if v.is_ruled == is_ruled] for them in (views, VIEWS))
+        some, every = ([v for v in them if v.is_ruled == is_ruled] for them in of_both)
         images += _cut_out(word, seen, some, every)
     return images
 

@@ -8,21 +8,11 @@ from digits.reading.ctc import Classes
 from digits.reading.decode import Decoded, decode, propose
 from digits.reading.ink import LineImage, LineView
 from digits.reading.line_network import Columns, LineNetwork
+from digits.reading.line_views import LINE_VIEWS
 from digits.reading.tuning import Tuned, number
 from digits.reading.work import WORK, Work
 
-VIEWS = [
-    LineView(),
-    LineView(size=0.88, is_ruled=True),
-    LineView(size=1.13),
-    LineView(stretch=0.88, is_ruled=True),
-    LineView(stretch=1.14),
-    LineView(shear=-0.18, is_ruled=True),
-    LineView(shear=0.18),
-]
-"""Views of a word, over which the probabilities of what it says are averaged."""
-
-NUM_VIEWS = (1, 3, len(VIEWS))
+NUM_VIEWS = (1, 3, len(LINE_VIEWS.views()))
 """How many of the views a word is seen in: the first, then more, if it is not read surely."""
 
 ALIKE = "of 1,956 words that were as sure, none said another number in all views, or was refused"
@@ -72,7 +62,7 @@ class Sight:
 
     def see(self, num_views: int) -> list[LineImage]:
         """See the word in more views, so many in all; returns its images in those."""
-        images = self._cut_out(VIEWS[self._num_views : num_views])
+        images = self._cut_out(LINE_VIEWS.views()[self._num_views : num_views])
         self._num_views = num_views
         self._images += images
         return images
