@@ -1,5 +1,6 @@
 """`digits serve` as a process: its address, its graceful shutdown, its log and its files."""
 
+import asyncio
 import io
 import os
 import re
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 
 from digits import export
@@ -299,3 +301,34 @@ def test_a_run_is_exported_to_be_served(
         "open_browser": True,
         "origins": ("http://a",),
     }
+
+
+def test_connections_that_wait_are_accepted_together() -> None:
+    """Else the last of many clients waits for as many turns of a loop that is busy with others."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    address = listener.getsockname()
+    clients = [socket.create_connection(address) for _ in range(3 * process.NUM_ACCEPTED)]
+    accepted: list[asyncio.BaseTransport] = []
+
+    class Accepting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.append(transport)
+
+    async def accept_all() -> int:
+        loop, num_turns = asyncio.get_running_loop(), 0
+        servers = [
+            await loop.create_server(Accepting, sock=each) for each in process.share(listener)
+        ]
+        while len(accepted) < len(clients):
+            num_turns += 1
+            await asyncio.sleep(0)
+        for closing in (*servers, *accepted):
+            closing.close()
+        return num_turns
+
+    factory = process.configure(FastAPI()).get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        num_turns = runner.run(accept_all())
+    for client in clients:
+        client.close()
+    assert num_turns < len(clients) / 4

@@ -23,6 +23,9 @@ from digits.server.app import create_app
 from digits.server.connection import LimitedHttpProtocol
 from digits.server.security import LOOPBACK_HOSTS
 
+NUM_ACCEPTED = 64
+"""Number of connections that are accepted in one turn of the event loop, if so many wait."""
+
 M_ARENA_MAX = -8
 """A parameter of glibc's `mallopt`; the number is from its header."""
 
@@ -74,7 +77,22 @@ def serve(
             # Early requests wait in the listener's backlog. A text browser blocks until it is quit.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         with _silence_native_libraries():
-            server.run(sockets=[listener])
+            server.run(sockets=share(listener))
+
+
+def share(listener: socket.socket) -> list[socket.socket]:
+    """Share a listener among several sockets, from each of which the event loop accepts.
+
+    uvloop accepts one connection a turn from each. Under load a turn takes some hundredths of a
+    second, and the last of 500 clients that came together would wait for ten seconds or more.
+
+    Args:
+        listener: A socket that listens.
+
+    Returns:
+        That socket and copies of it, which are all to be closed.
+    """
+    return [listener, *(listener.dup() for _ in range(NUM_ACCEPTED - 1))]
 
 
 def share_freed_memory() -> None:
