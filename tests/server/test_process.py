@@ -322,8 +322,10 @@ def test_connections_that_wait_are_accepted_together() -> None:
         while len(accepted) < len(clients):
             num_turns += 1
             await asyncio.sleep(0)
-        for closing in (*servers, *accepted):
-            closing.close()
+        for server in servers:
+            server.close()
+        for transport in accepted:
+            transport.close()
         return num_turns
 
     factory = process.configure(FastAPI()).get_loop_factory()
