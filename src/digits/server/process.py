@@ -92,6 +92,8 @@ def share(listener: socket.socket) -> list[socket.socket]:
     Returns:
         That socket and copies of it, which are all to be closed.
     """
+    if sys.platform == "win32":  # there is no uvloop; asyncio's own loop accepts all that wait
+        return [listener]
     return [listener, *(listener.dup() for _ in range(NUM_ACCEPTED - 1))]
 
 
