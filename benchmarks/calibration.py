@@ -35,7 +35,14 @@ def measure(run: digits.Run) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         network = Network(export(run, Path(folder) / "model.onnx").path)
         exported = torch.from_numpy(network.probabilities(test.images.numpy()))
-    plain = predict(Calibrated(run.model, 1.0), test.images, precision="float32")
+    uncalibrated = Calibrated(
+        run.model,
+        1.0,
+        num_classes=len(run.classes),
+        size=run.size,
+        num_views=count_views(run.classes),
+    )
+    plain = predict(uncalibrated, test.images, precision="float32")
     metrics = compute_metrics(exported.clamp(min=1e-12).log(), test.labels)
     return {
         "seed": run.recipe.seed,

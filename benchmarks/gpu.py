@@ -40,7 +40,7 @@ from recipes import train_quietly, warm_up
 from torch import Tensor
 
 import digits
-from digits.data import DigitSet, Split
+from digits.data import DataSet, Split
 from digits.errors import DigitsError
 from digits.evaluation import predict
 from digits.evaluation.metrics import committee
@@ -97,7 +97,7 @@ class Part:
     """Its share of the time, compared with those of the other parts."""
 
 
-def train_by_command(recipe: Recipe, data: DigitSet, device: str) -> Iterator[Trained]:
+def train_by_command(recipe: Recipe, data: DataSet, device: str) -> Iterator[Trained]:
     """Train as `digits train` does, with run folders."""
     seconds_before = warm_up(recipe, device)
     for seed in itertools.count():
@@ -112,7 +112,7 @@ def train_by_command(recipe: Recipe, data: DigitSet, device: str) -> Iterator[Tr
 
 
 def train_wider(
-    width: int, recipe: Recipe, data: DigitSet, device: torch.device
+    width: int, recipe: Recipe, data: DataSet, device: torch.device
 ) -> Iterator[Trained]:
     """Train `accurate` with so many times the channels, without run folders.
 
@@ -136,7 +136,7 @@ def train_wider(
         yield describe(trainer.recipe, trainer, data, seconds)
 
 
-def train_captured(recipe: Recipe, data: DigitSet, device: torch.device) -> Iterator[Trained]:
+def train_captured(recipe: Recipe, data: DataSet, device: torch.device) -> Iterator[Trained]:
     """Train a recipe of one epoch without augmentation, with all its steps in one CUDA graph."""
     recipe = complete(recipe, data, device)
 
@@ -203,7 +203,7 @@ def captured(work: Callable[[], None], device: torch.device) -> Callable[[], Non
 
 
 def describe(
-    recipe: Recipe, trainer: Trainer, data: DigitSet, seconds: float, seconds_before: float = 0.0
+    recipe: Recipe, trainer: Trainer, data: DataSet, seconds: float, seconds_before: float = 0.0
 ) -> Trained:
     """Evaluate a trainer's network on the test set."""
     model = copy.deepcopy(trainer.model)  # a graph's memory stays as it is
@@ -215,17 +215,17 @@ def describe(
     )
 
 
-def shorten(data: DigitSet, part: float) -> DigitSet:
+def shorten(data: DataSet, part: float) -> DataSet:
     """Take the first images of each split."""
 
     def first(split: Split) -> Split:
         n = round(len(split) * part)
         return Split(split.name, split.images[:n], split.labels[:n])
 
-    return DigitSet(data.name, first(data.train), first(data.test), data.source)
+    return DataSet(data.name, first(data.train), first(data.test), data.source)
 
 
-def build_parts(data: DigitSet, device: torch.device, part: float) -> dict[str, Part]:
+def build_parts(data: DataSet, device: torch.device, part: float) -> dict[str, Part]:
     """Prepare the parts, with a part of their epochs, and of the images of the wide networks."""
 
     def load(name: str) -> Recipe:

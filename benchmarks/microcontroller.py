@@ -58,6 +58,8 @@ def compute_logits(
 
 def measure(run: digits.Run) -> dict[str, Any]:
     """Measure a run's network in integers, beside what it has in floating point."""
+    if len(run.classes) != 10:
+        sys.exit(f"Expected runs of ten classes, found {run.folder}, of {len(run.classes)}.")
     test = digits.load(run.recipe.dataset).test
     with tempfile.TemporaryDirectory() as folder:
         written = export_c(run, Path(folder) / "model.h")

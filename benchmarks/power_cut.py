@@ -29,7 +29,7 @@ from findings import Findings
 from write_log import log_writes
 
 from digits.cli import main as call_command
-from digits.data import DigitSet, Split
+from digits.data import DataSet, Split
 from digits.errors import DigitsError
 from digits.recipe import Recipe
 from digits.run import Run, runs_by_seed
@@ -56,7 +56,7 @@ def few_images() -> Iterator[None]:
     images = torch.randint(0, 256, (160, 28, 28), dtype=torch.uint8, generator=generator)
     labels = torch.arange(160) % 10
     train, test = Split("train", images[:128], labels[:128]), Split("test", images, labels)
-    data = DigitSet(name="mnist", train=train, test=test, source="drawn at random")
+    data = DataSet(name="mnist", train=train, test=test, source="drawn at random")
     with patch("digits.training.loop.load", lambda name: data):
         yield
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from digits.cli import main
-from digits.data import DigitSet, Split
+from digits.data import DataSet, Split
 
 # Whatever the terminal or service that runs the tests says, output is plain and as wide as here.
 for variable in ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "GITHUB_ACTIONS"):
@@ -86,10 +86,10 @@ def blobs(n: int, *, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.fixture(scope="session")
-def blob_set() -> DigitSet:
+def blob_set() -> DataSet:
     """A set of 600 training and 100 test pictures that a network learns in two epochs."""
     train, test = blobs(600), blobs(100, seed=1)
-    return DigitSet(
+    return DataSet(
         name="mnist",
         train=Split("train", *train),
         test=Split("test", *test),
@@ -98,13 +98,13 @@ def blob_set() -> DigitSet:
 
 
 @pytest.fixture
-def with_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> DigitSet:
+def with_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> DataSet:
     """Training takes the small set for MNIST."""
     monkeypatch.setattr("digits.training.loop.load", lambda name: blob_set)
     return blob_set
 
 
 @pytest.fixture
-def export_with_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
+def export_with_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> None:
     """Exporting compares on the small set, with which the run was trained."""
     monkeypatch.setattr("digits.export.load", lambda name: blob_set)

@@ -127,5 +127,6 @@ def test_the_package_shows_its_public_names_once_each_and_nothing_else() -> None
 
 
 def test_shapes_in_signatures_are_checked_while_tests_run() -> None:
+    zeros = torch.zeros(3, dtype=torch.int64)
     with pytest.raises(TypeCheckError):
-        confusion_matrix(torch.zeros(2, dtype=torch.int64), torch.zeros(3, dtype=torch.int64))
+        confusion_matrix(zeros[:2], zeros, num_classes=10)

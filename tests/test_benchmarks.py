@@ -26,7 +26,7 @@ from ruled_paper import ruled_paper
 from silent_errors import most_accepted
 from targets import TARGETS, save
 
-from digits.data import DigitSet
+from digits.data import DataSet
 from digits.models import NETWORKS
 from digits.recipe import load_recipe
 
@@ -119,7 +119,7 @@ def test_digits_touch_the_edges_of_their_pictures() -> None:
 
 @pytest.fixture
 def tried(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, with_blobs: DigitSet
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, with_blobs: DataSet
 ) -> Iterator[Callable[..., tuple[int, dict[str, Any]]]]:
     """The benchmark of GPUs on the CPU, with 600 pictures: its exit status, and what it wrote."""
     monkeypatch.setattr("digits.load", lambda name: with_blobs)
@@ -164,7 +164,7 @@ def test_measures_all_that_a_gpu_should_show(
     assert result["parts"]["accurate-x4"]["parameters"] == 6_374_666
 
 
-def test_captured_steps_are_those_of_training(with_blobs: DigitSet, tmp_path: Path) -> None:
+def test_captured_steps_are_those_of_training(with_blobs: DataSet, tmp_path: Path) -> None:
     cpu, recipe = torch.device("cpu"), load_recipe("fast").override(batch_size=32)
     captured = islice(gpu.train_captured(recipe, with_blobs, cpu), 2)
     trained = islice(gpu.train_by_command(recipe, with_blobs, "cpu"), 2)

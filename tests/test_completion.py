@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from digits.cli import EXPORT_FORMATS, app
-from digits.data.datasets import NAMES
+from digits.data.catalog import CATALOG
 from digits.devices import DEVICES, PRECISIONS
 from digits.models import BUILT_IN
 from digits.recipe import NETWORKS, overridable_fields, recipe_names
@@ -84,7 +84,7 @@ def test_options_with_choices_are_known_by_name() -> None:
 
 def test_what_is_offered_is_what_there_is() -> None:
     assert set(NETWORKS) == BUILT_IN
-    assert OFFERED["--dataset"] == NAMES
+    assert OFFERED["--dataset"] == tuple(CATALOG)
     assert OFFERED["--precision"] == PRECISIONS
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from digits import export as exporting
-from digits.data import DigitSet
+from digits.data import DataSet
 from digits.errors import DigitsError
 from digits.export import Calibrated, Export, export
 from digits.models import NETWORKS, build_model, reads_lines
@@ -32,14 +32,14 @@ pytestmark = pytest.mark.usefixtures("export_with_blobs")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DigitSet) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.training.loop.load", lambda name: blob_set)
         return train(RECIPE, out=tmp_path_factory.mktemp("export") / "run")
 
 
 @pytest.fixture(scope="module")
-def written(run: Run, blob_set: DigitSet) -> Export:
+def written(run: Run, blob_set: DataSet) -> Export:
     """The run's network, as a file in a folder that there was not."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.export.load", lambda name: blob_set)
@@ -58,7 +58,7 @@ def plain_probabilities(run: Run, images: Tensor, temperature: float) -> Tensor:
 
 
 def test_any_runtime_gives_torch_s_probabilities_for_any_number_of_images(
-    run: Run, written: Export, blob_set: DigitSet
+    run: Run, written: Export, blob_set: DataSet
 ) -> None:
     assert written.largest_difference < 1e-5
     assert written.num_bytes == written.path.stat().st_size
@@ -84,7 +84,7 @@ def test_the_file_is_sound_and_says_what_it_is(run: Run, written: Export) -> Non
     assert json.loads(facts["versions"])["torch"]
 
 
-def test_the_reader_takes_it(written: Export, blob_set: DigitSet) -> None:
+def test_the_reader_takes_it(written: Export, blob_set: DataSet) -> None:
     images = blob_set.test.images.numpy()
     labels = Network(written.path).probabilities(images).argmax(axis=1)
     assert (labels == blob_set.test.labels.numpy()).mean() > 0.9

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from digits.data import DigitSet
+from digits.data import DataSet
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import compare, evaluate, predict, summarize
 from digits.models import NETWORKS, build_model, register_network
@@ -67,7 +67,7 @@ class ThreeChannels(nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
+def registered(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> None:
     """`own` is known, and gone after each test."""
     monkeypatch.setattr("digits.models.registry.NETWORKS", dict(NETWORKS))
     monkeypatch.setattr("digits.training.loop.load", lambda name: blob_set)
@@ -83,7 +83,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("make", [Own, Tied, ThreeChannels])
 def test_it_is_trained_evaluated_reported_and_loaded(
-    make: Callable[[], nn.Module], tmp_path: Path, blob_set: DigitSet
+    make: Callable[[], nn.Module], tmp_path: Path, blob_set: DataSet
 ) -> None:
     register_network("own")(make)
     run = train(RECIPE, out=tmp_path / "run", progress=Silent())

@@ -9,7 +9,7 @@ from microcontroller import compute_logits
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from digits.data import DigitSet
+from digits.data import DataSet
 from digits.errors import InvalidInput
 from digits.export import export_c
 from digits.models import Tiny
@@ -20,7 +20,7 @@ from digits.training import train
 
 
 @pytest.fixture(scope="module")
-def model(blob_set: DigitSet) -> Tiny:
+def model(blob_set: DataSet) -> Tiny:
     """A network whose batch norms are as different as training may make them."""
     torch.manual_seed(0)
     model = Tiny(0.1307, 0.3081)
@@ -34,12 +34,12 @@ def model(blob_set: DigitSet) -> Tiny:
 
 
 @pytest.fixture(scope="module")
-def layers(model: Tiny, blob_set: DigitSet) -> list[Layer]:
+def layers(model: Tiny, blob_set: DataSet) -> list[Layer]:
     return quantize(model, blob_set.train.images)
 
 
 @torch.inference_mode()
-def test_the_convolutions_are_the_network_s(model: Tiny, blob_set: DigitSet) -> None:
+def test_the_convolutions_are_the_network_s(model: Tiny, blob_set: DataSet) -> None:
     images = blob_set.test.images[:, None]
     maps = earlier = model.normalize(images)
     for convolution in list_convolutions(model):
@@ -69,7 +69,7 @@ def column(values: NDArray[np.float32]) -> Tensor:
 
 @torch.inference_mode()
 def test_the_layers_compute_nearly_what_the_network_does(
-    model: Tiny, layers: list[Layer], blob_set: DigitSet
+    model: Tiny, layers: list[Layer], blob_set: DataSet
 ) -> None:
     images = blob_set.test.images
     expected = model(images[:, None])
@@ -79,7 +79,7 @@ def test_the_layers_compute_nearly_what_the_network_does(
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 def test_c_computes_what_the_layers_say(
-    layers: list[Layer], blob_set: DigitSet, tmp_path: Path
+    layers: list[Layer], blob_set: DataSet, tmp_path: Path
 ) -> None:
     images = blob_set.test.images
     header = tmp_path / "model.h"

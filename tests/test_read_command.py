@@ -194,7 +194,7 @@ def test_a_message_is_one_line_whatever_it_names(call: Call, arguments: list[str
 def test_a_message_that_is_a_list_keeps_its_lines(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def fail(name: str) -> None:
         raise DigitsError("All sources failed:\n  one: \x1b[2J\n  two: b\ndigits: forged")
 
     monkeypatch.setattr("digits.data.describe", fail)

@@ -8,7 +8,7 @@ import pytest
 
 import digits
 from digits import export, reading
-from digits.data import DigitSet
+from digits.data import DataSet
 from digits.errors import DigitsError, InvalidInput
 from digits.reader import Reader
 from digits.reading.line_network import LineNetwork
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("export_with_blobs")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DigitSet) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.training.loop.load", lambda name: blob_set)
         recipe = Recipe(name="mine", network="tiny", epochs=1, batch_size=50, validation_size=0)
@@ -40,7 +40,7 @@ def test_the_reader_of_the_package_s_top_takes_runs() -> None:
 
 
 def test_a_run_its_folder_and_its_onnx_file_read_alike(
-    run: Run, tmp_path: Path, blob_set: DigitSet
+    run: Run, tmp_path: Path, blob_set: DataSet
 ) -> None:
     file = export.export(run, tmp_path / "mine.onnx").path
     images = blob_set.test.images[:5].numpy()

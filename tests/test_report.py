@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from digits import report
-from digits.data import DigitSet
+from digits.data import DataSet
 from digits.errors import DigitsError
 from digits.evaluation.metrics import compute_metrics
 from digits.files import write_atomic
@@ -54,7 +54,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> None:
     """Use small data, and do not render the figures, which have tests of their own."""
     monkeypatch.setattr("digits.report.load", lambda name: blob_set)
     monkeypatch.setattr("digits.plots.to_png", lambda figure: b"rendered")
@@ -62,7 +62,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DigitSet) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory, blob_set: DigitSet) -> Page:
+def page(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Page:
     """An ordinary report, rendered in full."""
     run = make_run(tmp_path_factory.mktemp("runs") / "run", metrics_of(blob_set))
     with pytest.MonkeyPatch.context() as patch:
@@ -99,7 +99,7 @@ def make_run(folder: Path, test: Any, *, validation: bool = True, **fields: Any)
     return run
 
 
-def metrics_of(data: DigitSet, logits: Tensor | None = None) -> dict[str, Any]:
+def metrics_of(data: DataSet, logits: Tensor | None = None) -> dict[str, Any]:
     if logits is None:
         logits = torch.randn(len(data.test), 10, generator=torch.Generator().manual_seed(0))
     return compute_metrics(logits, data.test.labels).to_dict()
@@ -142,7 +142,7 @@ def test_every_picture_says_what_it_shows_and_headings_have_an_order(page: Page)
 
 
 def test_the_report_states_the_result_and_how_it_was_made(
-    tmp_path: Path, blob_set: DigitSet
+    tmp_path: Path, blob_set: DataSet
 ) -> None:
     test = metrics_of(blob_set) | {"accuracy": 0.98765, "interval": [0.98123, 0.99321]}
     text = Page(write_report(make_run(tmp_path / "run", test, description="my own"))).text
@@ -163,7 +163,7 @@ def test_the_report_states_the_result_and_how_it_was_made(
         assert expected in text
 
 
-def test_figures_lie_in_their_folder(tmp_path: Path, blob_set: DigitSet) -> None:
+def test_figures_lie_in_their_folder(tmp_path: Path, blob_set: DataSet) -> None:
     augmentation = Augmentation(rotation_degrees=10, scale=0.1)
     run = make_run(tmp_path / "run", metrics_of(blob_set), augmentation=augmentation)
     text = Page(write_report(run)).text
@@ -172,14 +172,14 @@ def test_figures_lie_in_their_folder(tmp_path: Path, blob_set: DigitSet) -> None
 
 
 def test_a_recipe_without_augmentation_is_said_to_have_none(
-    tmp_path: Path, blob_set: DigitSet
+    tmp_path: Path, blob_set: DataSet
 ) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
     assert "This recipe uses no augmentation" in Page(write_report(run)).text
     assert not (run.figures_path / "augmentation.png").exists()
 
 
-def test_hostile_names_are_text(tmp_path: Path, blob_set: DigitSet) -> None:
+def test_hostile_names_are_text(tmp_path: Path, blob_set: DataSet) -> None:
     hostile = "</title><script>alert(1)</script><img src=http://example.org/x onerror=alert(2)>"
     run = make_run(tmp_path / "run", metrics_of(blob_set), description=hostile)
     page = Page(write_report(run))
@@ -189,31 +189,31 @@ def test_hostile_names_are_text(tmp_path: Path, blob_set: DigitSet) -> None:
 
 
 @pytest.mark.parametrize("network", ["classic", "deep", "compact"])
-def test_every_network_gets_a_report(tmp_path: Path, blob_set: DigitSet, network: str) -> None:
+def test_every_network_gets_a_report(tmp_path: Path, blob_set: DataSet, network: str) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set), network=network)
     assert write_report(run) == run.report_path
 
 
-def test_a_run_without_validation_has_a_report(tmp_path: Path, blob_set: DigitSet) -> None:
+def test_a_run_without_validation_has_a_report(tmp_path: Path, blob_set: DataSet) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set), validation=False)
     assert "no images were held out" in Page(write_report(run)).text
 
 
 def test_a_run_without_mistakes_has_a_report(
-    tmp_path: Path, blob_set: DigitSet, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, blob_set: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     perfect = 50 * F.one_hot(blob_set.test.labels, 10).float()
     monkeypatch.setattr("digits.report.material.predict", lambda *args, **kwargs: perfect)
     run = make_run(tmp_path / "run", metrics_of(blob_set, perfect))
     text = Page(write_report(run)).text
     assert "every test image was read correctly" in text
-    assert "No digit was read wrong." in text
+    assert "No image was read wrong." in text
     assert "100.00 %" in text
     assert not (run.figures_path / "mistakes.png").exists()
 
 
 def test_a_network_that_knows_nothing_has_a_report(
-    tmp_path: Path, blob_set: DigitSet, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, blob_set: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     same = torch.zeros(len(blob_set.test), 10)
     monkeypatch.setattr("digits.report.material.predict", lambda *args, **kwargs: same)
@@ -224,7 +224,7 @@ def test_a_network_that_knows_nothing_has_a_report(
 @pytest.mark.parametrize(("scale", "found"), [(20, "overconfident by"), (0.1, "underconfident by")])
 def test_the_report_says_by_how_much_the_network_was_over_or_underconfident(
     tmp_path: Path,
-    blob_set: DigitSet,
+    blob_set: DataSet,
     monkeypatch: pytest.MonkeyPatch,
     scale: float,
     found: str,
@@ -246,14 +246,14 @@ def test_the_report_says_by_how_much_the_network_was_over_or_underconfident(
 
 
 def test_predictions_that_differ_from_those_of_the_training_are_said_to(
-    tmp_path: Path, blob_set: DigitSet
+    tmp_path: Path, blob_set: DataSet
 ) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set) | {"errors": 1})
     assert "the network read them again" in Page(write_report(run)).text
 
 
 def test_files_are_written_whole_and_the_page_last(
-    tmp_path: Path, blob_set: DigitSet, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, blob_set: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
     written: list[Path] = []
@@ -270,7 +270,7 @@ def test_files_are_written_whole_and_the_page_last(
     assert written[-1] == run.report_path
 
 
-def test_a_report_is_the_same_the_second_time(tmp_path: Path, blob_set: DigitSet) -> None:
+def test_a_report_is_the_same_the_second_time(tmp_path: Path, blob_set: DataSet) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
     first = write_report(run).read_bytes()
     assert write_report(run).read_bytes() == first
@@ -278,7 +278,7 @@ def test_a_report_is_the_same_the_second_time(tmp_path: Path, blob_set: DigitSet
 
 @pytest.mark.parametrize("missing", ["versions", "parameters", "machine"])
 def test_a_summary_that_lacks_something_is_one_line(
-    tmp_path: Path, blob_set: DigitSet, missing: str
+    tmp_path: Path, blob_set: DataSet, missing: str
 ) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
     without_sums(run.folder)
@@ -295,7 +295,7 @@ def test_a_summary_that_lacks_something_is_one_line(
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 def test_the_learning_curves_say_what_label_smoothing_leaves(
     tmp_path: Path,
-    blob_set: DigitSet,
+    blob_set: DataSet,
     label_smoothing: float,
 ) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set), label_smoothing=label_smoothing)
@@ -303,7 +303,7 @@ def test_the_learning_curves_say_what_label_smoothing_leaves(
     assert ("below 0.500, the dashed line" in curves.caption) == (label_smoothing > 0)
 
 
-def test_an_empty_history_is_one_line(tmp_path: Path, blob_set: DigitSet) -> None:
+def test_an_empty_history_is_one_line(tmp_path: Path, blob_set: DataSet) -> None:
     run = make_run(tmp_path / "run", metrics_of(blob_set))
     without_sums(run.folder)
     run.history_path.write_text("")

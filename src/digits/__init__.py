@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from digits.extras import optional_imports
 
 if TYPE_CHECKING:
-    from digits.data import DigitSet, Split, load
+    from digits.data import DataSet, Split, load
     from digits.errors import DigitsError, InvalidInput
     from digits.evaluation import compare, evaluate, summarize
     from digits.evaluation.intervals import Estimate
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Augmentation",
+    "DataSet",
     "Digit",
-    "DigitSet",
     "DigitsError",
     "Estimate",
     "InvalidInput",
@@ -57,7 +57,7 @@ __all__ = [
 _HOMES = {
     "Augmentation": "recipe",
     "Digit": "reading",
-    "DigitSet": "data",
+    "DataSet": "data",
     "DigitsError": "errors",
     "Estimate": "evaluation.intervals",
     "InvalidInput": "errors",

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from digits.data.catalog import CATALOG, find
 from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput, is_out_of_memory, suggest
 from digits.extras import optional_imports
@@ -35,6 +36,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+DEFAULT_DATASET = "mnist"
 
 EXPORT_FORMATS = ("onnx", "c")
 
@@ -104,18 +107,21 @@ def digits(
 
 @app.command()
 def data(
+    dataset: Annotated[
+        str, typer.Option(help=f"{', '.join(CATALOG)}.", autocompletion=offer(list(CATALOG)))
+    ] = DEFAULT_DATASET,
     from_folder: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FOLDER", help="Bring the four files, plain or .gz."),
+        typer.Option("--from", metavar="FOLDER", help="Bring its files, as they were published."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Fetch MNIST if it is not there yet, check it, and say where it is."""
+    """Fetch a data set if it is not there yet, check it, and say where and what it is."""
     from digits.data import describe, import_folder
 
     if from_folder is not None:
-        import_folder(from_folder)
-    facts = describe()
+        import_folder(from_folder, dataset)
+    facts = describe(dataset)
     if as_json:
         print_json(facts)
         return
@@ -222,23 +228,33 @@ def train(
 @app.command()
 def evaluate(
     runs: Annotated[list[Path], typer.Argument(help="A run folder; several are a committee.")],
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Measure on another set's test images. (default: the one it was trained on)",
+            autocompletion=offer(list(CATALOG)),
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure a run, or several as a committee, on the 10,000 test images, or lines of them."""
+    """Measure a run, or several as a committee, on the test images, or lines of them."""
     from digits.data import load
     from digits.evaluation.lines import LineMetrics
     from digits.run import Run
     from digits.training.tasks import evaluate_task
 
     members = [Run(folder) for folder in runs]
-    metrics = evaluate_task(members, load("mnist").test, device=device)
+    name = dataset or members[0].recipe.dataset
+    test = load(name).test
+    metrics = evaluate_task(members, test, device=device)
     if as_json:
-        print_json({"runs": [str(folder) for folder in runs], "test": metrics.to_dict()})
+        found = metrics.to_dict()
+        print_json({"runs": [str(folder) for folder in runs], "dataset": name, "test": found})
     elif isinstance(metrics, LineMetrics):
         show_line_metrics(metrics)
     else:
-        show_metrics(metrics)
+        show_metrics(metrics, test.classes)
 
 
 @app.command(cls=TwoGroups)
@@ -292,9 +308,17 @@ def summary(
     from digits.run import Run
 
     recipe = load_recipe(recipe_or_run) if is_recipe else Run(recipe_or_run).recipe
+    published = find(recipe.dataset)
+    shape = image_shape(recipe.network, published.size)
     # Costs are the same whatever the network is normalised by.
-    shape = image_shape(recipe.network)
-    costs = layer_costs(build_model(recipe.network, mean=0.5, std=0.5), shape)
+    model = build_model(
+        recipe.network,
+        mean=0.5,
+        std=0.5,
+        num_classes=len(published.classes),
+        size=published.size,
+    )
+    costs = layer_costs(model, shape)
     show_costs(recipe.network, shape, costs, as_json=as_json)
 
 

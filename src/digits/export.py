@@ -16,19 +16,19 @@ import torch
 from jaxtyping import Float, Num, UInt8
 from torch import Tensor, nn
 
-from digits.data import DigitSet, load
+from digits.data import DataSet, load
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation.lines import Lines
 from digits.files import write_atomic
 from digits.hardware import describe_versions
-from digits.models import NUM_CLASSES, Tiny, reads_lines
+from digits.models import SMALLEST, Tiny, reads_lines
 from digits.quantization import count_bytes, quantize, write_c
 from digits.reading import symbols
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.onnx_graph import seal
 from digits.run import Run
-from digits.training.calibration import temperature_of
+from digits.training.calibration import count_views, temperature_of
 from digits.training.tasks import compose_lines
 from digits.views import VIEWS, Views
 
@@ -102,19 +102,31 @@ class Calibrated(nn.Module):
     """Calibrated probabilities of a network: the mean over the views, with temperature scaling.
 
     Args:
-        model: Maps raw pixels (n, 1, 28, 28) to logits (n, 10).
+        model: Maps raw pixels (n, 1, size, size) to logits (n, classes).
         temperature: Temperature by which the logits are divided.
+        num_classes: Number of classes.
+        size: Height and width of an image in pixels.
+        num_views: Number of views of each image.
     """
 
-    def __init__(self, model: nn.Module, temperature: float) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        temperature: float,
+        *,
+        num_classes: int = 10,
+        size: int = 28,
+        num_views: int = len(VIEWS),
+    ) -> None:
         super().__init__()
-        self.views, self.model, self.temperature = Views(), model, temperature
+        self.views, self.model, self.temperature = Views(size, num_views), model, temperature
+        self.num_classes, self.num_views = num_classes, num_views
 
-    def forward(self, images: Num[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 10"]:
+    def forward(self, images: Num[Tensor, "n 1 h w"]) -> Float[Tensor, "n classes"]:
         """Compute the probabilities of raw pixels, 0 to 255."""
         logits: Tensor = self.model(self.views(images))
         probabilities = (logits / self.temperature).softmax(dim=1)
-        return probabilities.reshape(len(VIEWS), -1, NUM_CLASSES).mean(dim=0)
+        return probabilities.reshape(self.num_views, -1, self.num_classes).mean(dim=0)
 
 
 class LineOutputs(nn.Module):
@@ -140,8 +152,9 @@ class LineOutputs(nn.Module):
 def export(run: Run, path: Path | None = None) -> Export:
     """Write a run's network as one ONNX file, for `Reader` and for any other runtime.
 
-    Its input is `images`, float32 (n, 1, 28, 28), 0 to 255, any n; its output is `probabilities`
-    (n, 10), the mean over three views of each image, calibrated by the run's temperature.
+    Its input is `images`, float32 (n, 1, size, size), 0 to 255, any n; its output is
+    `probabilities` (n, classes), calibrated by the run's temperature; of digits, the mean over
+    three views of each image. The metadata names the classes.
 
     A network that reads lines takes `images`, float32 (n, 1, 40, w), any n and any even w. It gives
     `log_probabilities` (n, 16, w / 2) and `boxes` (n, 4, w / 2), as `reading.symbols` says. Its
@@ -168,7 +181,7 @@ def export_c(run: Run, path: Path | None = None) -> CExport:
     """Write a run's network as one header in C, in integers, for microcontrollers.
 
     Its function `digits_read` takes 28 × 28 pixels, 0 to 255, and gives ten logits and the
-    likeliest digit: without views and temperature.
+    likeliest digit, or as many pixels and classes as its set has: without views and temperature.
 
     Args:
         run: A finished run of the network `tiny`.
@@ -178,7 +191,7 @@ def export_c(run: Run, path: Path | None = None) -> CExport:
         The path and facts of the file.
 
     Raises:
-        InvalidInput: If the run is of another network.
+        InvalidInput: If the run is of another network, or of images that it enlarges.
         DigitsError: If the run is unfinished.
     """
     if run.recipe.network != "tiny":
@@ -186,11 +199,16 @@ def export_c(run: Run, path: Path | None = None) -> CExport:
             "Expected a run of the network 'tiny', as the code in C is of that one and fits "
             f"microcontrollers; found one of {run.recipe.network!r}."
         )
+    if run.size < SMALLEST:
+        raise InvalidInput(
+            f"Expected a run on images of at least {SMALLEST} pixels, as the code in C enlarges "
+            f"none; found one on {run.size}."
+        )
     path = path or run.folder / "model.h"
     split, _ = load(run.recipe.dataset).split(run.recipe.validation_size)
     assert isinstance(run.model, Tiny)
     layers = quantize(run.model, split.images[:NUM_CALIBRATED])
-    write_atomic(path, write_c(layers).encode())
+    write_atomic(path, write_c(layers, size=run.size).encode())
     return CExport(path, count_bytes(layers))
 
 
@@ -206,19 +224,26 @@ def convert(run: Run) -> Converted:
     Raises:
         DigitsError: As `export` does.
     """
-    mnist = load(run.recipe.dataset)
+    data = load(run.recipe.dataset)
     if reads_lines(run.recipe.network):
-        return _convert_lines(run, mnist)
-    temperature = temperature_of(run, mnist)
-    model = Calibrated(run.model.float(), temperature).eval()
+        return _convert_lines(run, data)
+    temperature = temperature_of(run, data)
+    model = Calibrated(
+        run.model.float(),
+        temperature,
+        num_classes=len(run.classes),
+        size=run.size,
+        num_views=count_views(run.classes),
+    ).eval()
     content = _to_onnx(model)
-    difference = _largest_difference(content, model, mnist.test.images[:NUM_CHECKED])
+    difference = _largest_difference(content, model, data.test.images[:NUM_CHECKED])
     if not difference <= TOLERANCE:
         raise _disagreement(run, difference)
-    return Converted(_with_metadata(content, describe(run, temperature)), temperature, difference)
+    facts = {"classes": json.dumps(run.classes), **describe(run, temperature)}
+    return Converted(_with_metadata(content, facts), temperature, difference)
 
 
-def _convert_lines(run: Run, mnist: DigitSet) -> Converted:
+def _convert_lines(run: Run, mnist: DataSet) -> Converted:
     """Convert a network that reads lines, with rounded weights if they do as well."""
     model = LineOutputs(run.model.float()).eval()
     lines = compose_lines(mnist.test)
@@ -244,6 +269,7 @@ def describe(run: Run, temperature: float) -> dict[str, str]:
     try:
         return {
             "recipe": run.recipe.to_toml(),
+            "dataset": run.recipe.dataset,
             "temperature": f"{temperature:.4f}",
             "test_accuracy": f"{summary['test']['accuracy']:.4f}",
             "training_images": str(summary["training_images"]),
@@ -257,10 +283,10 @@ def describe(run: Run, temperature: float) -> dict[str, str]:
         ) from error
 
 
-def _to_onnx(model: nn.Module) -> bytes:
+def _to_onnx(model: Calibrated) -> bytes:
     """Write a network of glyphs in ONNX, for any number of images."""
-    shape = {0: torch.export.Dim("n")}
-    return _write(model, torch.zeros(2, 1, 28, 28), shape, ["probabilities"])
+    shape, size = {0: torch.export.Dim("n")}, model.views.size
+    return _write(model, torch.zeros(2, 1, size, size), shape, ["probabilities"])
 
 
 def _lines_to_onnx(model: nn.Module) -> bytes:
@@ -299,9 +325,7 @@ def _write(
     return content
 
 
-def _largest_difference(
-    content: bytes, model: nn.Module, images: UInt8[Tensor, "n 28 28"]
-) -> float:
+def _largest_difference(content: bytes, model: nn.Module, images: UInt8[Tensor, "n h w"]) -> float:
     found = Network(content).probabilities(images.numpy())
     with torch.inference_mode():
         expected = model(images[:, None].float()).numpy()

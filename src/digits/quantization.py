@@ -77,7 +77,7 @@ class Layer:
 
 
 @torch.inference_mode()
-def quantize(model: Tiny, images: UInt8[Tensor, "n 28 28"]) -> list[Layer]:
+def quantize(model: Tiny, images: UInt8[Tensor, "n h w"]) -> list[Layer]:
     """Quantise a trained network.
 
     Args:
@@ -127,11 +127,12 @@ def _round(weights: Tensor) -> tuple[Int8[np.ndarray, "out ..."], Float32[Tensor
     return integers.reshape(weights.shape).numpy(), steps
 
 
-def write_c(layers: list[Layer]) -> str:
+def write_c(layers: list[Layer], *, size: int = 28) -> str:
     """Write the layers, and a function that computes them, as a header in C.
 
     Args:
         layers: What `quantize` gave.
+        size: Height and width of an image in pixels.
 
     Returns:
         The header, with all that it needs.
@@ -157,6 +158,8 @@ def write_c(layers: list[Layer]) -> str:
         biases=_numbers(layer.biases for layer in layers),
         num_even=even,
         num_odd=odd,
+        size=size,
+        num_classes=len(linear.weights),
         linear=offsets[id(linear.weights)],
     )
 

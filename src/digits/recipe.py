@@ -12,6 +12,7 @@ from typing import Any
 
 import tomli_w
 
+from digits.data.catalog import CATALOG
 from digits.devices import PRECISIONS
 from digits.errors import DigitsError, InvalidInput, suggest
 
@@ -183,7 +184,7 @@ class Recipe:
     name: str = setting("Name of the recipe.", type=str)
     description: str = setting("What the recipe is, in a line.", default="", type=str)
     network: str = setting("The network.", type=str, offered=NETWORKS)
-    dataset: str = setting("The data set.", default="mnist", type=str, choices=("mnist",))
+    dataset: str = setting("The data set.", default="mnist", type=str, choices=tuple(CATALOG))
     mean: float | None = setting(
         "Mean of the pixels, from 0 to 1, that is subtracted (default: the training set's).",
         default=None, type=float, low=0, high=1,
@@ -227,7 +228,7 @@ class Recipe:
         default="constant", type=str, choices=("constant", "cosine", "one_cycle"),
     )  # fmt: skip
     label_smoothing: float = setting(
-        "Part of the right answer's probability that is spread over all ten.",
+        "Part of the right answer's probability that is spread over all classes.",
         default=0.0, type=float, low=0, high=0.9,
     )  # fmt: skip
     hard_fraction: float = setting(

@@ -34,6 +34,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from digits.data.catalog import DIGITS
 from digits.errors import DigitsError, InvalidInput
 from digits.files import remove, sync_folder, write_atomic
 from digits.history import EpochRecord, History, parse_history
@@ -53,6 +54,10 @@ SUMMARY = "summary.json"
 
 DAMAGE = (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError)
 """Errors that reading a damaged weights file raises."""
+
+MAX_SIZE, MAX_CLASSES = 64, 1000
+"""Largest height and width of the images that a network may take, and number of its classes: the
+metadata of a run could ask for any."""
 
 FORMAT = 3
 """Version of the run folder's format. A folder of another format is refused, not misread."""
@@ -142,6 +147,21 @@ class Run:
         self._expect_finished(self.model_path)
         return _read_temperature(self.model_path)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the network's logits."""
+        return self._task[0]
+
+    @property
+    def size(self) -> int:
+        """Height and width of the images that the network takes, in pixels."""
+        return self._task[1]
+
+    @cached_property
+    def _task(self) -> tuple[tuple[str, ...], int]:
+        self._expect_finished(self.model_path)
+        return _read_task(self.model_path)
+
     @classmethod
     def create(cls, folder: Path, recipe: Recipe, checkpoint: dict[str, Any]) -> "Run":
         """Create the folder of a run that is about to start.
@@ -218,12 +238,21 @@ class Run:
         assert isinstance(checkpoint, dict)
         return checkpoint
 
-    def save_model(self, model: nn.Module, temperature: float | None = None) -> None:
+    def save_model(
+        self,
+        model: nn.Module,
+        temperature: float | None = None,
+        *,
+        classes: tuple[str, ...] = DIGITS,
+        size: int = 28,
+    ) -> None:
         """Save the weights, with what is needed to rebuild the network in the metadata.
 
         Args:
             model: The trained network.
             temperature: The temperature by which its logits are to be divided, if it is known.
+            classes: Names of the classes, in the order of its logits.
+            size: Height and width of the images that it takes, in pixels.
         """
         # Copies, as safetensors refuses layers that share weights.
         tensors = {
@@ -236,6 +265,8 @@ class Run:
             "network": recipe.network,
             "mean": recipe.mean,
             "std": recipe.std,
+            "classes": list(classes),
+            "size": size,
             "temperature": temperature,
             "recipe": recipe.to_toml(),
             "sha256": _digest(tensors),
@@ -247,7 +278,8 @@ class Run:
         remove(self.summary_path)
         remove(self.folder / SUMS)  # a process that was killed before the summary leaves them, too
         write_atomic(self.model_path, save(tensors, metadata))
-        self.__dict__.pop("model", None)
+        for cached in ("model", "_task"):
+            self.__dict__.pop(cached, None)
 
     def save_summary(self, summary: dict[str, Any]) -> None:
         """Save the results; this comes last, as it makes the run finished."""
@@ -358,10 +390,11 @@ def _read_model(path: Path) -> nn.Module:
         if facts["sha256"] != _digest(tensors):
             raise ValueError("the weights do not match their checksum")
         name, mean, std = str(facts["network"]), float(facts["mean"]), float(facts["std"])
+        classes, size = _task_in(facts)
     except DAMAGE as error:
         raise DigitsError(_damaged(path, error)) from error
     try:
-        model = build_model(name, mean=mean, std=std)
+        model = build_model(name, mean=mean, std=std, num_classes=len(classes), size=size)
         model.load_state_dict(tensors)
     except (InvalidInput, RuntimeError) as error:  # a user's network: not registered, or changed
         reason = " ".join(str(error).split())
@@ -381,6 +414,26 @@ def _read_temperature(path: Path) -> float | None:
         return float(found)
     except DAMAGE as error:
         raise DigitsError(_damaged(path, error)) from error
+
+
+def _read_task(path: Path) -> tuple[tuple[str, ...], int]:
+    try:
+        _read_checked(path)
+        with safe_open(path, framework="pt") as file:
+            return _task_in(_facts_of(path, file))
+    except DAMAGE as error:
+        raise DigitsError(_damaged(path, error)) from error
+
+
+def _task_in(facts: dict[str, Any]) -> tuple[tuple[str, ...], int]:
+    """Classes and size of the images in the metadata; older runs are of digits, and name none."""
+    classes, size = facts.get("classes", DIGITS), facts.get("size", 28)
+    is_list = isinstance(classes, list | tuple) and 0 < len(classes) <= MAX_CLASSES
+    if not is_list or not all(isinstance(name, str) for name in classes):
+        raise ValueError(f"the classes are {classes!r}")
+    if type(size) is not int or not 0 < size <= MAX_SIZE:
+        raise ValueError(f"the size is {size!r}")
+    return tuple(classes), size
 
 
 def _facts_of(path: Path, file: Any) -> dict[str, Any]:

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from digits.reading.results import Reading
     from digits.run import Run
 
+WORDS = ("", "layer", "kind", "recipe", "run folder", "report", "class", "read as")
+"""Titles of columns that hold words."""
+
+MATRIX_COLUMNS = 72
+"""Characters that a row of a confusion matrix may take on a terminal, without the class's name."""
+
+NUM_CONFUSED = 12
+"""Number of pairs of classes that are shown, where the matrix is larger."""
+
 
 def print_json(document: Any) -> None:
     """Print a JSON document on standard output.
@@ -74,9 +83,12 @@ def show_data(facts: dict[str, Any]) -> None:
         table.add_row(file["name"], f"{file['bytes']:,}", file["sha256"][:16] + "…")
     console = Console()
     console.print(table)
+    height, width = facts["image"]
     console.print(
-        f"MNIST is complete: {facts['train']:,} training and {facts['test']:,} test images, "
-        f"in {quoted(facts['root'])} (from: {facts['source']})",
+        f"{facts['title']} is complete: {facts['train']:,} training and {facts['test']:,} test "
+        f"images, in {quoted(facts['root'])} (from: {facts['source']})\n"
+        f"{height}×{width} pixels; {len(facts['classes'])} classes: {', '.join(facts['classes'])}\n"
+        f"{facts['origin']}; licence: {facts['licence']}",
         markup=False,
         emoji=False,
         highlight=False,
@@ -323,7 +335,7 @@ def _table(*titles: str, **settings: Any) -> Table:
     """Make an empty table, with columns of words to the left and of numbers to the right."""
     table = Table(box=None, header_style="bold", footer_style="bold", pad_edge=False, **settings)
     for title in titles:
-        is_of_words = title in ("", "layer", "kind", "recipe", "run folder", "report")
+        is_of_words = title in WORDS
         table.add_column(title, justify="left" if is_of_words else "right")
     return table
 
@@ -344,11 +356,12 @@ def show_line_metrics(metrics: "LineMetrics") -> None:
     )
 
 
-def show_metrics(metrics: "Metrics") -> None:
-    """Print the metrics of a split, a table by digit, and the confusion matrix.
+def show_metrics(metrics: "Metrics", classes: Sequence[str]) -> None:
+    """Print the metrics of a split, a table by class, and what is taken for what.
 
     Args:
         metrics: The metrics to print.
+        classes: Names of the classes.
     """
     console = Console()
     low, high = metrics.interval
@@ -361,29 +374,47 @@ def show_metrics(metrics: "Metrics") -> None:
         highlight=False,
         soft_wrap=True,
     )
-    table = Table("digit", box=None, header_style="bold", pad_edge=False)
-    # Side by side, the two tables would be wider than a terminal of 80 columns.
-    confusion = Table("read as", box=None, header_style="bold", pad_edge=False)
+    table = Table("class", box=None, header_style="bold", pad_edge=False)
     for title in ("precision", "recall", "F1", "images"):
         table.add_column(title, justify="right")
-    for column in range(len(metrics.digits)):
-        confusion.add_column(str(column), justify="right")
-    for digit, row in zip(metrics.digits, metrics.confusion_matrix, strict=True):
+    for each in metrics.classes:
         table.add_row(
-            str(digit.digit),
-            f"{digit.precision:.2%}",
-            f"{digit.recall:.2%}",
-            f"{digit.f1:.2%}",
-            f"{digit.support:,}",
+            Text(classes[each.label]),
+            f"{each.precision:.2%}",
+            f"{each.recall:.2%}",
+            f"{each.f1:.2%}",
+            f"{each.support:,}",
         )
-        cells = [
-            f"[dim]{count:,}[/]" if column == digit.digit else str(count) if count else "[dim]·[/]"
-            for column, count in enumerate(row)
-        ]
-        confusion.add_row(str(digit.digit), *cells)
     console.print(table)
     console.print()
-    console.print(confusion)
+    # Side by side, the two tables would be wider than a terminal of 80 columns.
+    console.print(_confusion(metrics, classes))
+
+
+def _confusion(metrics: "Metrics", classes: Sequence[str]) -> Table:
+    """Make a table of the confusion matrix, or, where it is too large, of the most mistakes."""
+    matrix = metrics.confusion_matrix
+    if sum(max(5, len(name)) + 1 for name in classes) > MATRIX_COLUMNS:
+        table = _table("class", "read as", "images")
+        mistakes = [
+            (count, true, predicted)
+            for true, row in enumerate(matrix)
+            for predicted, count in enumerate(row)
+            if count and predicted != true
+        ]
+        for count, true, predicted in sorted(mistakes, key=lambda each: -each[0])[:NUM_CONFUSED]:
+            table.add_row(Text(classes[true]), Text(classes[predicted]), f"{count:,}")
+        return table
+    table = Table("read as", box=None, header_style="bold", pad_edge=False)
+    for name in classes:
+        table.add_column(Text(name), justify="right")
+    for true, row in enumerate(matrix):
+        cells = [
+            f"[dim]{count:,}[/]" if predicted == true else str(count) if count else "[dim]·[/]"
+            for predicted, count in enumerate(row)
+        ]
+        table.add_row(Text(classes[true]), *cells)
+    return table
 
 
 def _risks(metrics: "Metrics") -> str:

@@ -6,7 +6,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 
 from digits.data import mirrors, sources
-from digits.data.checksums import MNIST, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, DataFile
+from digits.data.catalog import CATALOG, MNIST, Part
+from digits.data.checksums import DataFile
 from digits.data.idx import write_idx
 from digits.data.mirrors import Mirror
 
 NUM_TRAIN, NUM_TEST = 40, 20
+
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = MNIST.files
 
 
 def describe_bytes(name: str, content: bytes) -> DataFile:
@@ -51,7 +54,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallSet:
     """Expect four small files with MNIST's names; the cache is empty, and there is no source."""
     rng = np.random.default_rng(0)
     contents = {}
-    for file in MNIST:
+    for file in MNIST.files:
         num = NUM_TEST if file in {TEST_IMAGES, TEST_LABELS} else NUM_TRAIN
         shape, high = ((num, 28, 28), 256) if "images" in file.name else ((num,), 10)
         contents[file.name] = write_idx(rng.integers(0, high, shape, dtype=np.uint8))
@@ -61,8 +64,9 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallSet:
     for variable in list(os.environ):
         if variable.lower().endswith("_proxy"):
             monkeypatch.delenv(variable)
-    monkeypatch.setattr(sources, "FILES", files)
-    monkeypatch.setattr(sources, "SOURCES", ())
+    train, test = Part(files[0], files[1]), Part(files[2], files[3])
+    monkeypatch.setitem(CATALOG, "mnist", replace(MNIST, train=train, test=test))
+    monkeypatch.setattr(sources, "sources_of", lambda published, root: [])
     monkeypatch.setattr(mirrors, "BACK_OFF_SECONDS", 0.001)
     return small
 

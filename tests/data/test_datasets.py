@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import digits.data
-from digits.data import DigitSet, Split, load
+from digits.data import DataSet, Split, load
 from digits.errors import InvalidInput
 from tests.data.conftest import NUM_TEST, NUM_TRAIN, SmallSet
 
@@ -24,8 +24,8 @@ def positions(split: Split) -> list[int]:
     return (pixels[:, 0, 0] + 256 * pixels[:, 0, 1]).tolist()
 
 
-def make_set(labels: list[int]) -> DigitSet:
-    return DigitSet("made", make_split(labels), make_split([0], "test"), "cache")
+def make_set(labels: list[int]) -> DataSet:
+    return DataSet("made", make_split(labels), make_split([0], "test"), "cache")
 
 
 UNEVEN = [label for label in range(10) for _ in range(10 + 7 * label)]  # 415 in all
@@ -132,8 +132,8 @@ def test_a_validation_size_out_of_range_is_refused(size: int) -> None:
     [
         ("minst", "did you mean 'mnist'"),
         ("MNIST", "did you mean 'mnist'"),
-        ("fashion", "there are mnist"),
-        ("", "there are mnist"),
+        ("fashion", "did you mean 'fashion-mnist'"),
+        ("", "there are mnist, fashion-mnist"),
     ],
 )
 def test_an_unknown_name_suggests_the_nearest(name: str, hint: str) -> None:

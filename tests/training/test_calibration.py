@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from digits import evaluate
-from digits.data import DigitSet, Split
+from digits.data import DataSet, Split
 from digits.errors import DigitsError
 from digits.evaluation.metrics import committee, expected_calibration_error, negative_log_likelihood
 from digits.models import build_model
@@ -27,7 +27,7 @@ RECIPE = Recipe(
 
 
 @pytest.fixture(scope="module")
-def noisy_set(blob_set: DigitSet) -> DigitSet:
+def noisy_set(blob_set: DataSet) -> DataSet:
     """A set of which no network reads all images right: each ninth label is another."""
 
     def noisy(split: Split) -> Split:
@@ -39,7 +39,7 @@ def noisy_set(blob_set: DigitSet) -> DigitSet:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, noisy_set: DigitSet) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, noisy_set: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.training.loop.load", lambda name: noisy_set)
         return train(RECIPE, out=tmp_path_factory.mktemp("calibrated") / "run")
@@ -51,9 +51,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     images: list[Tensor] = []
     compute = calibration._logits_of_views
 
-    def noted(model: nn.Module, given: Tensor, device: str) -> Tensor:
+    def noted(model: nn.Module, given: Tensor, num_views: int, device: str) -> Tensor:
         images.append(given)
-        return compute(model, given, device)
+        return compute(model, given, num_views, device)
 
     monkeypatch.setattr(calibration, "_logits_of_views", noted)
     return images
@@ -77,7 +77,7 @@ def loss_at(temperature: float, model: nn.Module, images: Tensor, labels: Tensor
 
 
 def test_the_labels_are_likeliest_at_the_temperature_for_the_mean_over_the_views(
-    run: Run, noisy_set: DigitSet, seen: list[Tensor]
+    run: Run, noisy_set: DataSet, seen: list[Tensor]
 ) -> None:
     found = find_temperature(run.model, run.recipe, noisy_set)
     (images,) = seen
@@ -88,7 +88,7 @@ def test_the_labels_are_likeliest_at_the_temperature_for_the_mean_over_the_views
 
 
 def test_without_held_out_images_training_images_are_changed_a_little(
-    run: Run, noisy_set: DigitSet, seen: list[Tensor]
+    run: Run, noisy_set: DataSet, seen: list[Tensor]
 ) -> None:
     find_temperature(run.model, run.recipe, noisy_set)
     (images,) = seen
@@ -97,7 +97,7 @@ def test_without_held_out_images_training_images_are_changed_a_little(
     assert not torch.equal(images, originals)
 
 
-def changed(blob_set: DigitSet, image: Tensor, seen: list[Tensor]) -> Tensor:
+def changed(blob_set: DataSet, image: Tensor, seen: list[Tensor]) -> Tensor:
     """One image as many times as it is changed for calibration."""
     pixels = (255 * image).to(torch.uint8).repeat(2000, 1, 1)
     split = Split("train", pixels, torch.arange(2000) % 10)
@@ -105,7 +105,7 @@ def changed(blob_set: DigitSet, image: Tensor, seen: list[Tensor]) -> Tensor:
     return seen[0][:, 0] / 255
 
 
-def test_images_are_changed_as_much_as_was_measured(blob_set: DigitSet, seen: list[Tensor]) -> None:
+def test_images_are_changed_as_much_as_was_measured(blob_set: DataSet, seen: list[Tensor]) -> None:
     x = torch.arange(28.0) - 13.5
     bar = torch.exp(-(x[:, None] ** 2) / 72 - x**2 / 4)  # 6 pixels high, 1.4 wide
     images = changed(blob_set, bar, seen)
@@ -125,7 +125,7 @@ def test_images_are_changed_as_much_as_was_measured(blob_set: DigitSet, seen: li
 
 @pytest.mark.parametrize(("num", "expected"), [(2499, 10_000), (2500, 2500)])
 def test_held_out_images_are_used_from_2500_on(
-    blob_set: DigitSet, seen: list[Tensor], num: int, expected: int
+    blob_set: DataSet, seen: list[Tensor], num: int, expected: int
 ) -> None:
     pixels = torch.zeros(30_000, 28, 28, dtype=torch.uint8)
     large = replace(blob_set, train=Split("train", pixels, torch.arange(30_000) % 10))
@@ -138,7 +138,7 @@ def test_held_out_images_are_used_from_2500_on(
 @pytest.mark.parametrize(("enough", "expected"), [(100, "as they are"), (101, "too few")])
 def test_held_out_images_are_used_as_they_are_if_there_are_enough(
     run: Run,
-    noisy_set: DigitSet,
+    noisy_set: DataSet,
     seen: list[Tensor],
     monkeypatch: pytest.MonkeyPatch,
     enough: int,
@@ -156,21 +156,21 @@ def test_held_out_images_are_used_as_they_are_if_there_are_enough(
 
 
 def test_a_large_set_is_thinned_out(
-    run: Run, noisy_set: DigitSet, seen: list[Tensor], monkeypatch: pytest.MonkeyPatch
+    run: Run, noisy_set: DataSet, seen: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibration, "NUM_IMAGES", 200)
     find_temperature(run.model, run.recipe, noisy_set)
     assert len(seen[0]) == 200
 
 
-def test_a_finished_run_keeps_its_temperature(run: Run, noisy_set: DigitSet) -> None:
+def test_a_finished_run_keeps_its_temperature(run: Run, noisy_set: DataSet) -> None:
     kept = run.temperature
     assert kept == pytest.approx(find_temperature(run.model, run.recipe, noisy_set), rel=1e-3)
     assert run.summary["temperature"] == kept
     assert temperature_of(run, noisy_set) == kept
 
 
-def test_metrics_are_those_of_the_calibrated_network(run: Run, noisy_set: DigitSet) -> None:
+def test_metrics_are_those_of_the_calibrated_network(run: Run, noisy_set: DataSet) -> None:
     assert run.temperature is not None
     metrics = evaluate(run, noisy_set.test)
     with torch.inference_mode():
@@ -184,12 +184,12 @@ def test_metrics_are_those_of_the_calibrated_network(run: Run, noisy_set: DigitS
     )
 
 
-def test_a_network_that_reads_lines_has_the_temperature_one(noisy_set: DigitSet) -> None:
+def test_a_network_that_reads_lines_has_the_temperature_one(noisy_set: DataSet) -> None:
     recipe = Recipe(name="lines", network="line-recognizer", epochs=1, batch_size=10)
     assert find_temperature(nn.Identity(), recipe, noisy_set) == 1
 
 
-def test_a_network_stays_where_and_as_it_was(run: Run, noisy_set: DigitSet) -> None:
+def test_a_network_stays_where_and_as_it_was(run: Run, noisy_set: DataSet) -> None:
     model = build_model("fast", mean=0.1, std=0.3)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     find_temperature(model, run.recipe, noisy_set)
@@ -222,7 +222,7 @@ def test_a_damaged_temperature_is_reported_in_one_line(
 
 
 def test_a_run_of_before_there_were_temperatures_is_evaluated_as_it_is(
-    run: Run, tmp_path: Path, noisy_set: DigitSet
+    run: Run, tmp_path: Path, noisy_set: DataSet
 ) -> None:
     older = rewritten(run, tmp_path / "older", None)
     assert older.temperature is None
@@ -234,7 +234,7 @@ def test_a_run_of_before_there_were_temperatures_is_evaluated_as_it_is(
 
 
 def test_a_network_of_one_s_own_is_calibrated_too(
-    tmp_path: Path, with_blobs: DigitSet, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, with_blobs: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import digits
     from digits.models import registry

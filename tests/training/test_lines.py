@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from digits import export as exporting
-from digits.data import DigitSet, Split
+from digits.data import DataSet, Split
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import evaluate
 from digits.evaluation.runs import evaluate_lines
@@ -49,20 +49,20 @@ RECIPE = load_recipe("lines").override(
 
 
 @pytest.fixture(scope="module")
-def drawn() -> DigitSet:
+def drawn() -> DataSet:
     train, test = Split("train", *draw_digits(100)), Split("test", *draw_digits(30))
-    return DigitSet(name="mnist", train=train, test=test, source="drawn by the tests")
+    return DataSet(name="mnist", train=train, test=test, source="drawn by the tests")
 
 
 @pytest.fixture
-def with_drawn(monkeypatch: pytest.MonkeyPatch, drawn: DigitSet) -> None:
+def with_drawn(monkeypatch: pytest.MonkeyPatch, drawn: DataSet) -> None:
     """Everything takes the small set for MNIST."""
     for module in ("digits.training.loop", "digits.export", "digits.data"):
         monkeypatch.setattr(f"{module}.load", lambda name: drawn)
 
 
 @pytest.fixture(scope="module")
-def writers(drawn: DigitSet) -> Writers:
+def writers(drawn: DataSet) -> Writers:
     return Writers(drawn.train.images, drawn.train.labels, seed=0)
 
 
@@ -109,7 +109,7 @@ def test_every_symbol_has_a_box_with_ink_and_columns_enough(batches: list[LineBa
 
 
 def test_lines_of_a_split_are_as_many_as_its_digits_and_always_the_same(
-    drawn: DigitSet,
+    drawn: DataSet,
 ) -> None:
     once, twice = (compose_from_split(drawn.test) for _ in range(2))
     assert sum(len(batch.images) for batch in once) == 30
@@ -197,7 +197,7 @@ def test_fields_that_do_not_fit_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_the_average_follows_the_weights_and_is_what_is_evaluated(drawn: DigitSet) -> None:
+def test_the_average_follows_the_weights_and_is_what_is_evaluated(drawn: DataSet) -> None:
     model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
     average = WeightAverage(model, 0.5)
     names = ("0.weight", "1.running_mean")
@@ -221,13 +221,13 @@ def test_the_average_follows_the_weights_and_is_what_is_evaluated(drawn: DigitSe
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, drawn: DigitSet) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, drawn: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.training.loop.load", lambda name: drawn)
         return train(RECIPE, out=tmp_path_factory.mktemp("lines") / "run", progress=Silent())
 
 
-def test_a_run_learns_and_says_how_much_it_reads(run: Run, drawn: DigitSet) -> None:
+def test_a_run_learns_and_says_how_much_it_reads(run: Run, drawn: DataSet) -> None:
     first, second = run.history
     assert second.train_loss < 0.8 * first.train_loss
     assert second.validation_loss is not None
@@ -263,7 +263,7 @@ def test_a_run_of_another_composition_is_refused(
 
 
 def test_evaluation_and_report_say_what_they_can_do_with_lines(
-    run: Run, drawn: DigitSet, tmp_path: Path
+    run: Run, drawn: DataSet, tmp_path: Path
 ) -> None:
     for runs in (run, [run, run]):
         with pytest.raises(InvalidInput, match="reads lines, not single digits; evaluate it alone"):
@@ -291,7 +291,7 @@ def test_the_command_shows_a_run_of_lines(
 
 
 @pytest.fixture(scope="module")
-def written(run: Run, drawn: DigitSet) -> Export:
+def written(run: Run, drawn: DataSet) -> Export:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.export.load", lambda name: drawn)
         return export(run, run.folder / "lines.onnx")

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from digits.data import DigitSet
+from digits.data import DataSet
 from digits.models import NETWORKS, build_model
 from digits.recipe import Recipe
 from digits.training import train
@@ -184,7 +184,7 @@ def test_dropout_leaves_out_its_part_and_differs_between_shards_and_steps(
 class Noisy(nn.Sequential):
     """Draws by itself, as only the network's author knows where, and not from the beginning."""
 
-    def __init__(self, mean: float, std: float) -> None:
+    def __init__(self, mean: float, std: float, **of_its_images: int) -> None:
         super().__init__(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10))
         self.num_seen = 0
 
@@ -197,7 +197,7 @@ class Noisy(nn.Sequential):
 class Closed(nn.Module):
     """Computes by a function that holds on to the network itself, also in a copy."""
 
-    def __init__(self, mean: float, std: float) -> None:
+    def __init__(self, mean: float, std: float, **of_its_images: int) -> None:
         super().__init__()
         self.norm, self.linear = nn.BatchNorm1d(784), nn.Linear(784, 10)
         self.block: Callable[[Tensor], Tensor] = lambda x: self.linear(
@@ -211,7 +211,7 @@ class Closed(nn.Module):
 class Seeded(nn.Sequential):
     """Draws from a generator of its own."""
 
-    def __init__(self, mean: float, std: float) -> None:
+    def __init__(self, mean: float, std: float, **of_its_images: int) -> None:
         super().__init__(nn.Flatten(), nn.Linear(784, 10))
         self.generator = torch.Generator().manual_seed(0)
 
@@ -223,7 +223,7 @@ class Seeded(nn.Sequential):
 class Remembering(nn.Sequential):
     """Keeps what it computed, so it can't be copied."""
 
-    def __init__(self, mean: float, std: float) -> None:
+    def __init__(self, mean: float, std: float, **of_its_images: int) -> None:
         super().__init__(nn.Flatten(), nn.Linear(784, 10))
         self.logits = self[1](torch.zeros(1, 784)) + 1
 
@@ -300,7 +300,7 @@ def test_what_fails_in_a_shard_is_raised_once_no_shard_goes_on(failing: int) -> 
     assert torch.get_num_threads() == 2
 
 
-def test_a_replica_follows_the_networks_weights(blob_set: DigitSet) -> None:
+def test_a_replica_follows_the_networks_weights(blob_set: DataSet) -> None:
     trainer = Trainer(RECIPE, blob_set, CPU)
     for _ in range(2):
         trainer.advance()
@@ -341,7 +341,7 @@ def test_training_does_not_load_torchs_compiler() -> None:
     """Loading it takes as long as the quickest recipe trains."""
     program = """
 import sys, torch
-from digits.data import DigitSet, Split
+from digits.data import DataSet, Split
 from digits.hardware import seeded
 from digits.recipe import Recipe
 from digits.training.trainer import Trainer
@@ -351,7 +351,7 @@ split = Split("train", torch.zeros(40, 28, 28, dtype=torch.uint8), torch.arange(
 recipe = Recipe(name="a", network="balanced", epochs=1, batch_size=32, validation_size=0, mean=0.1,
                 std=0.3, precision="float32", schedule="one_cycle")
 with seeded(0, torch.device("cpu")):
-    trainer = Trainer(recipe, DigitSet("mnist", split, split, "here"), torch.device("cpu"))
+    trainer = Trainer(recipe, DataSet("mnist", split, split, "here"), torch.device("cpu"))
     while not trainer.is_epoch_over:
         trainer.advance()
     trainer.load_state_dict(trainer.state_dict())

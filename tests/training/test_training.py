@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 
-from digits.data import DigitSet
+from digits.data import DataSet
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import evaluate, predict
 from digits.hardware import derive_seed
@@ -75,7 +75,7 @@ def test_training_learns_and_keeps_everything_in_its_folder(tmp_path: Path) -> N
     assert run.recipe.mean is not None, "the recipe of a run says exactly what ran"
 
 
-def test_the_loop_equals_the_plain_one(with_blobs: DigitSet, tmp_path: Path) -> None:
+def test_the_loop_equals_the_plain_one(with_blobs: DataSet, tmp_path: Path) -> None:
     """The same arithmetic written the way that textbooks do, from the same random numbers.
 
     By gradient descent: Adam, which divides gradients by their size, makes steps of those that are
@@ -147,18 +147,18 @@ def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nearly_nothing(num_st
 def test_label_smoothing_is_that_of_torch() -> None:
     logits, labels = torch.randn(8, 10), torch.arange(8)
     expected = F.cross_entropy(logits, labels, reduction="none", label_smoothing=0.2)
-    losses, right = judge_glyphs(logits, smooth_labels(one_hot(labels), 0.2))
+    losses, right = judge_glyphs(logits, smooth_labels(one_hot(labels, 10), 0.2))
     torch.testing.assert_close(losses, expected)
     assert torch.equal(right, logits.argmax(dim=1) == labels)
-    assert torch.equal(smooth_labels(one_hot(labels), 0), one_hot(labels))
+    assert torch.equal(smooth_labels(one_hot(labels, 10), 0), one_hot(labels, 10))
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.9])
 def test_no_prediction_has_less_loss_than_the_entropy_of_its_smoothed_label(
     label_smoothing: float,
 ) -> None:
-    floor = smoothed_entropy(label_smoothing)
-    targets = smooth_labels(one_hot(torch.arange(10)), label_smoothing)
+    floor = smoothed_entropy(label_smoothing, 10)
+    targets = smooth_labels(one_hot(torch.arange(10), 10), label_smoothing)
     best = cross_entropy(targets.clamp(min=1e-30).log(), targets)
     assert best.tolist() == pytest.approx([floor] * 10, abs=1e-6)
     random = torch.randn(100, 10, 10, generator=torch.Generator().manual_seed(0)).mul(5)
@@ -170,7 +170,7 @@ def test_outliers_teach_that_all_ten_digits_are_equally_likely() -> None:
     """Any answer to them counts as right, and label smoothing leaves them as they are."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    images, targets = torch.rand(6, 1, 28, 28), one_hot(torch.tensor([3, 0, 0, 5, 9, 1]))
+    images, targets = torch.rand(6, 1, 28, 28), one_hot(torch.tensor([3, 0, 0, 5, 9, 1]), 10)
     outliers = torch.tensor([False, True, False, True, False, False])
     targets = smooth_labels(torch.where(outliers[:, None], 0.1, targets), 0.1)
     assert bool((targets[outliers] == 0.1).all())
@@ -189,7 +189,7 @@ def test_outliers_teach_that_all_ten_digits_are_equally_likely() -> None:
 
 
 @pytest.mark.parametrize("clip", [0.0, 0.01])
-def test_gradients_are_clipped_to_their_norm(blob_set: DigitSet, clip: float) -> None:
+def test_gradients_are_clipped_to_their_norm(blob_set: DataSet, clip: float) -> None:
     recipe = SMALL.override(
         mean=0.1, std=0.3, optimizer="sgd", momentum=0.0, learning_rate=1.0, clip_gradients=clip
     )
@@ -205,7 +205,7 @@ def test_gradients_are_clipped_to_their_norm(blob_set: DigitSet, clip: float) ->
 
 
 def test_epochs_after_the_first_train_on_the_images_whose_loss_was_highest(
-    blob_set: DigitSet,
+    blob_set: DataSet,
 ) -> None:
     recipe = SMALL.override(mean=0.1, std=0.3, hard_fraction=0.3, epochs=3)
     trainer = Trainer(recipe, blob_set, torch.device("cpu"))
@@ -296,7 +296,7 @@ def test_a_finished_run_is_resumed_to_itself(tmp_path: Path) -> None:
 def test_a_loss_that_explodes_stops_the_run_and_leaves_the_last_good_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def build_linear(mean: float, std: float) -> nn.Module:
+    def build_linear(mean: float, std: float, **of_its_images: int) -> nn.Module:
         """Without ReLU nothing saturates: steps that are too large grow without end."""
         return nn.Sequential(
             Normalize(mean, std), nn.Flatten(), nn.Linear(784, 50), nn.Linear(50, 10)
@@ -425,7 +425,7 @@ def test_a_checkpoint_that_lacks_something_is_refused(tmp_path: Path) -> None:
 
 
 def test_evaluation_is_the_same_twice_and_a_committee_is_the_mean_of_probabilities(
-    with_blobs: DigitSet, tmp_path: Path
+    with_blobs: DataSet, tmp_path: Path
 ) -> None:
     runs = [
         train(SMALL, out=tmp_path / str(seed), progress=Silent(), epochs=1, seed=seed)
@@ -448,7 +448,7 @@ def test_evaluation_is_the_same_twice_and_a_committee_is_the_mean_of_probabiliti
 
 
 def test_evaluate_takes_images_and_labels_as_people_have_them(
-    with_blobs: DigitSet, tmp_path: Path
+    with_blobs: DataSet, tmp_path: Path
 ) -> None:
     run = train(SMALL, out=tmp_path / "run", progress=Silent(), epochs=1)
     images, labels = with_blobs.test.images, with_blobs.test.labels
@@ -469,7 +469,7 @@ def test_evaluate_takes_images_and_labels_as_people_have_them(
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_evaluate_says_what_it_expected(with_blobs: DigitSet, tmp_path: Path) -> None:
+def test_evaluate_says_what_it_expected(with_blobs: DataSet, tmp_path: Path) -> None:
     junk: Any = [[0, 1], [2, 3]]
     model = build_model("compact", mean=0.5, std=0.5)
     with pytest.raises(InvalidInput, match=r"Expected a Split.*found dict"):

@@ -1,25 +1,32 @@
-"""The IDX file format, in which MNIST was published.
+"""The IDX file format, in which MNIST and sets like it were published.
 
 A file begins with a magic number of four bytes: 0, 0, the data type, the number of dimensions.
 Each dimension follows as a big-endian 32-bit integer, then the data, last dimension fastest.
-MNIST uses unsigned bytes (type 8) in one dimension (labels) and in three (images); this module
-reads and writes these two only.
+MNIST uses unsigned bytes (type 8) in one dimension (labels) and in three (images); QMNIST's labels
+are rows of 32-bit integers (type 12). This module reads these three, and writes the first two.
 """
 
 import math
 import struct
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.errors import DigitsError, InvalidInput
 
-_NUM_DIMS_OF_MAGIC = {0x0801: 1, 0x0803: 3}
-_MAGIC_OF_NUM_DIMS = {num_dims: magic for magic, num_dims in _NUM_DIMS_OF_MAGIC.items()}
+_KINDS: dict[int, tuple[int, np.dtype[Any]]] = {
+    0x0801: (1, np.dtype(np.uint8)),
+    0x0803: (3, np.dtype(np.uint8)),
+    0x0C02: (2, np.dtype(">i4")),
+}
+"""Number of dimensions, and type of the data, by magic number."""
+
+_MAGIC_OF_NUM_DIMS = {1: 0x0801, 3: 0x0803}
 
 
-def read_idx(content: bytes | memoryview, name: str) -> NDArray[np.uint8]:
-    """Read an uncompressed IDX file: labels (n,) or images (n, height, width).
+def read_idx(content: bytes | memoryview, name: str) -> NDArray[Any]:
+    """Read an uncompressed IDX file: labels (n,), images (n, height, width), or rows of integers.
 
     Args:
         content: The whole file.
@@ -39,11 +46,10 @@ def read_idx(content: bytes | memoryview, name: str) -> NDArray[np.uint8]:
     if len(content) < 4:
         raise DigitsError(f"{name}: expected an IDX header, found {len(content)} bytes.")
     (magic,) = struct.unpack_from(">I", content)
-    num_dims = _NUM_DIMS_OF_MAGIC.get(magic)
-    if num_dims is None:
-        raise DigitsError(
-            f"{name}: expected the IDX magic number 0x00000801 or 0x00000803, found {magic:#010x}."
-        )
+    if magic not in _KINDS:
+        known = ", ".join(f"{each:#010x}" for each in _KINDS)
+        raise DigitsError(f"{name}: expected an IDX magic number of {known}; found {magic:#010x}.")
+    num_dims, dtype = _KINDS[magic]
     header_size = 4 + 4 * num_dims
     if len(content) < header_size:
         raise DigitsError(
@@ -52,13 +58,13 @@ def read_idx(content: bytes | memoryview, name: str) -> NDArray[np.uint8]:
     shape = struct.unpack_from(f">{num_dims}I", content, offset=4)
     if 0 in shape:
         raise DigitsError(f"{name}: expected dimensions of at least 1, found {shape}.")
-    expected_size = header_size + math.prod(shape)
+    expected_size = header_size + math.prod(shape) * dtype.itemsize
     if len(content) != expected_size:
         raise DigitsError(
             f"{name}: expected {expected_size:,} bytes for the shape {shape}, "
             f"found {len(content):,}."
         )
-    return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape)
+    return np.frombuffer(content, dtype, offset=header_size).reshape(shape)
 
 
 def write_idx(array: NDArray[np.uint8]) -> bytes:

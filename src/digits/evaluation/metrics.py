@@ -21,10 +21,11 @@ COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9)
 
 
 @dataclass(frozen=True)
-class DigitMetrics:
-    """One-vs-rest metrics of a digit; a ratio is 0 where its denominator is."""
+class ClassMetrics:
+    """One-vs-rest metrics of a class; a ratio is 0 where its denominator is."""
 
-    digit: int
+    label: int
+    """The class, from 0."""
     precision: float
     recall: float
     f1: float
@@ -47,9 +48,9 @@ class Metrics:
     """Expected calibration error, 0 to 1; 0.02 is two percentage points."""
     risk_at_coverage: tuple[tuple[float, float], ...]
     """Points (coverage, risk) of the risk–coverage curve at `COVERAGES`, 0 to 1."""
-    digits: tuple[DigitMetrics, ...]
+    classes: tuple[ClassMetrics, ...]
     confusion_matrix: tuple[tuple[int, ...], ...]
-    """Numbers of images; the row is the true digit, the column the predicted one."""
+    """Numbers of images; the row is the true class, the column the predicted one."""
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to numbers, lists and dicts for JSON; the counts are `images` and `errors`."""
@@ -61,7 +62,7 @@ class Metrics:
             "negative_log_likelihood": self.negative_log_likelihood,
             "expected_calibration_error": self.expected_calibration_error,
             "risk_at_coverage": [list(pair) for pair in self.risk_at_coverage],
-            "digits": [asdict(digit) for digit in self.digits],
+            "classes": [asdict(each) for each in self.classes],
             "confusion_matrix": [list(row) for row in self.confusion_matrix],
         }
 
@@ -119,13 +120,13 @@ def compute_metrics(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"
         negative_log_likelihood=negative_log_likelihood(logits, labels),
         expected_calibration_error=expected_calibration_error(probabilities, labels),
         risk_at_coverage=tuple((c, curve.risk_at(c)) for c in COVERAGES),
-        digits=digit_metrics(confusion),
+        classes=class_metrics(confusion),
         confusion_matrix=tuple(tuple(row) for row in confusion.tolist()),
     )
 
 
 def confusion_matrix(
-    predictions: Int[Tensor, " n"], labels: Int[Tensor, " n"], *, num_classes: int = 10
+    predictions: Int[Tensor, " n"], labels: Int[Tensor, " n"], *, num_classes: int
 ) -> Int[Tensor, "classes classes"]:
     """Count how often each class was predicted as each class.
 
@@ -141,7 +142,7 @@ def confusion_matrix(
     return torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
 
 
-def digit_metrics(confusion: Int[Tensor, "classes classes"]) -> tuple[DigitMetrics, ...]:
+def class_metrics(confusion: Int[Tensor, "classes classes"]) -> tuple[ClassMetrics, ...]:
     """Compute precision, recall and F1 score of each class.
 
     Args:
@@ -158,8 +159,8 @@ def digit_metrics(confusion: Int[Tensor, "classes classes"]) -> tuple[DigitMetri
     recall = correct / present.clamp(min=1)
     f1 = 2 * correct / (predicted + present).clamp(min=1)
     return tuple(
-        DigitMetrics(digit, float(precision[digit]), float(recall[digit]), float(f1[digit]), int(n))
-        for digit, n in enumerate(present)
+        ClassMetrics(label, float(precision[label]), float(recall[label]), float(f1[label]), int(n))
+        for label, n in enumerate(present)
     )
 
 

@@ -16,6 +16,7 @@ from digits.hardware import (
     select_device,
     select_precision,
 )
+from digits.models import GlyphNetwork, RegisteredNetwork
 from digits.models.copies import copy_sharing_weights
 
 BATCH_SIZE = 125
@@ -28,29 +29,33 @@ BLOCK_SIZE = 1 << 20
 
 def predict(
     model: nn.Module,
-    images: Num[Tensor, "n 28 28"],
+    images: Num[Tensor, "n h w"],
     *,
     device: str = "auto",
     precision: str = "auto",
-) -> Float[Tensor, "n 10"]:
+) -> Float[Tensor, "n classes"]:
     """Compute the logits of images; two calls give the same bits.
 
     Args:
-        model: Maps raw pixels (n, 1, 28, 28) to logits (n, 10). It is left in evaluation mode.
-        images: Raw pixels, 0 to 255. (n, 28, 28)
+        model: Maps raw pixels (n, 1, h, w) to logits (n, classes). It is left in evaluation mode.
+        images: Raw pixels, 0 to 255. (n, h, w)
         device: Device to compute on: auto, cpu, cuda or mps. The model returns to its own after.
         precision: Number format to compute in: auto, float32 or bfloat16.
 
     Returns:
-        Logits in float32, on the CPU. (n, 10)
+        Logits in float32, on the CPU. (n, classes)
 
     Raises:
         InvalidInput: If the images have another shape, or there are none.
     """
     if not isinstance(images, Tensor):
         raise InvalidInput(f"Expected images as a torch.Tensor, found {type(images).__name__}.")
-    if images.ndim != 3 or images.shape[1:] != (28, 28) or len(images) == 0:
-        raise InvalidInput(f"Expected images (n, 28, 28), n ≥ 1; found {tuple(images.shape)}.")
+    is_ours = isinstance(model, GlyphNetwork | RegisteredNetwork)  # others do not tell
+    size = model.size if is_ours else images.shape[-1]
+    if images.ndim != 3 or images.shape[1:] != (size, size) or len(images) == 0:
+        raise InvalidInput(
+            f"Expected images (n, {size}, {size}), n ≥ 1; found {tuple(images.shape)}."
+        )
     batches = images[:, None].split(BATCH_SIZE)
     return torch.cat(predict_batches(model, batches, device=device, precision=precision))
 

@@ -10,12 +10,13 @@ from jaxtyping import Int, Num
 from torch import Tensor
 
 from digits.data import Split
+from digits.data.catalog import listed
 from digits.errors import InvalidInput
 from digits.evaluation.intervals import Estimate, estimate_difference, estimate_mean
 from digits.evaluation.lines import LineMetrics, Lines, compute_line_metrics, predict_lines
 from digits.evaluation.metrics import Metrics, committee, compute_metrics
 from digits.evaluation.prediction import predict
-from digits.models import reads_lines
+from digits.models import SMALLEST, reads_lines
 from digits.run import Run
 
 Runs = Run | str | Path | Sequence[Run | str | Path]
@@ -35,14 +36,16 @@ def evaluate(runs: Runs, split: Labelled, *, device: str = "auto") -> Metrics:
         runs: A run or its folder, or several of them. A committee predicts the mean of its
             members' probabilities.
         split: Images with their labels, such as `digits.load("mnist").test`; or a pair of images,
-            raw pixels from 0 to 255 (n, 28, 28) or (n, 1, 28, 28), and labels (n,).
+            raw pixels from 0 to 255 (n, 28, 28) or (n, 1, 28, 28), and labels (n,). Their size
+            and classes are those of the set that the network was trained on.
         device: Device to compute on: auto, cpu, cuda or mps.
 
     Returns:
         The metrics on all images of the split.
 
     Raises:
-        InvalidInput: If there is no run, `split` is neither of these, or a network reads lines.
+        InvalidInput: If there is no run, `split` is neither of these or of other classes than a
+            run's, or a network reads lines.
         DigitsError: If a run is unfinished or damaged, or its network is not registered here.
 
     Example:
@@ -51,8 +54,9 @@ def evaluate(runs: Runs, split: Labelled, *, device: str = "auto") -> Metrics:
         >>> digits.evaluate("runs/classic", mnist.test).accuracy  # doctest: +SKIP
         0.991
     """
-    images, labels = _images_and_labels(split)
     members = _open(runs)
+    size = members[0].size if members else SMALLEST
+    images, labels = _images_and_labels(split, size)
     if not members:
         raise InvalidInput("Expected at least one run, found none.")
     for run in members:
@@ -60,6 +64,13 @@ def evaluate(runs: Runs, split: Labelled, *, device: str = "auto") -> Metrics:
             raise InvalidInput(
                 f"{run.folder} reads lines, not single digits; evaluate it alone, with: "
                 f"digits evaluate {run.folder}"
+            )
+    classes = split.classes if isinstance(split, Split) else members[0].classes
+    for run in members:
+        if (run.classes, run.size) != (classes, images.shape[1]):
+            raise InvalidInput(
+                f"{run.folder} tells apart {listed(run.classes)} on images of {run.size} pixels; "
+                f"expected {listed(classes)} on images of {images.shape[1]}."
             )
     logits = [
         predict(run.model, images, device=device, precision=run.recipe.precision)
@@ -69,7 +80,7 @@ def evaluate(runs: Runs, split: Labelled, *, device: str = "auto") -> Metrics:
     return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), labels)
 
 
-def _images_and_labels(split: Any) -> tuple[Num[Tensor, "n 28 28"], Int[Tensor, " n"]]:
+def _images_and_labels(split: Any, size: int) -> tuple[Num[Tensor, "n h w"], Int[Tensor, " n"]]:
     """Take a split apart, or a pair as people have it."""
     if isinstance(split, Split):
         return split.images, split.labels
@@ -84,9 +95,9 @@ def _images_and_labels(split: Any) -> tuple[Num[Tensor, "n 28 28"], Int[Tensor, 
     if images.ndim == 4 and images.shape[1] == 1:
         images = images.squeeze(1)
     whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
-    if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or not whole:
+    if images.shape[1:] != (size, size) or labels.shape != images.shape[:1] or not whole:
         raise InvalidInput(
-            "Expected images (n, 28, 28) and whole numbers as labels (n,), "
+            f"Expected images (n, {size}, {size}) and whole numbers as labels (n,), "
             f"found {tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
         )
     return images, labels.long().cpu()
@@ -147,8 +158,8 @@ def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]
         that these runs do not show which recipe is better.
 
     Raises:
-        InvalidInput: If `summarize` would refuse either group of runs, one reads lines and the
-            other glyphs or other lines, or a run is in both.
+        InvalidInput: If `summarize` would refuse either group of runs, they are of two data sets,
+            one reads lines and the other glyphs or other lines, or a run is in both.
         DigitsError: If a run is unfinished or damaged.
     """
     groups = [_open(runs), _open(others)]
@@ -158,8 +169,13 @@ def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]
             "Expected runs of one task, found lines and single digits, whose accuracies can't be "
             "compared."
         )
-    # The test's lines are composed by the same amounts as those that were trained on.
     first, second = (group[0].recipe for group in groups)
+    if first.dataset != second.dataset:
+        raise InvalidInput(
+            f"Expected runs of one data set, found {first.dataset} and {second.dataset}, whose "
+            "accuracies can't be compared."
+        )
+    # The test's lines are composed by the same amounts as those that were trained on.
     if reads_lines(first.network) and first.augmentation.amounts != second.augmentation.amounts:
         raise InvalidInput(
             "Expected runs evaluated on the same lines, found lines composed by other versions of "

@@ -1,11 +1,11 @@
 """Convolutional networks (CNNs), the layers they share, and a registry for a user's own.
 
-A network takes raw pixels, 0 to 255, of shape (n, 1, 28, 28), in any dtype, and returns ten logits
-for each image; but for `LineRecognizer`, which reads lines.
+A network takes raw pixels, 0 to 255, of shape (n, 1, size, size), in any dtype, and returns a logit
+of each class for each image; but for `LineRecognizer`, which reads lines.
 """
 
 from digits.models.glyphs import (
-    NUM_CLASSES,
+    SMALLEST,
     Accurate,
     Balanced,
     Classic,
@@ -13,6 +13,7 @@ from digits.models.glyphs import (
     Deep,
     Fast,
     GlyphClassifier,
+    GlyphNetwork,
     Tiny,
 )
 from digits.models.layers import Normalize, Repeated, Residual, Separable, count_parameters
@@ -29,7 +30,7 @@ from digits.models.registry import (
 __all__ = [
     "BUILT_IN",
     "NETWORKS",
-    "NUM_CLASSES",
+    "SMALLEST",
     "Accurate",
     "Balanced",
     "Classic",
@@ -37,6 +38,7 @@ __all__ = [
     "Deep",
     "Fast",
     "GlyphClassifier",
+    "GlyphNetwork",
     "LineRecognizer",
     "Normalize",
     "RegisteredNetwork",

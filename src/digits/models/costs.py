@@ -31,12 +31,12 @@ class LayerCost:
     """Number of multiplications, each with an addition, in its convolutions and matrix products."""
 
 
-def image_shape(network: str) -> tuple[int, int, int]:
+def image_shape(network: str, size: int = 28) -> tuple[int, int, int]:
     """Shape of one image that the network of this name takes: channel, height and width.
 
-    Lines have any width; here they have `LINE_WIDTH`.
+    Lines have any width; here they have `LINE_WIDTH`. Other images have this size.
     """
-    return (1, LINE_HEIGHT, LINE_WIDTH) if reads_lines(network) else (1, 28, 28)
+    return (1, LINE_HEIGHT, LINE_WIDTH) if reads_lines(network) else (1, size, size)
 
 
 def layer_costs(model: nn.Module, shape: Sequence[int]) -> list[LayerCost]:

@@ -1,25 +1,52 @@
 """Convolutional networks (CNNs) that read glyphs.
 
-They take raw pixels, 0 to 255, of shape (n, 1, 28, 28), in any dtype, and return ten logits for
-each image. The guides' convolutions are 3×3 without padding: each makes the maps two pixels
-narrower.
+They take raw pixels, 0 to 255, of shape (n, 1, size, size), in any dtype, and return a logit of
+each class for each image. The comments are for images of 28 pixels, and numbers of parameters for
+ten classes besides. The guides' convolutions are 3×3 without padding: each makes the maps two
+pixels narrower.
+
+Each network takes the mean and the standard deviation of the training pixels, as in `Normalize`,
+the number of classes, and the height and width of an image in pixels.
 """
 
+import torch
 from torch import nn
 
-from digits.models.layers import Normalize, Repeated, Separable
+from digits.models.layers import Enlarge, Normalize, Repeated, Separable
 
-NUM_CLASSES = 10
+SMALLEST = 28
+"""Height and width of the smallest images, in pixels, that every network has room for."""
 
 
-class Classic(nn.Sequential):
+class GlyphNetwork(nn.Sequential):
+    """A network that reads glyphs; smaller images than it has room for are enlarged first.
+
+    Args:
+        size: Height and width of an image in pixels.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        if size < SMALLEST:
+            self.enlarge = Enlarge(SMALLEST)
+        self.size = size
+
+    def count_values(self) -> int:
+        """Count the values that the layers so far make of an image."""
+        with torch.no_grad():
+            maps = self.eval()(torch.zeros(1, 1, self.size, self.size, dtype=torch.uint8))
+        self.train()
+        return int(maps.numel())
+
+
+class Classic(GlyphNetwork):
     """The step-by-step, project and script guides: two convolutions, one pool, two linear layers.
 
     1,199,882 parameters.
     """
 
-    def __init__(self, mean: float, std: float) -> None:
-        super().__init__()
+    def __init__(self, mean: float, std: float, *, num_classes: int = 10, size: int = 28) -> None:
+        super().__init__(size)
         self.normalize = Normalize(mean, std)
         self.conv1 = nn.Conv2d(1, 32, 3)  # (n, 32, 26, 26)
         self.relu1 = nn.ReLU(inplace=True)
@@ -29,17 +56,17 @@ class Classic(nn.Sequential):
         self.relu2 = nn.ReLU(inplace=True)
         self.dropout1 = nn.Dropout2d(0.25)  # whole feature maps
         self.flatten = nn.Flatten()  # (n, 9216)
-        self.fc1 = nn.Linear(9216, 128)
+        self.fc1 = nn.Linear(self.count_values(), 128)
         self.relu3 = nn.ReLU(inplace=True)
         self.dropout2 = nn.Dropout(0.5)
-        self.fc2 = nn.Linear(128, NUM_CLASSES)
+        self.fc2 = nn.Linear(128, num_classes)
 
 
-class Deep(nn.Sequential):
+class Deep(GlyphNetwork):
     """The deep guide: four convolutions, two pools, two linear layers. 593,200 parameters."""
 
-    def __init__(self, mean: float, std: float) -> None:
-        super().__init__()
+    def __init__(self, mean: float, std: float, *, num_classes: int = 10, size: int = 28) -> None:
+        super().__init__(size)
         self.normalize = Normalize(mean, std)
         self.conv1 = nn.Conv2d(1, 32, 3)  # (n, 32, 26, 26)
         self.relu1 = nn.ReLU(inplace=True)
@@ -52,19 +79,19 @@ class Deep(nn.Sequential):
         self.pool2 = nn.MaxPool2d(2)  # (n, 256, 4, 4)
         self.relu4 = nn.ReLU(inplace=True)
         self.flatten = nn.Flatten()  # (n, 4096)
-        self.fc1 = nn.Linear(4096, 50)
+        self.fc1 = nn.Linear(self.count_values(), 50)
         self.relu5 = nn.ReLU(inplace=True)
-        self.fc2 = nn.Linear(50, NUM_CLASSES)
+        self.fc2 = nn.Linear(50, num_classes)
 
 
-class Compact(nn.Sequential):
+class Compact(GlyphNetwork):
     """The compact guide: two convolutions, each with a pool, two linear layers.
 
     121,930 parameters.
     """
 
-    def __init__(self, mean: float, std: float) -> None:
-        super().__init__()
+    def __init__(self, mean: float, std: float, *, num_classes: int = 10, size: int = 28) -> None:
+        super().__init__(size)
         self.normalize = Normalize(mean, std)
         self.conv1 = nn.Conv2d(1, 32, 3)  # (n, 32, 26, 26)
         self.pool1 = nn.MaxPool2d(2)  # (n, 32, 13, 13)
@@ -73,19 +100,19 @@ class Compact(nn.Sequential):
         self.pool2 = nn.MaxPool2d(2)  # (n, 64, 5, 5)
         self.relu2 = nn.ReLU(inplace=True)
         self.flatten = nn.Flatten()  # (n, 1600)
-        self.fc1 = nn.Linear(1600, 64)
+        self.fc1 = nn.Linear(self.count_values(), 64)
         self.relu3 = nn.ReLU(inplace=True)
-        self.fc2 = nn.Linear(64, NUM_CLASSES)
+        self.fc2 = nn.Linear(64, num_classes)
 
 
-class Fast(nn.Sequential):
+class Fast(GlyphNetwork):
     """One convolution with stride, to be trained in a second. 208,746 parameters.
 
     Two pixels at each edge, with 0.2 % of the ink, are cropped.
     """
 
-    def __init__(self, mean: float, std: float) -> None:
-        super().__init__()
+    def __init__(self, mean: float, std: float, *, num_classes: int = 10, size: int = 28) -> None:
+        super().__init__(size)
         self.crop = nn.ZeroPad2d(-2)  # (n, 1, 24, 24)
         self.normalize = Normalize(mean, std)
         self.conv1 = nn.Conv2d(1, 32, 5, stride=2, bias=False)  # (n, 32, 10, 10)
@@ -93,17 +120,17 @@ class Fast(nn.Sequential):
         self.norm1 = nn.BatchNorm2d(32)
         self.relu1 = nn.ReLU(inplace=True)
         self.flatten = nn.Flatten()  # (n, 800)
-        self.fc1 = nn.Linear(800, 256, bias=False)
+        self.fc1 = nn.Linear(self.count_values(), 256, bias=False)
         self.norm2 = nn.BatchNorm1d(256)
         self.relu2 = nn.ReLU(inplace=True)
-        self.fc2 = nn.Linear(256, NUM_CLASSES)
+        self.fc2 = nn.Linear(256, num_classes)
 
 
-class Balanced(nn.Sequential):
+class Balanced(GlyphNetwork):
     """Three convolutions, two linear layers, to be trained in ten seconds. 103,978 parameters."""
 
-    def __init__(self, mean: float, std: float) -> None:
-        super().__init__()
+    def __init__(self, mean: float, std: float, *, num_classes: int = 10, size: int = 28) -> None:
+        super().__init__(size)
         self.crop = nn.ZeroPad2d(-2)  # (n, 1, 24, 24), as in Fast
         self.normalize = Normalize(mean, std)
         self.conv1 = nn.Conv2d(1, 32, 5, stride=2, bias=False)  # (n, 32, 10, 10)
@@ -117,21 +144,21 @@ class Balanced(nn.Sequential):
         self.norm3 = nn.BatchNorm2d(64)
         self.relu3 = nn.ReLU(inplace=True)
         self.flatten = nn.Flatten()  # (n, 576)
-        self.fc1 = nn.Linear(576, 128, bias=False)
+        self.fc1 = nn.Linear(self.count_values(), 128, bias=False)
         self.norm4 = nn.BatchNorm1d(128)
         self.relu4 = nn.ReLU(inplace=True)
-        self.fc2 = nn.Linear(128, NUM_CLASSES)
+        self.fc2 = nn.Linear(128, num_classes)
 
 
-class GlyphClassifier(nn.Sequential):
+class GlyphClassifier(GlyphNetwork):
     """The network that reads glyphs: Balanced, a little wider. 155,466 parameters.
 
     It is made to run without torch. Channels are multiples of 16 and each norm follows its layer,
     so that other runtimes fuse the two and fill their vectors: 40,000 glyphs a second on two cores.
     """
 
-    def __init__(self, mean: float, std: float) -> None:
-        super().__init__()
+    def __init__(self, mean: float, std: float, *, num_classes: int = 10, size: int = 28) -> None:
+        super().__init__(size)
         self.crop = nn.ZeroPad2d(-2)  # (n, 1, 24, 24), as in Fast
         self.normalize = Normalize(mean, std)
         self.conv1 = nn.Conv2d(1, 32, 5, stride=2, bias=False)  # (n, 32, 10, 10)
@@ -145,25 +172,29 @@ class GlyphClassifier(nn.Sequential):
         self.relu3 = nn.ReLU(inplace=True)
         self.pool3 = nn.MaxPool2d(2)  # (n, 64, 3, 3)
         self.flatten = nn.Flatten()  # (n, 576)
-        self.fc1 = nn.Linear(576, 192, bias=False)
+        self.fc1 = nn.Linear(self.count_values(), 192, bias=False)
         self.norm4 = nn.BatchNorm1d(192)
         self.relu4 = nn.ReLU(inplace=True)
-        self.fc2 = nn.Linear(192, NUM_CLASSES)
+        self.fc2 = nn.Linear(192, num_classes)
 
 
-class Accurate(nn.Sequential):
+class Accurate(GlyphNetwork):
     """Six convolutions, two of them at full size, trained in ten minutes. 418,634 parameters.
 
     Args:
         mean: As in `Normalize`.
         std: As in `Normalize`.
+        num_classes: Number of classes.
+        size: Height and width of an image in pixels.
         width: How many times as many channels each convolution has; the comments are for 1.
 
     Source: chains of unpadded 3×3 convolutions as in An et al. 2020, arXiv:2008.10400.
     """
 
-    def __init__(self, mean: float, std: float, *, width: int = 1) -> None:
-        super().__init__()
+    def __init__(
+        self, mean: float, std: float, *, num_classes: int = 10, size: int = 28, width: int = 1
+    ) -> None:
+        super().__init__(size)
         self.normalize = Normalize(mean, std)
         self.conv1 = nn.Conv2d(1, 32 * width, 3, bias=False)  # (n, 32, 26, 26)
         self.norm1 = nn.BatchNorm2d(32 * width)
@@ -185,14 +216,14 @@ class Accurate(nn.Sequential):
         self.norm6 = nn.BatchNorm2d(160 * width)
         self.relu6 = nn.ReLU(inplace=True)
         self.flatten = nn.Flatten()  # (n, 2560)
-        self.fc = nn.Linear(2560 * width, NUM_CLASSES)
+        self.fc = nn.Linear(self.count_values(), num_classes)
 
 
-class Tiny(nn.Sequential):
+class Tiny(GlyphNetwork):
     """Separable convolutions, one of them applied three times, and a mean. 2,500 parameters."""
 
-    def __init__(self, mean: float, std: float) -> None:
-        super().__init__()
+    def __init__(self, mean: float, std: float, *, num_classes: int = 10, size: int = 28) -> None:
+        super().__init__(size)
         self.normalize = Normalize(mean, std)
         self.conv1 = nn.Conv2d(1, 8, 3, bias=False)  # (n, 8, 26, 26)
         self.norm1 = nn.BatchNorm2d(8)
@@ -203,4 +234,4 @@ class Tiny(nn.Sequential):
         self.conv5 = Separable(22, 22)  # (n, 22, 3, 3)
         self.mean = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()  # (n, 22)
-        self.fc = nn.Linear(22, NUM_CLASSES)
+        self.fc = nn.Linear(self.count_values(), num_classes)

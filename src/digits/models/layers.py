@@ -3,6 +3,7 @@
 import warnings
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
@@ -60,6 +61,22 @@ def _warn_of_other_scale(pixels: Float[Tensor, "n 1 h w"]) -> None:
             "out what scales them, such as torchvision's ToTensor, or multiply them by 255.",
             stacklevel=2,
         )
+
+
+class Enlarge(nn.Module):
+    """Enlargement of images by bilinear interpolation.
+
+    Args:
+        size: Height and width that they get, in pixels.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, pixels: Num[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 size size"]:
+        """Enlarge images."""
+        return F.interpolate(pixels.float(), (self.size, self.size), mode="bilinear")
 
 
 class Residual(nn.Sequential):

@@ -7,16 +7,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from digits.errors import InvalidInput
-from digits.models.glyphs import NUM_CLASSES
 from digits.models.layers import Normalize, count_parameters
 
 
 class RegisteredNetwork(nn.Sequential):
     """A registered network behind the normalisation that all networks have."""
 
-    def __init__(self, name: str, make: Callable[[], nn.Module], mean: float, std: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], nn.Module],
+        mean: float,
+        std: float,
+        *,
+        num_classes: int = 10,
+        size: int = 28,
+    ) -> None:
         super().__init__()
         self.normalize = Normalize(mean, std)
+        self.size = size
         try:
             network = make()
         except Exception as error:
@@ -26,16 +35,17 @@ class RegisteredNetwork(nn.Sequential):
                 f"Network {name!r}: expected an nn.Module, found {type(network).__name__}."
             )
         self.network = network
-        _try_out(self, name)
+        _try_out(self, name, num_classes, size)
 
 
-def _try_out(model: nn.Module, name: str) -> None:
+def _try_out(model: nn.Module, name: str, num_classes: int, size: int) -> None:
     """Try a network on two images before time is spent on it; lazy layers get their sizes here.
 
     Raises:
         InvalidInput: If it can't take the images, returns no logits, or can't learn.
     """
-    pixels = torch.randint(0, 256, (2, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (2, 1, size, size), generator=generator)
     try:
         with torch.no_grad():
             model.eval()(pixels)
@@ -45,10 +55,10 @@ def _try_out(model: nn.Module, name: str) -> None:
             logits = model(pixels)
     except Exception as error:
         raise InvalidInput(f"Network {name!r} fails on two images: {_reason(error)}") from error
-    if not isinstance(logits, Tensor) or logits.shape != (2, NUM_CLASSES):
+    if not isinstance(logits, Tensor) or logits.shape != (2, num_classes):
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise InvalidInput(
-            f"Network {name!r}: expected logits (2, {NUM_CLASSES}) for two images, found {found}."
+            f"Network {name!r}: expected logits (2, {num_classes}) for two images, found {found}."
         )
     if bool((logits >= 0).all()) and torch.allclose(logits.float().sum(dim=1), torch.ones(2)):
         raise InvalidInput(

@@ -22,7 +22,7 @@ from digits.models.registered import RegisteredNetwork
 
 Make = TypeVar("Make", bound=Callable[[], nn.Module])
 
-NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "classic": Classic,
     "deep": Deep,
     "compact": Compact,
@@ -40,8 +40,9 @@ def register_network(name: str) -> Callable[[Make], Make]:
     """Register a network of your own under a name, for `digits.train` and all that follows.
 
     This is a decorator of the network's class. The class is called without arguments; its instance
-    takes normalised pixels, float32 (n, 1, 28, 28), and returns ten logits for each image. This
-    works in Python only, as the command `digits` does not know your code.
+    takes normalised pixels, float32 (n, 1, 28, 28), and returns ten logits for each image, or as
+    many as its data set has classes, of images as large as the set's. This works in Python only, as
+    the command `digits` does not know your code.
 
     A run keeps the name, not the code: whoever loads the run has to register the same network
     first. Weights may fit another one, but would mean nothing in it. A name may be registered
@@ -79,17 +80,21 @@ def register_network(name: str) -> Callable[[Make], Make]:
     return register
 
 
-def build_model(name: str, *, mean: float, std: float) -> nn.Module:
+def build_model(
+    name: str, *, mean: float, std: float, num_classes: int = 10, size: int = 28
+) -> nn.Module:
     """Build a network with new weights, drawn from torch's global generator.
 
     Args:
         name: A name in `NETWORKS`.
         mean: Mean of the training pixels, on the scale where white is 1.
         std: Standard deviation of the training pixels, on the same scale.
+        num_classes: Number of classes; no matter for a network that reads lines.
+        size: Height and width of an image in pixels; no matter for one that reads lines.
 
     Returns:
-        A network: raw pixels (n, 1, 28, 28) to logits (n, 10); a network that reads lines takes
-        and gives what `LineRecognizer` says.
+        A network: raw pixels (n, 1, size, size) to logits (n, num_classes); a network that reads
+        lines takes and gives what `LineRecognizer` says.
 
     Raises:
         InvalidInput: If there is no network of that name, or a registered one does not fit.
@@ -99,7 +104,9 @@ def build_model(name: str, *, mean: float, std: float) -> nn.Module:
             f"No network is called {name!r}; {suggest(name, NETWORKS)} "
             "Register your own first, in Python, with digits.register_network."
         )
-    return NETWORKS[name](mean, std)
+    if reads_lines(name):
+        return NETWORKS[name](mean, std)
+    return NETWORKS[name](mean, std, num_classes=num_classes, size=size)
 
 
 def reads_lines(name: str) -> bool:

@@ -12,6 +12,7 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
+from digits.data.catalog import DIGITS, noun
 from digits.evaluation.intervals import wilson_interval
 from digits.evaluation.metrics import Reliability, RiskCoverage
 from digits.history import EpochRecord
@@ -61,13 +62,14 @@ def learning_curves(
 
 
 @styled
-def confusion_matrix(counts: Sequence[Sequence[int]]) -> Figure:
+def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str] = DIGITS) -> Figure:
     """Draw a confusion matrix.
 
     Only errors are coloured, because all would be pale beside a thousand images on the diagonal.
 
     Args:
-        counts: Numbers of images; the row is the true digit, the column the predicted one.
+        counts: Numbers of images; the row is the true class, the column the predicted one.
+        classes: Names of the classes.
 
     Returns:
         The figure.
@@ -78,24 +80,30 @@ def confusion_matrix(counts: Sequence[Sequence[int]]) -> Figure:
     most = max(1.0, np.nanmax(errors))
     figure = new_figure(6.0)
     axes = figure.subplots()
+    # In a cell of a large matrix, there is room for small figures only.
+    size = min(10.0, 130 / len(matrix))
     axes.set_facecolor("#eef0f3")
     axes.imshow(errors, cmap="Blues", vmin=0, vmax=most)
     for (true, predicted), count in np.ndenumerate(matrix):
         if true == predicted:
-            axes.text(predicted, true, f"{count:,}", ha="center", va="center", color=SOFT)
+            axes.text(predicted, true, f"{count:,}", ha="center", va="center", color=SOFT,
+                      fontsize=size)  # fmt: skip
         elif count:
             colour = "white" if count > 0.55 * most else INK
-            axes.text(predicted, true, str(count), ha="center", va="center", color=colour)
-    digits = range(len(matrix))
-    axes.set_xticks(digits)
-    axes.set_yticks(digits)
+            axes.text(predicted, true, str(count), ha="center", va="center", color=colour,
+                      fontsize=size)  # fmt: skip
+    is_wide = max(map(len, classes)) > 2
+    ticks = range(len(matrix))
+    axes.set_xticks(ticks, classes, rotation=90 if is_wide else 0)
+    axes.set_yticks(ticks, classes)
+    axes.tick_params(labelsize=min(9.0, size))
     axes.set_xticks(np.arange(len(matrix) - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(len(matrix) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("read as")
-    axes.set_ylabel("true digit")
+    axes.set_ylabel(f"true {noun(classes)}")
     return figure
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import Tensor
 
+from digits.data.catalog import DIGITS, noun
 from digits.evaluation.inspection import FeatureMaps
 from digits.plots.canvas import (
     BLUE,
@@ -29,30 +30,43 @@ from digits.plots.canvas import (
 
 @styled
 def samples(
-    images: Num[Tensor, "n h w"], labels: Int[Tensor, " n"], *, num_rows: int = 5
+    images: Num[Tensor, "n h w"],
+    labels: Int[Tensor, " n"],
+    *,
+    classes: Sequence[str] = DIGITS,
+    num_rows: int = 5,
+    num_columns: int = 10,
 ) -> Figure:
-    """Draw the first images of each digit, one digit per column below its label.
+    """Draw the first images of each class, one class per column below its name.
 
     Args:
         images: Raw pixels, 0 to 255. (n, h, w)
-        labels: True digits, 0 to 9. (n,)
-        num_rows: Number of images of each digit; missing ones stay blank.
+        labels: True classes. (n,)
+        classes: Names of the classes.
+        num_rows: Number of images of each class; missing ones stay blank.
+        num_columns: Number of classes beside each other.
 
     Returns:
         The figure.
     """
     height, width = images.shape[1:]
-    tiles = np.full((num_rows, 10, height, width), np.nan)
-    for digit in range(10):
-        chosen = images[labels == digit][:num_rows]
-        tiles[: len(chosen), digit] = chosen.numpy()
-    figure = new_figure(0.66 * num_rows + 0.35)
-    axes = figure.subplots()
-    show_digits(axes, mosaic(tiles))
-    centres = np.arange(10) * (width + GAP) + width / 2 - 0.5
-    axes.xaxis.tick_top()
-    axes.set_xticks(centres, [str(digit) for digit in range(10)], fontsize=13)
-    axes.tick_params(length=0)
+    bands = [
+        range(first, min(first + num_columns, len(classes)))
+        for first in range(0, len(classes), num_columns)
+    ]
+    figure = new_figure((0.66 * num_rows + 0.35) * len(bands))
+    centres = np.arange(num_columns) * (width + GAP) + width / 2 - 0.5
+    for axes, band in zip(figure.subplots(len(bands), squeeze=False)[:, 0], bands, strict=True):
+        tiles = np.full((num_rows, num_columns, height, width), np.nan)
+        for column, label in enumerate(band):
+            chosen = images[labels == label][:num_rows]
+            tiles[: len(chosen), column] = chosen.numpy()
+        show_digits(axes, mosaic(tiles))
+        axes.xaxis.tick_top()
+        names = [classes[label] for label in band]
+        size = 13 if max(map(len, names)) <= 2 else 7
+        axes.set_xticks(centres[: len(band)], names, fontsize=size)
+        axes.tick_params(length=0)
     return figure
 
 
@@ -92,15 +106,17 @@ def predictions(
     probabilities: Float[Tensor, "n classes"],
     indices: Int[Tensor, " n"],
     *,
+    classes: Sequence[str] = DIGITS,
     num_columns: int = 3,
 ) -> Figure:
-    """Draw digits with bars for the three most probable classes of each.
+    """Draw images with bars for the three most probable classes of each.
 
     Args:
         images: Raw pixels, 0 to 255; at least one. (n, h, w)
-        labels: True digits. (n,)
+        labels: True classes. (n,)
         probabilities: Softmax outputs in [0, 1]; rows sum to 1. (n, classes)
         indices: Index of each image in its split. (n,)
+        classes: Names of the classes.
         num_columns: Number of digits in a row.
 
     Returns:
@@ -127,7 +143,10 @@ def predictions(
         bars.barh(range(3), values, color=colours, height=0.62)
         for rank, value in enumerate(values):
             bars.text(value + 0.04, rank, percent(value), va="center", fontsize=8)
-        bars.set_yticks(range(3), [str(guess) for guess in guesses])
+        names = [classes[guess] for guess in guesses]
+        bars.set_yticks(range(3), names)
+        if max(map(len, names)) > 2:
+            bars.tick_params(axis="y", labelsize=6)
         bars.set_xticks([])
         bars.set_xlim(0, 1.62)
         bars.set_ylim(2.7, -0.7)
@@ -135,7 +154,7 @@ def predictions(
         bars.spines[:].set_visible(False)
     figure.legend(
         handles=[
-            Patch(color=BLUE, label="the true digit"),
+            Patch(color=BLUE, label=f"the true {noun(classes)}"),
             Patch(color=ORANGE, label="first guess, wrong"),
             Patch(color=GREY, label="other guesses"),
         ],
@@ -155,16 +174,18 @@ def mistakes(
     confidence: Float[Tensor, " n"],
     indices: Int[Tensor, " n"],
     *,
+    classes: Sequence[str] = DIGITS,
     num_columns: int = 6,
 ) -> Figure:
-    """Draw misclassified digits, each with its true and its predicted class.
+    """Draw misclassified images, each with its true and its predicted class.
 
     Args:
         images: Raw pixels, 0 to 255; at least one. (n, h, w)
-        labels: True digits. (n,)
-        predicted: Predicted digits. (n,)
-        confidence: Probability of the predicted digits, 0 to 1. (n,)
+        labels: True classes. (n,)
+        predicted: Predicted classes. (n,)
+        confidence: Probability of the predicted classes, 0 to 1. (n,)
         indices: Index of each image in its split. (n,)
+        classes: Names of the classes.
         num_columns: Number of digits in a row.
 
     Returns:
@@ -179,7 +200,10 @@ def mistakes(
     for i, image in enumerate(images):
         axes = figure.add_subplot(num_rows, num_columns, i + 1)
         show_digits(axes, image.numpy())
-        axes.set_title(f"{int(labels[i])} read as {int(predicted[i])}", pad=3)
+        true, found = classes[int(labels[i])], classes[int(predicted[i])]
+        is_long = len(true) + len(found) > 4
+        title = f"{true}\nread as {found}" if is_long else f"{true} read as {found}"
+        axes.set_title(title, pad=3, fontsize=7 if is_long else 10)
         note = f"{percent(float(confidence[i]))} · no. {int(indices[i])}"
         axes.set_xlabel(note, fontsize=7.5, color=SOFT, labelpad=2)
     return figure
@@ -259,16 +283,18 @@ def saliency_maps(
     predicted: Int[Tensor, " n"],
     confidence: Float[Tensor, " n"],
     *,
+    classes: Sequence[str] = DIGITS,
     num_columns: int = 5,
 ) -> Figure:
-    """Draw digits overlaid with their saliency maps, each on its own scale.
+    """Draw images overlaid with their saliency maps, each on its own scale.
 
     Args:
         images: Raw pixels, 0 to 255; at least one. (n, h, w)
         gradients: Saliency maps, as `inspection.saliency` computes them. (n, h, w)
-        predicted: Predicted digits. (n,)
-        confidence: Probability of the predicted digits, 0 to 1. (n,)
-        num_columns: Number of digits in a row.
+        predicted: Predicted classes. (n,)
+        confidence: Probability of the predicted classes, 0 to 1. (n,)
+        classes: Names of the classes.
+        num_columns: Number of images in a row.
 
     Returns:
         The figure.
@@ -285,7 +311,7 @@ def saliency_maps(
         strength = gradient.abs().numpy()
         alpha = strength / (strength.max() or 1.0)
         axes.imshow(np.ones_like(alpha), cmap=ListedColormap([ORANGE]), alpha=alpha)
-        axes.set_title(f"read as {int(predicted[i])}", pad=3)
+        axes.set_title(f"read as {classes[int(predicted[i])]}", pad=3)
         note = percent(float(confidence[i]))
         axes.set_xlabel(note, fontsize=7.5, color=SOFT, labelpad=2)
     return figure

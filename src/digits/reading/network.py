@@ -1,21 +1,31 @@
 """Inference with ONNX: a network's probabilities, and the feature maps of its layers."""
 
+import json
 import os
+import string
 from dataclasses import dataclass
 from importlib.resources import files
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from digits.errors import DigitsError, InvalidInput
+from digits.files import escaped
 from digits.reading.onnx_graph import SUM, add_outputs, has_external_data, is_sealed, read_nodes
 
 # From 1.31 on, the runtime writes into the home folder and reports each process to its makers,
 # unless telemetry is off before it is loaded. So this is the one module that loads it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
+
+DIGITS = tuple(string.digits)
+"""Names of the classes of a network that pictures can be read with."""
+
+SIZE = 28
+"""Height and width of the glyphs that it takes, in pixels."""
 
 MAX_BATCH = 512
 """Most glyphs in a batch; larger batches are no faster and take more memory."""
@@ -121,34 +131,79 @@ class Network(OnnxNetwork):
         super().__init__(model, packaged="reader.onnx", num_threads=num_threads)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shapes = [item.shape[1:] for item in (*inputs, *outputs)]
-        if shapes != [[1, 28, 28], [10]] or inputs[0].name != "images":
+        match shapes:
+            case [[1, int(height), int(width)], [int(num_classes)]] if height == width:
+                self.size, self.num_classes = height, num_classes
+            case _:
+                raise InvalidInput(
+                    f"{self._name}: expected a network made by digits export, which takes images "
+                    f"(n, 1, size, size) and gives (n, classes), found {shapes}."
+                )
+        if inputs[0].name != "images":
             raise InvalidInput(
-                f"{self._name}: expected a network made by digits export, which takes images "
-                f"(n, 1, 28, 28) and gives (n, 10), found {shapes}."
+                f"{self._name}: expected a network made by digits export, whose input is images, "
+                f"found {inputs[0].name!r}."
             )
 
-    def probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
-        """Compute the probabilities of the ten digits, as the mean over three views of each glyph.
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; those of files that name none are digits.
+
+        Raises:
+            InvalidInput: If they are not as many as the network has.
+        """
+        text = self.metadata.get("classes")
+        try:
+            found: Any = list(DIGITS) if text is None else json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        is_list = isinstance(found, list) and all(isinstance(name, str) for name in found)
+        if not is_list or len(found) != self.num_classes:
+            raise InvalidInput(
+                f"{self._name}: expected the names of {self.num_classes} classes in its metadata, "
+                f"found {(text or 'none')[:40]!r}."
+            )
+        return tuple(found)
+
+    def expect_digits(self) -> None:
+        """Refuse a network that tells apart anything else than the ten digits.
+
+        Raises:
+            InvalidInput: If it is one.
+        """
+        if self.classes != DIGITS or self.size != SIZE:
+            first = ", ".join(escaped(name)[:20] for name in self.classes[:3])
+            raise InvalidInput(
+                f"{self._name}: expected a network that tells the ten digits apart on images of "
+                f"28×28 pixels, to read pictures with; found one of {self.num_classes} classes "
+                f"({first}, …) on {self.size}×{self.size}."
+            )
+
+    def probabilities(self, glyphs: UInt8[np.ndarray, "n h w"]) -> Float[np.ndarray, "n classes"]:
+        """Compute the probabilities of the classes; of digits, as the mean over three views.
 
         Args:
-            glyphs: White on black, framed as MNIST's. (n, 28, 28)
+            glyphs: White on black, framed as MNIST's; for another set, as its images are.
 
         Returns:
-            Calibrated probabilities; rows sum to 1. (n, 10)
+            Calibrated probabilities; rows sum to 1. (n, classes)
 
         Raises:
             InvalidInput: If they are no such glyphs.
         """
         glyphs = np.asarray(glyphs)
-        if glyphs.dtype != np.uint8 or glyphs.shape[1:] != (28, 28):
+        size = self.size
+        if glyphs.dtype != np.uint8 or glyphs.shape[1:] != (size, size):
             raise InvalidInput(
-                f"Expected glyphs uint8 (n, 28, 28), found {glyphs.dtype} {glyphs.shape}."
+                f"Expected glyphs uint8 (n, {size}, {size}), found {glyphs.dtype} {glyphs.shape}."
             )
         batches = [
             self._session.run(None, {"images": glyphs[i : i + MAX_BATCH, None].astype(np.float32)})
             for i in range(0, len(glyphs), MAX_BATCH)
         ]
-        return np.concatenate([batch[0] for batch in batches] or [np.zeros((0, 10), np.float32)])
+        return np.concatenate(
+            [batch[0] for batch in batches] or [np.zeros((0, self.num_classes), np.float32)]
+        )
 
     def open_layers(self) -> "Layers":
         """Open the network for the outputs of its layers.
@@ -186,8 +241,8 @@ class Layers:
         extended = add_outputs(content, self._names)
         self._session = _open_session(extended, "The network", num_threads=num_threads)
 
-    def of(self, glyph: UInt8[np.ndarray, "28 28"]) -> list[Layer]:
-        """Compute the outputs of the layers for a glyph, from the first to the ten logits."""
+    def of(self, glyph: UInt8[np.ndarray, "h w"]) -> list[Layer]:
+        """Compute the outputs of the layers for a glyph, from the first to the logits."""
         # The first image of a batch is the glyph itself, the others are the views of it.
         found = self._session.run([*self._names], {"images": glyph[None, None].astype(np.float32)})
         return [

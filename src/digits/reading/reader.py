@@ -56,6 +56,7 @@ class Reader:
             model = _open(model, num_threads)
         classifier = model if isinstance(model, Network) else None
         self.network = classifier or Network(num_threads=num_threads)
+        self.network.expect_digits()
         lines = model if isinstance(model, LineNetwork) else LineNetwork(num_threads=num_threads)
         self._singles = SingleReader(self.network, threshold=threshold)
         self._lines = LineReader(lines, classifier, threshold=threshold)

@@ -74,14 +74,14 @@ def illustrate(material: Material) -> list[Section]:
 
 
 def _samples(material: Material) -> Illustration:
-    images, labels = material.train.images, material.train.labels
+    images, labels, size = material.train.images, material.train.labels, material.train.size
     return Illustration(
         name="samples",
-        title="Digits and their labels",
-        caption="The first five training images of each digit, below their label. An image has "
-        "28×28 pixels, whose values run from 0 (paper) to 255 (ink).",
-        alt="A table of handwritten digits, five of each from 0 to 9.",
-        png=plots.to_png(plots.samples(images, labels)),
+        title=f"{_plural(material).capitalize()} and their labels",
+        caption=f"The first five training images of each {material.noun}, below their label. An "
+        f"image has {size}×{size} pixels, whose values run from 0 (paper) to 255 (ink).",
+        alt=f"A table of images, five of each {material.noun}.",
+        png=plots.to_png(plots.samples(images, labels, classes=material.classes)),
     )
 
 
@@ -98,14 +98,16 @@ def _augmentation(material: Material) -> Illustration:
     generator = torch.Generator().manual_seed(material.recipe.seed)
     label = material.train.labels[0]
     copies = original.expand(NUM_COPIES, 1, -1, -1)
-    copies, _ = augment(copies, label.expand(NUM_COPIES), augmentation, generator)
+    labels = label.expand(NUM_COPIES)
+    num_classes = len(material.classes)
+    copies, _ = augment(copies, labels, augmentation, generator, num_classes=num_classes)
     return Illustration(
         name=name,
         title=title,
         caption="Each time a training image is used, it is changed at random: "
         f"{_amounts(augmentation)}. The label stays the same, so the network learns to ignore "
         "such changes.",
-        alt=f"A handwritten {int(label)} and {NUM_COPIES} changed copies of it.",
+        alt=f"An image of {material.classes[int(label)]} and {NUM_COPIES} changed copies of it.",
         png=plots.to_png(plots.augmented_digit(original, copies[:, 0])),
     )
 
@@ -144,7 +146,7 @@ def _learning_curves(material: Material) -> Illustration:
         )
     target_entropy = None
     if smoothing := material.recipe.label_smoothing:
-        target_entropy = smoothed_entropy(smoothing)
+        target_entropy = smoothed_entropy(smoothing, len(material.classes))
         reached += (
             f"As labels are smoothed by {smoothing:g}, no training loss can fall below "
             f"{target_entropy:.3f}, the dashed line; validation loss is without smoothing. "
@@ -166,18 +168,19 @@ def _confusion(material: Material) -> Illustration:
     most = int(errors.max())
     true, predicted = divmod(int(errors.argmax()), len(errors))
     found = (
-        f"The most frequent mistake is a {true} read as a {predicted}, {_times(most)}."
+        f"The most frequent mistake is {material.classes[true]} read as "
+        f"{material.classes[predicted]}, {_times(most)}."
         if most
-        else "No digit was read wrong."
+        else "No image was read wrong."
     )
     return Illustration(
         name="confusion-matrix",
         title="Confusion matrix",
-        caption="Numbers of test images by true digit (row) and predicted digit (column). The grey "
-        "diagonal holds the correct predictions; the darker the blue, the more mistakes. "
-        f"{found}",
-        alt=f"A table of ten by ten counts. {found}",
-        png=plots.to_png(plots.confusion_matrix(material.facts.confusion_matrix)),
+        caption=f"Numbers of test images by true {material.noun} (row) and predicted "
+        f"{material.noun} (column). The grey diagonal holds the correct predictions; the darker "
+        f"the blue, the more mistakes. {found}",
+        alt=f"A table of {len(counts)} by {len(counts)} counts. {found}",
+        png=plots.to_png(plots.confusion_matrix(material.facts.confusion_matrix, material.classes)),
     )
 
 
@@ -241,14 +244,15 @@ def _predictions(material: Material) -> Illustration:
         material.test.labels[indices],
         material.probabilities[indices],
         indices,
+        classes=material.classes,
     )
     return Illustration(
         name="predictions",
         title="Predictions and confidence",
         caption=f"The first {len(first)} test images, followed by those with the least confident "
-        "predictions. The bars show the probabilities of the three most probable digits. Images "
-        "are numbered from 0.",
-        alt="Handwritten digits, each with bars for its three most probable digits.",
+        f"predictions. The bars show the probabilities of the three most probable "
+        f"{_plural(material)}. Images are numbered from 0.",
+        alt=f"Test images, each with bars for its three most probable {_plural(material)}.",
         png=plots.to_png(figure),
     )
 
@@ -264,14 +268,15 @@ def _mistakes(material: Material) -> Illustration:
         material.predicted[shown],
         material.confidence[shown],
         shown,
+        classes=material.classes,
     )
     return Illustration(
         name=name,
         title=title,
         caption=f"The {len(shown)} most confident of the {len(material.mistakes):,} misclassified "
-        "test images. Above each image are its true and its predicted digit; below it are the "
-        "confidence of the prediction and the image’s number in the test set, from 0.",
-        alt="Handwritten digits that were read wrong, with the predicted digits.",
+        f"test images. Above each image are its true and its predicted {material.noun}; below it "
+        "are the confidence of the prediction and the image’s number in the test set, from 0.",
+        alt=f"Test images that were read wrong, with the predicted {_plural(material)}.",
         png=plots.to_png(figure),
     )
 
@@ -298,7 +303,7 @@ def _filters(material: Material) -> Illustration:
 
 
 def _feature_maps(material: Material) -> Illustration:
-    image, label = material.test.images[0], int(material.test.labels[0])
+    image, label = material.test.images[0], material.classes[int(material.test.labels[0])]
     name, title = "feature-maps", "Feature maps"
     try:
         stages = feature_maps(material.model, image)
@@ -307,33 +312,41 @@ def _feature_maps(material: Material) -> Illustration:
     return Illustration(
         name=name,
         title=title,
-        caption=f"The first test image, a {label}, and its feature maps behind each convolution "
+        caption=f"The first test image ({label}) and its feature maps behind each convolution "
         "and the layers that follow it. There is one map for each filter, bright where the filter "
         "responds strongly. All maps of a stage share one scale; those that vary most are shown.",
-        alt=f"A handwritten {label}, and rows of feature maps, one block for each convolution.",
+        alt=f"An image of {label}, and rows of feature maps, one block for each convolution.",
         png=plots.to_png(plots.feature_maps(image, stages)),
     )
 
 
 def _saliency(material: Material) -> Illustration:
     labels = material.test.labels
-    # The first image of each digit that occurs.
-    chosen = torch.tensor([int((labels == digit).nonzero()[0]) for digit in labels.unique()])
+    # The first image of each class that occurs.
+    chosen = torch.tensor([int((labels == label).nonzero()[0]) for label in labels.unique()])
     images = material.test.images[chosen]
     gradients = saliency(material.model, images, num_samples=SALIENCY_SAMPLES, noise=SALIENCY_NOISE)
     figure = plots.saliency_maps(
-        images, gradients, material.predicted[chosen], material.confidence[chosen]
+        images,
+        gradients,
+        material.predicted[chosen],
+        material.confidence[chosen],
+        classes=material.classes,
     )
     return Illustration(
         name="saliency",
         title="Saliency maps",
-        caption="The first test image of each digit. The stronger the orange, the more the logit "
-        "of the predicted digit changes with that pixel: the magnitude of its gradient, averaged "
-        f"over {SALIENCY_SAMPLES} noisy copies (SmoothGrad), each image on its own scale. The "
-        "maps show where the network is sensitive, not why it decides as it does.",
-        alt="Handwritten digits, with the pixels to which the network is most sensitive in orange.",
+        caption=f"The first test image of each {material.noun}. The stronger the orange, the more "
+        f"the logit of the predicted {material.noun} changes with that pixel: the magnitude of its "
+        f"gradient, averaged over {SALIENCY_SAMPLES} noisy copies (SmoothGrad), each image on its "
+        "own scale. The maps show where the network is sensitive, not why it decides as it does.",
+        alt="Test images, with the pixels to which the network is most sensitive in orange.",
         png=plots.to_png(figure),
     )
+
+
+def _plural(material: Material) -> str:
+    return "digits" if material.noun == "digit" else "classes"
 
 
 def _times(count: int) -> str:

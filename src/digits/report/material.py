@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from digits.data import DigitSet
+from digits.data import DataSet
+from digits.data.catalog import noun
 from digits.errors import DigitsError
 from digits.evaluation import predict
 from digits.run import Run
@@ -20,7 +21,8 @@ class Facts:
     num_errors: int
     accuracy: float
     interval: tuple[float, float]
-    digits: list[dict[str, float]]
+    classes: list[dict[str, float]]
+    """Label, support, precision, recall and F1 score of each class."""
     confusion_matrix: list[list[int]]
     seconds: float
     """Training time."""
@@ -32,22 +34,24 @@ class Facts:
 class Material:
     """Everything the figures draw from: a run, the data, and the predictions for the test set."""
 
-    def __init__(self, run: Run, data: DigitSet, *, device: str) -> None:
+    def __init__(self, run: Run, data: DataSet, *, device: str) -> None:
         self.recipe, self.history, self.model = run.recipe, run.history, run.model
         if not self.history:
             raise DigitsError(f"{run.history_path}: expected a line for each epoch, found none.")
-        self.facts = _facts(run)
-        self.train, self.test = data.train, data.test
+        self.facts = _facts(run, len(data.classes))
+        self.train, self.test, self.classes = data.train, data.test, data.classes
+        self.noun = noun(data.classes)
+        """What an image shows: "digit", or "class"."""
         precision = self.recipe.precision
         logits = predict(self.model, self.test.images, device=device, precision=precision)
         self.temperature = temperature_of(run, data, device=device)
         """The temperature by which the network's logits are divided."""
-        self.uncalibrated: Float64[Tensor, "n 10"] = logits.double().softmax(dim=1)
-        """Softmax outputs for the test images as the network gives them. (n, 10)"""
-        self.probabilities: Float64[Tensor, "n 10"] = (logits.double() / self.temperature).softmax(
-            dim=1
-        )
-        """Calibrated probabilities of the test images. (n, 10)"""
+        self.uncalibrated: Float64[Tensor, "n classes"] = logits.double().softmax(dim=1)
+        """Softmax outputs for the test images as the network gives them. (n, classes)"""
+        self.probabilities: Float64[Tensor, "n classes"] = (
+            logits.double() / self.temperature
+        ).softmax(dim=1)
+        """Calibrated probabilities of the test images. (n, classes)"""
         self.confidence: Float64[Tensor, " n"] = self.probabilities.amax(dim=1)
         self.predicted: Int64[Tensor, " n"] = self.probabilities.argmax(dim=1)
         wrong = (self.predicted != self.test.labels).nonzero()[:, 0]
@@ -56,20 +60,23 @@ class Material:
         """Indices of the misclassified test images, the most confident first."""
 
 
-def _facts(run: Run) -> Facts:
+def _facts(run: Run, num_classes: int) -> Facts:
     summary = run.summary
     try:
         test, versions = summary["test"], summary["versions"]
+        classes = [_of_class(row) for row in test.get("classes") or test["digits"]]
+        matrix = [[int(count) for count in row] for row in test["confusion_matrix"]]
+        if [row["label"] for row in classes] != list(range(num_classes)):
+            raise ValueError(f"the classes are not 0 to {num_classes - 1}")
+        if [len(row) for row in matrix] != [num_classes] * num_classes:
+            raise ValueError(f"the confusion matrix is not of {num_classes} classes")
         return Facts(
             num_images=int(test["images"]),
             num_errors=int(test["errors"]),
             accuracy=float(test["accuracy"]),
             interval=(float(test["interval"][0]), float(test["interval"][1])),
-            digits=[
-                {key: float(row[key]) for key in ("digit", "support", "precision", "recall", "f1")}
-                for row in test["digits"]
-            ],
-            confusion_matrix=[[int(count) for count in row] for row in test["confusion_matrix"]],
+            classes=classes,
+            confusion_matrix=matrix,
             seconds=float(summary["training_seconds"]),
             num_parameters=int(summary["parameters"]),
             details={
@@ -87,6 +94,13 @@ def _facts(run: Run) -> Facts:
             f"{run.summary_path}: a value that the report needs is missing "
             f"({type(error).__name__}: {error}); train anew."
         ) from error
+
+
+def _of_class(row: dict[str, float]) -> dict[str, float]:
+    """Take the figures of a class; in older summaries, the label is a digit."""
+    label = row["label"] if "label" in row else row["digit"]
+    figures = {key: float(row[key]) for key in ("support", "precision", "recall", "f1")}
+    return {"label": float(label), **figures}
 
 
 def _titled(name: str) -> str:

@@ -202,9 +202,11 @@ def _add_status(
     app: FastAPI, reader: Reader, admission: AdmissionControl, metrics: Metrics
 ) -> None:
     parameters = reader.network.figure("parameters", high=1e12)
+    accuracy = reader.network.figure("test_accuracy", high=1)
+    is_of_mnist = reader.network.metadata.get("dataset", "mnist") == "mnist"
     card = schemas.NetworkCard(
         parameters=None if parameters is None else int(parameters),
-        test_accuracy=reader.network.figure("test_accuracy", high=1),
+        test_accuracy=accuracy if is_of_mnist else None,
         threshold=reader.threshold,
     )
     errors = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)

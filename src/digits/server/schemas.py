@@ -137,7 +137,8 @@ class NetworkCard(BaseModel):
 
     parameters: int | None = Field(description="Number of weights; null if the file does not say.")
     test_accuracy: Probability | None = Field(
-        description="Accuracy on MNIST's 10,000 test images; null if the file does not say."
+        description="Accuracy on MNIST's 10,000 test images; null if the file does not say, or is "
+        "of a network that was trained and tested on another set."
     )
     threshold: Probability = Field(description="Confidence below which a digit is refused.")
 

@@ -1,4 +1,4 @@
-/* A network that reads handwritten digits, in C99 without any library.
+/* A network that tells apart images of $num_classes classes, in C99 without any library.
 
    Flash: $num_bytes bytes of weights, scales and biases. RAM: $num_bytes_of_maps bytes of maps. */
 #ifndef DIGITS_NETWORK_H
@@ -39,13 +39,14 @@ static int32_t digits_sum(const int8_t *weights, const uint8_t *map, int size, i
     return sum;
 }
 
-/* Reads 28 x 28 pixels, 0 to 255, white on black and framed as MNIST's. Writes ten logits, and
-   returns the likeliest digit. Its maps are static: one call at a time. */
-static int digits_read(const uint8_t pixels[28 * 28], float logits[10]) {
+/* Reads $size x $size pixels, 0 to 255, as they are in its data set: digits are white on black and
+   framed as MNIST's. Writes a logit of each class, and returns the likeliest class. Its maps are
+   static: one call at a time. */
+static int digits_read(const uint8_t pixels[$size * $size], float logits[$num_classes]) {
     static uint8_t even[$num_even], odd[$num_odd];
     const float *scale = digits_scales, *bias = digits_biases;
     const uint8_t *maps = pixels;
-    int size = 28, channels = 1;
+    int size = $size, channels = 1;
     for (int i = 0; i < $num_layers; i++) {
         const int depth = digits_layers[i].depth, kernel = digits_layers[i].kernel;
         const int padding = digits_layers[i].padding, pool = digits_layers[i].pool;
@@ -73,12 +74,12 @@ static int digits_read(const uint8_t pixels[28 * 28], float logits[10]) {
     }
     const int8_t *weight = digits_weights + $linear;
     int likeliest = 0;
-    for (int digit = 0; digit < 10; digit++, scale++, bias++) {
+    for (int label = 0; label < $num_classes; label++, scale++, bias++) {
         int32_t sum = 0;
         for (int c = 0; c < channels; c++, weight++)
             for (int p = 0; p < size * size; p++) sum += *weight * maps[c * size * size + p];
-        logits[digit] = *scale * (float)sum + *bias;
-        if (logits[digit] > logits[likeliest]) likeliest = digit;
+        logits[label] = *scale * (float)sum + *bias;
+        if (logits[label] > logits[likeliest]) likeliest = label;
     }
     return likeliest;
 }

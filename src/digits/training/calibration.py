@@ -4,17 +4,19 @@ It is found for the mean over the views of an image, which is what is exported. 
 trained on as they are look easier than others, and each is changed a little first.
 """
 
+from collections.abc import Sequence
 from math import ceil
 
 import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
-from digits.data import DigitSet, Split
+from digits.data import DataSet, Split
+from digits.data.catalog import DIGITS
 from digits.evaluation.metrics import fit_temperature
 from digits.evaluation.prediction import BATCH_SIZE, predict_batches
 from digits.hardware import derive_seed
-from digits.models import NUM_CLASSES, reads_lines
+from digits.models import reads_lines
 from digits.recipe import Augmentation, Recipe
 from digits.run import Run
 from digits.training.augmentation import augment
@@ -35,7 +37,7 @@ about 10. Source: docs/experiments.md, "Calibration"."""
 
 
 def find_temperature(
-    model: nn.Module, recipe: Recipe, data: DigitSet, *, device: str = "auto"
+    model: nn.Module, recipe: Recipe, data: DataSet, *, device: str = "auto"
 ) -> float:
     """Find the temperature by which a trained network's logits are to be divided.
 
@@ -62,11 +64,21 @@ def find_temperature(
     else:
         images, labels = _some(split)
         generator = torch.Generator().manual_seed(derive_seed(recipe.seed, CALIBRATE))
-        images, _ = augment(images, labels, CHANGES, generator)
-    return fit_temperature(_logits_of_views(model, images, device), labels)
+        images, _ = augment(images, labels, CHANGES, generator, num_classes=len(data.classes))
+    num_views = count_views(data.classes)
+    return fit_temperature(_logits_of_views(model, images, num_views, device), labels)
 
 
-def temperature_of(run: Run, data: DigitSet, *, device: str = "auto") -> float:
+def count_views(classes: Sequence[str]) -> int:
+    """Count the views of an image, over which probabilities are averaged where a network is used.
+
+    The views were chosen for digits, of which people write narrow and slanted ones. An image of
+    anything else has one view, itself.
+    """
+    return len(VIEWS) if tuple(classes) == DIGITS else 1
+
+
+def temperature_of(run: Run, data: DataSet, *, device: str = "auto") -> float:
     """Look up the temperature of a finished run, or find it, if the run is of before it was kept.
 
     Raises:
@@ -76,17 +88,17 @@ def temperature_of(run: Run, data: DigitSet, *, device: str = "auto") -> float:
     return find_temperature(run.model, run.recipe, data, device=device) if kept is None else kept
 
 
-def _some(split: Split) -> tuple[Num[Tensor, "n 1 28 28"], Int[Tensor, " n"]]:
+def _some(split: Split) -> tuple[Num[Tensor, "n 1 h w"], Int[Tensor, " n"]]:
     """Take at most `NUM_IMAGES` of a split's images, spread over it, or all if it has fewer."""
     every = ceil(len(split) / NUM_IMAGES)
     return split.images[::every, None], split.labels[::every]
 
 
 def _logits_of_views(
-    model: nn.Module, images: Num[Tensor, "n 1 28 28"], device: str
+    model: nn.Module, images: Num[Tensor, "n 1 h w"], num_views: int, device: str
 ) -> Float[Tensor, "views n classes"]:
     """Compute the logits of each image's views, in float32 as they are exported."""
     # The network follows in a step of its own, as it is quicker on images laid out for it.
-    views = map(Views(), images.split(BATCH_SIZE // len(VIEWS)))
+    views = map(Views(images.shape[-1], num_views), images.split(BATCH_SIZE // num_views))
     batches = predict_batches(model, views, device=device, precision="float32")
-    return torch.cat([batch.view(len(VIEWS), -1, NUM_CLASSES) for batch in batches], dim=1)
+    return torch.cat([batch.unflatten(0, (num_views, -1)) for batch in batches], dim=1)

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from digits.data import DigitSet, load
+from digits.data import DataSet, load
 from digits.errors import DigitsError, InvalidInput
 from digits.hardware import (
     describe_machine,
@@ -29,7 +29,7 @@ from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from digits.run import Run, expect_absent
 from digits.training.calibration import find_temperature
 from digits.training.progress import TrainingProgress
-from digits.training.tasks import digest_code, evaluate_task
+from digits.training.tasks import digest_code, evaluate_task, expect_fitting_set
 from digits.training.trainer import Trainer
 
 
@@ -76,8 +76,10 @@ def train(
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     chosen = chosen.override(**overrides)
     compute_device = select_device(device)
+    # Before anything is downloaded.
+    expect_fitting_set(chosen)
     if out is not None:
-        expect_absent(Path(out))  # before anything is downloaded
+        expect_absent(Path(out))
     data = load(chosen.dataset)
     chosen = complete(chosen, data, compute_device)
     with seeded(chosen.seed, compute_device):
@@ -140,7 +142,7 @@ def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> 
         _train_to_end(run, trainer, data, progress)
 
 
-def complete(recipe: Recipe, data: DigitSet, device: torch.device) -> Recipe:
+def complete(recipe: Recipe, data: DataSet, device: torch.device) -> Recipe:
     """Fill in what data, machine and code decide, so that the recipe says everything.
 
     Args:
@@ -182,7 +184,7 @@ def _create_run(out: str | Path | None, recipe: Recipe, trainer: Trainer) -> Run
     raise AssertionError("itertools.count never ends")
 
 
-def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: TrainingProgress) -> None:
+def _train_to_end(run: Run, trainer: Trainer, data: DataSet, progress: TrainingProgress) -> None:
     """Train all remaining epochs, then evaluate on the test set and write the summary."""
     recipe = trainer.recipe
     num_parameters = count_parameters(trainer.model)
@@ -203,11 +205,12 @@ def _train_to_end(run: Run, trainer: Trainer, data: DigitSet, progress: Training
         progress.stop()
     device = trainer.device.type
     temperature = find_temperature(trainer.result, recipe, data, device=device)
-    run.save_model(trainer.result, temperature)
+    run.save_model(trainer.result, temperature, classes=data.classes, size=data.size)
     test = evaluate_task([run], data.test, device=device)
     run.save_summary(
         {
             "recipe": recipe.name,
+            "dataset": recipe.dataset,
             "seed": recipe.seed,
             "temperature": temperature,
             "test": test.to_dict(),

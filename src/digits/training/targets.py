@@ -10,12 +10,10 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from digits.models import NUM_CLASSES
 
-
-def one_hot(labels: Int[Tensor, " n"]) -> Float[Tensor, "n classes"]:
+def one_hot(labels: Int[Tensor, " n"], num_classes: int) -> Float[Tensor, "n classes"]:
     """Make targets of labels: all probability on the label."""
-    return F.one_hot(labels, NUM_CLASSES).float()
+    return F.one_hot(labels, num_classes).float()
 
 
 def smooth_labels(
@@ -30,13 +28,13 @@ def smooth_labels(
     return targets.lerp(targets.new_full((), 1 / targets.shape[1]), label_smoothing)
 
 
-def smoothed_entropy(label_smoothing: float) -> float:
+def smoothed_entropy(label_smoothing: float, num_classes: int) -> float:
     """Entropy of a smoothed label in nats: the least cross-entropy that a network can reach.
 
-    >>> f"{smoothed_entropy(0.1):.3f}"
+    >>> f"{smoothed_entropy(0.1, 10):.3f}"
     '0.500'
     """
-    targets = smooth_labels(one_hot(torch.tensor([0])), label_smoothing)
+    targets = smooth_labels(one_hot(torch.tensor([0]), num_classes), label_smoothing)
     return float(torch.special.entr(targets).sum())
 
 

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from digits.data import DigitSet
+from digits.data import DataSet
 from digits.errors import DigitsError, InvalidInput
 from digits.hardware import (
     autocast,
@@ -51,7 +51,7 @@ class Trainer:
             than this code's.
     """
 
-    def __init__(self, recipe: Recipe, data: DigitSet, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, data: DataSet, device: torch.device) -> None:
         assert recipe.mean is not None
         assert recipe.std is not None
         self.recipe, self.device = recipe, device
@@ -63,7 +63,13 @@ class Trainer:
                 f"found {recipe.batch_size:,}."
             )
         self.task = build_task(recipe, split, validation, device)
-        model = build_model(recipe.network, mean=recipe.mean, std=recipe.std)
+        model = build_model(
+            recipe.network,
+            mean=recipe.mean,
+            std=recipe.std,
+            num_classes=len(data.classes),
+            size=data.size,
+        )
         self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
         self._expect_no_batch_of_one()
         self.shards = Shards(self.model, device, seed=recipe.seed)

@@ -38,21 +38,24 @@ def augment(
     labels: Int[Tensor, " n"],
     augmentation: Augmentation,
     generator: torch.Generator,
+    *,
+    num_classes: int = 10,
 ) -> tuple[Num[Tensor, "n 1 h w"], Float[Tensor, "n classes"]]:
     """Change each image by its own random amounts, and make the targets to train on.
 
     Args:
         images: Raw pixels, 0 to 255. (n, 1, h, w)
-        labels: Digits. (n,)
+        labels: Classes. (n,)
         augmentation: Largest amounts, and fractions of the images that are changed.
         generator: A generator on the CPU; the same state gives the same pictures, on any device.
+        num_classes: Number of classes. Writing styles are of the ten digits.
 
     Returns:
         New images of the same size, 0 to 255, on the same device; and the probability of each
         class: one-hot for a digit, as which a 9 may have become a 2, uniform for an outlier.
     """
     if not augmentation:
-        return images, one_hot(labels)
+        return images, one_hot(labels, num_classes)
     changed, new_labels = images.float(), labels
     if augmentation.writing_styles:
         changed, new_labels = styles.change_style(
@@ -61,7 +64,7 @@ def augment(
     changed = geometry.move(changed, augmentation, generator)
     if augmentation.stroke_variation:
         changed = strokes.vary_strokes(changed, augmentation.stroke_variation, generator)
-    targets = one_hot(new_labels)
+    targets = one_hot(new_labels, num_classes)
     if augmentation.outliers:
         changed, targets = outliers.make_outliers(
             changed, targets, augmentation.outliers, generator
@@ -72,7 +75,7 @@ def augment(
         drawn = torch.rand(len(images), generator=generator)
         is_unchanged = (drawn < augmentation.unchanged).to(images.device)
         changed = torch.where(is_unchanged[:, None, None, None], images.float(), changed)
-        targets = torch.where(is_unchanged[:, None], one_hot(labels), targets)
+        targets = torch.where(is_unchanged[:, None], one_hot(labels, num_classes), targets)
     return changed, targets
 
 

@@ -13,14 +13,16 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 
 from digits.data import Split
+from digits.data.catalog import DIGITS, find, listed
+from digits.errors import InvalidInput
 from digits.evaluation import evaluate
 from digits.evaluation.lines import LineMetrics, Lines
 from digits.evaluation.metrics import Metrics
 from digits.evaluation.runs import evaluate_lines
-from digits.models import reads_lines
-from digits.recipe import Recipe
+from digits.models import SMALLEST, reads_lines
+from digits.recipe import Augmentation, Recipe
 from digits.run import Run
-from digits.training.augmentation import digest_amounts
+from digits.training.augmentation import FIELDS, digest_amounts
 from digits.training.composition import compose_from_split, digest_composition
 from digits.training.tasks.glyphs import GlyphTask
 from digits.training.tasks.lines import LineTask
@@ -78,6 +80,36 @@ def build_task(
     return kind(recipe, split, validation, device)
 
 
+def expect_fitting_set(recipe: Recipe) -> None:
+    """Refuse a recipe that is made for digits of 28×28 pixels, where its data set has no such ones.
+
+    Raises:
+        InvalidInput: If its network reads lines, or a field changes how digits are written.
+    """
+    published = find(recipe.dataset)
+    if published.classes == DIGITS and published.size == SMALLEST:
+        return
+    if reads_lines(recipe.network):
+        raise InvalidInput(_no_lines(recipe.dataset))
+    made_for_digits = {
+        name: getattr(recipe.augmentation, name) for name in FIELDS if name != "elastic_pixels"
+    }
+    for name, value in made_for_digits.items():
+        expected = getattr(Augmentation(), name)
+        if value != expected:
+            raise InvalidInput(
+                f"{name}: expected {expected}, as it is made for digits of 28×28 pixels, and "
+                f"{recipe.dataset} has others; choose another recipe than {recipe.name!r}."
+            )
+
+
+def _no_lines(dataset: str) -> str:
+    return (
+        "dataset: expected one of digits of 28×28 pixels, as lines are composed of them; "
+        f"found {dataset}."
+    )
+
+
 def digest_code(recipe: Recipe) -> str | None:
     """Digest what decides a run's images but is not in its recipe; None if nothing does."""
     if reads_lines(recipe.network):
@@ -99,12 +131,14 @@ def evaluate_task(
 
     Args:
         runs: A run, or several as a committee.
-        split: Digits; a network that reads lines is evaluated on lines composed of them.
+        split: Images; a network that reads lines is evaluated on lines composed of them.
         device: Device to compute on: auto, cpu, cuda or mps.
 
     Raises:
-        InvalidInput: If a network of a committee reads lines.
+        InvalidInput: If a network of a committee reads lines, or the images do not fit.
     """
     if len(runs) == 1 and reads_lines(runs[0].recipe.network):
+        if split.classes != DIGITS or split.size != SMALLEST:
+            raise InvalidInput(_no_lines(f"{listed(split.classes)} of {split.size} pixels"))
         return evaluate_lines(runs[0], compose_lines(split), device=device)
     return evaluate(runs, split, device=device)

@@ -33,14 +33,20 @@ class GlyphTask:
 
     def batch(
         self, indices: Int[Tensor, " n"], *, epoch: int, step: int, first: int
-    ) -> tuple[Num[Tensor, "n 1 28 28"], Float[Tensor, "n classes"]]:
+    ) -> tuple[Num[Tensor, "n 1 h w"], Float[Tensor, "n classes"]]:
         """Take images by index, change them, and make their targets; see `Task.batch`."""
         # Indexing with [] takes fifteen times as long.
         images = self._split.images.index_select(0, indices)[:, None]
         labels = self._split.labels.index_select(0, indices)
         seed = derive_seed(self._recipe.seed, AUGMENT, epoch, step, first)
         generator = torch.Generator().manual_seed(seed)
-        images, targets = augment(images, labels, self._recipe.augmentation, generator)
+        images, targets = augment(
+            images,
+            labels,
+            self._recipe.augmentation,
+            generator,
+            num_classes=len(self._split.classes),
+        )
         return images, smooth_labels(targets, self._recipe.label_smoothing)
 
     def judge(
