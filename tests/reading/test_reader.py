@@ -455,6 +455,7 @@ class TwoMinds(Network):
     """A network that takes a picture, as it is or shrunk, for a 2, and any other for a 0."""
 
     def __init__(self, picture: np.ndarray) -> None:
+        super().__init__()
         small = cv2.resize(picture, (20, 20), interpolation=cv2.INTER_AREA)
         self.twos = [picture, np.pad(small, 4)]
 
