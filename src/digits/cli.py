@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from digits.data.catalog import CATALOG, find
+from digits.data.catalog import CATALOG, MNIST, find
 from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput, is_out_of_memory, suggest
 from digits.extras import optional_imports
@@ -36,8 +36,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-DEFAULT_DATASET = "mnist"
 
 EXPORT_FORMATS = ("onnx", "c")
 
@@ -109,7 +107,7 @@ def digits(
 def data(
     dataset: Annotated[
         str, typer.Option(help=f"{', '.join(CATALOG)}.", autocompletion=offer(list(CATALOG)))
-    ] = DEFAULT_DATASET,
+    ] = MNIST.name,
     from_folder: Annotated[
         Path | None,
         typer.Option("--from", metavar="FOLDER", help="Bring its files, as they were published."),

@@ -3,6 +3,7 @@
 Sources are files beside those that are missing, mirrors, an archive, or a Python wheel.
 """
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -192,11 +193,11 @@ def import_folder(folder: Path, name: str = MNIST.name) -> None:
     published = find(name)
     title = published.title
     if not folder.is_dir():
-        raise InvalidInput(f"Expected a folder with {title}'s files, found none at {folder}.")
+        raise InvalidInput(f"Expected a folder with the files of {title}, found none at {folder}.")
     find_all = _find_files if published.archive is None else _find_in_archive
     contents, problems = find_all(folder, published)
     if problems:
-        raise InvalidInput(f"Expected {title}'s files in {folder}; {'; '.join(problems)}.")
+        raise InvalidInput(f"Expected the files of {title} in {folder}; {'; '.join(problems)}.")
     root = data_root()
     with locked(published, root):
         for file, content in contents.items():
@@ -267,8 +268,6 @@ def describe(name: str = MNIST.name) -> dict[str, Any]:
         InvalidInput: If there is no data set of that name.
         DigitsError: If it cannot be fetched.
     """
-    import hashlib
-
     published = find(name)
     raw = fetch(name)
     folder = folder_of(published, raw.root)

@@ -24,7 +24,11 @@ from digits.server.connection import LimitedHttpProtocol
 from digits.server.security import LOOPBACK_HOSTS
 
 NUM_ACCEPTED = 64
-"""Number of connections that are accepted in one turn of the event loop, if so many wait."""
+"""Number of connections that are accepted in one turn of the event loop, if so many wait.
+
+With 16, the last of 512 waits half as long again. Source: docs/experiments.md, "Clients that come
+together".
+"""
 
 M_ARENA_MAX = -8
 """A parameter of glibc's `mallopt`; the number is from its header."""
