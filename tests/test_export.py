@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("export_with_blobs")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.training.loop.load", lambda name: blob_set)
+        patch.setattr("digits.training.loop.load_set", lambda recipe: blob_set)
         return train(RECIPE, out=tmp_path_factory.mktemp("export") / "run")
 
 
@@ -42,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Run:
 def written(run: Run, blob_set: DataSet) -> Export:
     """The run's network, as a file in a folder that there was not."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.export.load", lambda name: blob_set)
+        patch.setattr("digits.export.load_set", lambda recipe: blob_set)
         return export(run, run.folder / "deep" / "model.onnx")
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digits.data.catalog import CATALOG
 from digits.errors import InvalidInput
 from digits.recipe import (
     NAME,
@@ -24,11 +25,16 @@ from digits.training.augmentation import digest_amounts
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
+FILLED_IN = ("mean", "std", "precision", "validation_size")
+"""Fields that data and machine complete."""
+
 
 def values_of(field: "Field[Any]") -> st.SearchStrategy[Any]:
     facts = field.metadata
     if field.name == "name":
         return st.from_regex(NAME, fullmatch=True)
+    if field.name == "dataset":
+        return st.sampled_from([*CATALOG, "./mine", "/home/anna/digits.npz"])
     if facts["choices"]:
         return st.sampled_from(facts["choices"])
     if facts["type"] is int:
@@ -95,7 +101,7 @@ def test_measurements_are_of_the_recipes_as_they_are_now(measured: dict[str, Any
     recipe = parse_recipe(measured["recipe"], name="measured", source="measured")
     now = load_recipe(recipe.name)
     # What the data and the machine complete, and what a benchmark may change.
-    completed = {n for n in ("mean", "std", "precision") if getattr(now, n) in (None, "auto")}
+    completed = {n for n in FILLED_IN if getattr(now, n) in (None, "auto")}
     changed = {name: getattr(recipe, name) for name in (*completed, "epochs", "seed")}
     assert recipe == now.override(**changed, amounts=digest_amounts(now.augmentation))
 

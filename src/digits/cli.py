@@ -10,12 +10,22 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from digits.data.catalog import CATALOG, MNIST, find
+from digits.data.catalog import CATALOG, MNIST, find, is_path
 from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput, is_out_of_memory, suggest
 from digits.extras import optional_imports
 from digits.files import escaped, quoted
-from digits.flags import Device, Json, Model, TwoGroups, offer, offer_recipes, with_recipe_flags
+from digits.flags import (
+    Crop,
+    DataPath,
+    Device,
+    Json,
+    Model,
+    TwoGroups,
+    offer,
+    offer_recipes,
+    with_recipe_flags,
+)
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_measurement, load_recipe, recipe_names
 from digits.show import (
     describe_result,
@@ -24,10 +34,13 @@ from digits.show import (
     show_costs,
     show_data,
     show_line_metrics,
+    show_measured_on,
     show_metrics,
+    show_own_data,
     show_reading,
     show_recipes,
     show_result,
+    show_score,
     show_series,
 )
 
@@ -38,6 +51,9 @@ app = typer.Typer(
 )
 
 EXPORT_FORMATS = ("onnx", "c")
+
+READER = Path("reader")
+"""Name of the networks of the package, in the place of a run; `./reader` is a run."""
 
 LISTED = "\n  "
 """What is before each line of a list in a message."""
@@ -105,21 +121,49 @@ def digits(
 
 @app.command()
 def data(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]",
+            help="Labelled pictures of your own: a folder with a folder for each class, or of IDX "
+            "files; a .csv of file and label; or an .npz. (default: a published set)",
+        ),
+    ] = None,
     dataset: Annotated[
-        str, typer.Option(help=f"{', '.join(CATALOG)}.", autocompletion=offer(list(CATALOG)))
-    ] = MNIST.name,
+        str | None,
+        typer.Option(
+            help=f"{', '.join(CATALOG)}. (default: {MNIST.name})",
+            autocompletion=offer(list(CATALOG)),
+        ),
+    ] = None,
     from_folder: Annotated[
         Path | None,
         typer.Option("--from", metavar="FOLDER", help="Bring its files, as they were published."),
     ] = None,
+    crop: Crop = None,
     as_json: Json = False,
 ) -> None:
-    """Fetch a data set if it is not there yet, check it, and say where and what it is."""
+    """Fetch a published data set, or look at one of your own; check it, and say what it is."""
+    if path is not None:
+        if dataset is not None or from_folder is not None:
+            raise InvalidInput("--dataset and --from are for published sets; leave them away.")
+        from digits.data.custom import load_custom
+
+        own = load_custom(path, crop=crop).describe()
+        if as_json:
+            print_json(own)
+        else:
+            show_own_data(own)
+        return
+    if crop is not None:
+        raise InvalidInput("--crop is for pictures of your own; name their folder.")
+
     from digits.data import describe, import_folder
 
+    name = dataset or MNIST.name
     if from_folder is not None:
-        import_folder(from_folder, dataset)
-    facts = describe(dataset)
+        import_folder(from_folder, name)
+    facts = describe(name)
     if as_json:
         print_json(facts)
         return
@@ -170,6 +214,7 @@ def train(
             help="Train this many runs, with --seed and the seeds that follow it; show the mean.",
         ),
     ] = None,
+    data_path: DataPath = None,
     device: Annotated[
         str | None,
         typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=offer(DEVICES)),
@@ -179,9 +224,13 @@ def train(
     overrides: dict[str, Any],
 ) -> None:
     """Train a network by a recipe, evaluate it on the test set, keep all of it in a run folder."""
+    if data_path is not None:
+        if "dataset" in overrides:
+            raise InvalidInput("--data and --dataset each name a data set; give one of them.")
+        overrides["dataset"] = str(data_path.absolute())
     if resume is not None and (recipe is not None or out is not None or overrides):
         raise InvalidInput(
-            "--resume goes on as the run began; leave --recipe, --out and its fields away."
+            "--resume goes on as the run began; leave --recipe, --out, --data and its fields away."
         )
     chosen: Recipe = load_recipe(recipe or DEFAULT_RECIPE).override(**overrides)
 
@@ -225,7 +274,14 @@ def train(
 
 @app.command()
 def evaluate(
-    runs: Annotated[list[Path], typer.Argument(help="A run folder; several are a committee.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...|reader",
+            help="A run folder; several are a committee. Or reader: the networks of the package, "
+            "on --data.",
+        ),
+    ],
     dataset: Annotated[
         str | None,
         typer.Option(
@@ -233,23 +289,60 @@ def evaluate(
             autocompletion=offer(list(CATALOG)),
         ),
     ] = None,
+    data_path: DataPath = None,
+    crop: Crop = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure a run, or several as a committee, on the test images, or lines of them."""
+    """Measure a run, several as a committee, or the reader, on images with labels."""
+    if data_path is not None and dataset is not None:
+        raise InvalidInput("--data and --dataset each name a data set; give one of them.")
+    if data_path is None and crop is not None:
+        raise InvalidInput("--crop is for pictures of your own; name them with --data.")
+    if runs == [READER]:
+        if data_path is None or crop is not None:
+            raise InvalidInput("The reader is measured on pictures as they are: --data PATH.")
+        from digits.data.custom import find_labelled
+        from digits.reader import Reader
+        from digits.reading.scoring import score_pictures
+
+        pictures = find_labelled(data_path).pictures
+        score = score_pictures(Reader(), [(one.name, one.label, one.source) for one in pictures])
+        if as_json:
+            print_json({"reader": True, "dataset": str(data_path), "test": score.to_dict()})
+        else:
+            show_score(score)
+        return
+
     from digits.data import load
     from digits.evaluation.lines import LineMetrics
-    from digits.run import Run
+    from digits.evaluation.runs import choose_unseen
+    from digits.run import Run, load_set
     from digits.training.tasks import evaluate_task
 
     members = [Run(folder) for folder in runs]
-    name = dataset or members[0].recipe.dataset
-    test = load(name).test
+    if data_path is not None:
+        data = load(data_path, crop=crop or members[0].recipe.crop)
+        test = choose_unseen(data, members)
+    else:
+        data = load(dataset) if dataset else load_set(members[0].recipe)
+        test = data.test
     metrics = evaluate_task(members, test, device=device)
     if as_json:
         found = metrics.to_dict()
-        print_json({"runs": [str(folder) for folder in runs], "dataset": name, "test": found})
-    elif isinstance(metrics, LineMetrics):
+        left_out = [] if data.own is None else list(data.own.left_out)
+        print_json(
+            {
+                "runs": [str(folder) for folder in runs],
+                "dataset": data.name,
+                "split": test.name,
+                "left_out": left_out,
+                "test": found,
+            }
+        )
+        return
+    show_measured_on(data, test)
+    if isinstance(metrics, LineMetrics):
         show_line_metrics(metrics)
     else:
         show_metrics(metrics, test.classes)
@@ -303,18 +396,18 @@ def summary(
 
     from digits.models import build_model
     from digits.models.costs import image_shape, layer_costs
-    from digits.run import Run
+    from digits.run import Run, load_set
 
     recipe = load_recipe(recipe_or_run) if is_recipe else Run(recipe_or_run).recipe
-    published = find(recipe.dataset)
-    shape = image_shape(recipe.network, published.size)
+    data = load_set(recipe) if is_path(recipe.dataset) else find(recipe.dataset)
+    shape = image_shape(recipe.network, data.size)
     # Costs are the same whatever the network is normalised by.
     model = build_model(
         recipe.network,
         mean=0.5,
         std=0.5,
-        num_classes=len(published.classes),
-        size=published.size,
+        num_classes=len(data.classes),
+        size=data.size,
     )
     costs = layer_costs(model, shape)
     show_costs(recipe.network, shape, costs, as_json=as_json)

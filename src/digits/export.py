@@ -16,7 +16,8 @@ import torch
 from jaxtyping import Float, Num, UInt8
 from torch import Tensor, nn
 
-from digits.data import DataSet, load
+from digits.data import DataSet
+from digits.data.catalog import is_path
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation.lines import Lines
 from digits.files import write_atomic
@@ -27,7 +28,7 @@ from digits.reading import symbols
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.onnx_graph import seal
-from digits.run import Run
+from digits.run import Run, load_set
 from digits.training.calibration import count_views, temperature_of
 from digits.training.tasks import compose_lines
 from digits.views import VIEWS, Views
@@ -205,7 +206,7 @@ def export_c(run: Run, path: Path | None = None) -> CExport:
             f"none; found one on {run.size}."
         )
     path = path or run.folder / "model.h"
-    split, _ = load(run.recipe.dataset).split(run.recipe.validation_size)
+    split, _ = load_set(run.recipe).split(run.recipe.validation_size)
     assert isinstance(run.model, Tiny)
     layers = quantize(run.model, split.images[:NUM_CALIBRATED])
     write_atomic(path, write_c(layers, size=run.size).encode())
@@ -224,7 +225,7 @@ def convert(run: Run) -> Converted:
     Raises:
         DigitsError: As `export` does.
     """
-    data = load(run.recipe.dataset)
+    data = load_set(run.recipe)
     if reads_lines(run.recipe.network):
         return _convert_lines(run, data)
     temperature = temperature_of(run, data)
@@ -265,11 +266,13 @@ def _disagreement(run: Run, difference: float) -> DigitsError:
 
 def describe(run: Run, temperature: float) -> dict[str, str]:
     """List the metadata of the ONNX file: recipe, figures and versions."""
-    summary = run.summary
+    summary, recipe = run.summary, run.recipe
+    if is_path(recipe.dataset):  # the file may go anywhere, and need not tell of folders here
+        recipe = recipe.override(dataset=f"./{Path(recipe.dataset).name}")
     try:
         return {
-            "recipe": run.recipe.to_toml(),
-            "dataset": run.recipe.dataset,
+            "recipe": recipe.to_toml(),
+            "dataset": recipe.dataset,
             "temperature": f"{temperature:.4f}",
             "test_accuracy": f"{summary['test']['accuracy']:.4f}",
             "training_images": str(summary["training_images"]),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from digits.data.catalog import CROPS
 from digits.devices import DEVICES
 from digits.errors import InvalidInput
 from digits.recipe import overridable_fields, recipe_names
@@ -32,6 +33,23 @@ def offer_recipes(incomplete: str) -> list[str]:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
 Device = Annotated[str, typer.Option(help=", ".join(DEVICES) + ".", autocompletion=offer(DEVICES))]
+DataPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="PATH",
+        help="Labelled pictures of your own: a folder with a folder for each class, or of IDX "
+        "files; a .csv of file and label; or an .npz.",
+    ),
+]
+Crop = Annotated[
+    str | None,
+    typer.Option(
+        help="Make images of your pictures so: ink cuts the digit out, none takes the whole. "
+        "(default: ink for digits)",
+        autocompletion=offer(CROPS),
+    ),
+]
 Model = Annotated[
     Path | None,
     typer.Option(

@@ -12,7 +12,7 @@ from typing import Any
 
 import tomli_w
 
-from digits.data.catalog import CATALOG
+from digits.data.catalog import CATALOG, CROPS, find, is_path
 from digits.devices import PRECISIONS
 from digits.errors import DigitsError, InvalidInput, suggest
 
@@ -184,7 +184,18 @@ class Recipe:
     name: str = setting("Name of the recipe.", type=str)
     description: str = setting("What the recipe is, in a line.", default="", type=str)
     network: str = setting("The network.", type=str, offered=NETWORKS)
-    dataset: str = setting("The data set.", default="mnist", type=str, choices=tuple(CATALOG))
+    dataset: str = setting(
+        "The data set: a name, or the path of your own; see --data.",
+        default="mnist", type=str, offered=tuple(CATALOG),
+    )  # fmt: skip
+    crop: str | None = setting(
+        "How pictures of your own become images: ink cuts the digit out, none takes the whole "
+        "(default: ink for digits).",
+        default=None, type=str, choices=CROPS,
+    )  # fmt: skip
+    digest: str | None = setting(
+        "Digest of the images of your own; a run fills it in.", default=None, type=str
+    )
     mean: float | None = setting(
         "Mean of the pixels, from 0 to 1, that is subtracted (default: the training set's).",
         default=None, type=float, low=0, high=1,
@@ -235,9 +246,10 @@ class Recipe:
         "Fraction of the images, those of highest loss, to train on after the first epoch.",
         default=1.0, type=float, low=0.001, high=1,
     )  # fmt: skip
-    validation_size: int = setting(
-        "Training images held out for validation; 0 trains on all.",
-        default=5000, type=int, low=0, high=50_000,
+    validation_size: int | None = setting(
+        "Training images held out for validation; 0 trains on all (default: 5,000, or a tenth of a "
+        "smaller set).",
+        default=None, type=int, low=0, high=50_000,
     )  # fmt: skip
     seed: int = setting(
         "Seed of all random numbers; the same seed gives the same bits.",
@@ -254,6 +266,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check(self)
+        if not is_path(self.dataset):
+            find(self.dataset)
         if not NAME.fullmatch(self.name):
             raise InvalidInput(
                 "name: expected at most 60 letters, digits, spaces, '.', '_' or '-', not beginning "
@@ -287,7 +301,7 @@ def _without_none(items: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def overridable_fields() -> Iterator[Field[Any]]:
     """Yield the fields that have a flag, in order; the augmentation's come last."""
-    hidden = ("name", "description", "augmentation", "amounts")
+    hidden = ("name", "description", "digest", "augmentation", "amounts")
     yield from (f for f in (*fields(Recipe), *fields(Augmentation)) if f.name not in hidden)
 
 

@@ -34,6 +34,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from digits.data import DataSet, load
 from digits.data.catalog import DIGITS
 from digits.errors import DigitsError, InvalidInput
 from digits.files import remove, sync_folder, write_atomic
@@ -296,6 +297,23 @@ class Run:
                 f"{self.folder} is not finished: it has no {path.name}. "
                 f"Resume with: digits train --resume {self.folder}"
             )
+
+
+def load_set(recipe: Recipe) -> DataSet:
+    """Load the data set that a recipe names; of one's own, the same as when its run began.
+
+    Raises:
+        InvalidInput: If there is no such set.
+        DigitsError: If it can't be had, or is no longer what the run was trained on.
+    """
+    data = load(recipe.dataset, crop=recipe.crop)
+    found = None if data.own is None else data.own.digest
+    if recipe.digest is not None and found != recipe.digest:
+        raise DigitsError(
+            f"{recipe.dataset} is no longer what the run was trained on (expected digest "
+            f"{recipe.digest}, found {found}); restore it, or train anew."
+        )
+    return data
 
 
 def runs_by_seed(folder: Path) -> list[Run]:

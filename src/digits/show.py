@@ -16,18 +16,35 @@ from digits.files import escaped, quoted
 from digits.recipe import Recipe
 
 if TYPE_CHECKING:
+    from digits.data import DataSet, Split
     from digits.evaluation.intervals import Estimate
     from digits.evaluation.lines import LineMetrics
     from digits.evaluation.metrics import Metrics
     from digits.models.costs import LayerCost
     from digits.reading.results import Reading
+    from digits.reading.scoring import Score
     from digits.run import Run
 
-WORDS = ("", "layer", "kind", "recipe", "run folder", "report", "class", "read as")
+WORDS = (
+    "", "layer", "kind", "recipe", "run folder", "report", "class", "read as", "picture", "label",
+    "verdict",
+)  # fmt: skip
 """Titles of columns that hold words."""
 
 MATRIX_COLUMNS = 72
 """Characters that a row of a confusion matrix may take on a terminal, without the class's name."""
+
+CROPPED = {
+    "ink": "the digit cut out and framed as MNIST's are (--crop none takes the whole)",
+    "none": "the whole picture (--crop ink cuts a digit out)",
+}
+"""What is said of each way to make images of pictures."""
+
+MOST_LISTED, MOST_MISSED = 10, 30
+"""Most names of one kind that are listed of a data set; most pictures that were not read right."""
+
+FEW = 10
+"""Number of training images below which a class is said to have few."""
 
 NUM_CONFUSED = 12
 """Number of pairs of classes that are shown, where the matrix is larger."""
@@ -94,6 +111,134 @@ def show_data(facts: dict[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def show_own_data(facts: dict[str, Any]) -> None:
+    """Print what a data set of one's own is: counts, sizes, what is left out, and copies.
+
+    Args:
+        facts: As `digits.data.custom.CustomSet.describe` gives them.
+    """
+    lines = [f"{facts['layout']} in {quoted(facts['path'])}"]
+    height, width = facts["image"]
+    how = CROPPED[facts["crop"]]
+    sizes = [" × ".join(map(str, facts["sizes"][of])) for of in ("smallest", "median", "largest")]
+    lines.append(
+        f"{facts['train'] + facts['test']:,} pictures, {sizes[0]} to {sizes[2]} pixels (median "
+        f"{sizes[1]}), as images of {height} × {width}: {how}"
+    )
+    said = "as the set says" if facts["is_split"] else "a fifth of each class"
+    lines.append(f"{facts['train']:,} training and {facts['test']:,} test images: {said}")
+    console = Console()
+    _print_lines(console, lines)
+    table = _table("class", "training", "test")
+    for row in facts["classes"]:
+        table.add_row(Text(escaped(row["name"])), f"{row['train']:,}", f"{row['test']:,}")
+    console.print(table)
+    _print_lines(console, _remarks(facts))
+
+
+def _remarks(facts: dict[str, Any]) -> list[str]:
+    """What one should know of a data set of one's own before training on it."""
+    few = [row["name"] for row in facts["classes"] if row["train"] < FEW]
+    lines = [
+        f"left out: {quoted(one['name'])}: {escaped(one['reason'])}"
+        for one in facts["left_out"][:MOST_LISTED]
+    ]
+    if len(facts["left_out"]) > MOST_LISTED:
+        lines.append(f"left out: {len(facts['left_out']) - MOST_LISTED:,} more")
+    if facts["ignored"]:
+        names = ", ".join(map(quoted, facts["ignored"][:MOST_LISTED]))
+        more = ", …" if len(facts["ignored"]) > MOST_LISTED else ""
+        lines.append(
+            f"{len(facts['ignored']):,} files are no pictures, or in no folder of a class: "
+            f"{names}{more}"
+        )
+    if facts["writers"]:
+        lines.append(f"{facts['writers']:,} writers, each in one split")
+    if facts["exact_duplicates"] or facts["near_duplicates"]:
+        lines.append(
+            f"{facts['exact_duplicates']:,} are copies of another, and "
+            f"{facts['near_duplicates']:,} nearly so"
+            + ("" if facts["is_split"] else "; copies are in one split")
+        )
+    if facts["copies_in_both_splits"]:
+        lines.append(
+            f"{facts['copies_in_both_splits']:,} images are in both splits, so that the test is "
+            "easier than it seems"
+        )
+    lines += [
+        f"a copy of another label: {quoted(one['name'])} (labelled {escaped(one['label'])})"
+        for one in facts["copies_of_different_labels"][:MOST_LISTED]
+    ]
+    if few:
+        shown = ", ".join(map(escaped, few[:MOST_LISTED]))
+        more = ", …" if len(few) > MOST_LISTED else ""
+        lines.append(
+            f"{len(few):,} classes have fewer than {FEW} training images ({shown}{more}): expect "
+            "little of these"
+        )
+    labels = [row["name"].replace(" ", "") for row in facts["classes"]]
+    if any(len(label) > 1 for label in labels) and all(label.isdecimal() for label in labels):
+        lines.append(
+            "labels have several digits, and networks of single digits take each for a class; read "
+            f"them with: digits evaluate reader --data {quoted(facts['path'])}"
+        )
+    return lines
+
+
+def show_measured_on(data: "DataSet", split: "Split") -> None:
+    """Print which images of a set of one's own are measured on; of a published set, nothing.
+
+    Args:
+        data: The set.
+        split: The images.
+    """
+    if data.own is None:
+        return
+    which = "all of them" if split.name == "all" else "its test images"
+    lines = [f"{len(split):,} images of {quoted(data.name)}: {which}"]
+    if data.own.left_out:
+        lines.append(
+            f"{len(data.own.left_out):,} pictures are left out, as no image could be made of them; "
+            f"digits data {quoted(data.name)} lists them"
+        )
+    _print_lines(Console(), lines)
+
+
+def show_score(score: "Score") -> None:
+    """Print how well labelled pictures were read, and which were not read right.
+
+    Args:
+        score: Their score.
+    """
+    num, counts = len(score.pictures), score.counts
+    console = Console()
+    shares = ", ".join(
+        f"{count / num:.2%} {verdict} ({count:,})"
+        for verdict, count in (
+            ("read right", counts["right"]),
+            ("refused in part or whole", counts["refused"]),
+            ("accepted and wrong", counts["wrong"]),
+            ("not to be read", counts["failed"]),
+        )
+    )
+    _print_lines(console, [f"{num:,} pictures: {shares}"])
+    missed = [one for one in score.pictures if one.verdict != "right"]
+    if missed:
+        table = _table("picture", "label", "read as", "verdict")
+        table.columns[0].overflow = "fold"
+        for one in missed[:MOST_MISSED]:
+            cells = (one.name, one.label, one.text, one.verdict)
+            table.add_row(*(Text(escaped(cell)) for cell in cells))
+        console.print(table)
+    if len(missed) > MOST_MISSED:
+        _print_lines(console, [f"{len(missed) - MOST_MISSED:,} more; --json lists all"])
+
+
+def _print_lines(console: Console, lines: Sequence[str]) -> None:
+    for line in lines:
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def show_recipes(rows: list[tuple[Recipe, dict[str, Any] | None]]) -> None:

@@ -167,13 +167,13 @@ def test_qmnist_names_the_writer_of_each_digit(
     publish("qmnist")
     test = load("qmnist").test
     assert len(test) == NUM - 6
-    assert test.writers is not None
-    assert test.writers.tolist() == [2000 + i // 5 for i in range(6, NUM)]
+    assert test.groups is not None
+    assert test.groups.tolist() == [2000 + i // 5 for i in range(6, NUM)]
     train, validation = load("qmnist").split(5)
     assert validation is not None
-    assert train.writers is not None
-    assert validation.writers is not None
-    assert len(train.writers) == len(train) == NUM - 5
+    assert train.groups is not None
+    assert validation.groups is not None
+    assert not set(train.groups.tolist()) & set(validation.groups.tolist())
 
 
 @pytest.mark.parametrize("name", ["kmnist", "emnist-letters", "usps", "fashion-mnist"])
@@ -342,12 +342,12 @@ def test_sets_of_other_folders_do_not_wait_for_each_other(
 @pytest.mark.usefixtures("unchecked")
 def test_writers_go_with_their_images() -> None:
     images, labels = torch.zeros(4, 28, 28, dtype=torch.uint8), torch.arange(4)
-    split = Split("train", images, labels, writers=torch.tensor([7, 7, 8, 9]))
+    split = Split("train", images, labels, groups=torch.tensor([7, 7, 8, 9]))
     moved = split.to(torch.device("cpu")).chosen("train", torch.tensor([False, True, True, False]))
-    assert moved.writers is not None
-    assert moved.writers.tolist() == [7, 8]
-    with pytest.raises(InvalidInput, match="as many writers as labels"):
-        Split("train", images, labels, writers=torch.tensor([7]))
+    assert moved.groups is not None
+    assert moved.groups.tolist() == [7, 8]
+    with pytest.raises(InvalidInput, match="the group of each of"):
+        Split("train", images, labels, groups=torch.tensor([7]))
 
 
 @pytest.mark.skipif(

@@ -5,6 +5,7 @@ content are SHA-256. Where only the published files have a sum, an MD5, that of 
 recorded when it is fetched (`cache.py`).
 """
 
+import os
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from functools import cached_property
 from digits.data.checksums import DataFile
 from digits.errors import InvalidInput, suggest
 from digits.files import escaped
+
+CROPS = ("ink", "none")
+"""Ways to make images of pictures of one's own: cut the digit out, or take the whole."""
 
 MOST_LISTED, MOST_OF_NAME = 3, 20
 """Number of classes that a message names at most, and of characters of each."""
@@ -333,6 +337,11 @@ def noun(classes: Sequence[str]) -> str:
     return "digit" if tuple(classes) == DIGITS else "class"
 
 
+def is_path(name: str) -> bool:
+    """Whether a data set of one's own is meant, named by its path: `./mine`, not `mine`."""
+    return "/" in name or os.sep in name
+
+
 def find(name: str) -> Published:
     """Find a set's description by its name.
 
@@ -340,5 +349,8 @@ def find(name: str) -> Published:
         InvalidInput: If there is no data set of that name.
     """
     if name not in CATALOG:
-        raise InvalidInput(f"No data set is called {name!r}; {suggest(str(name), CATALOG)}")
+        raise InvalidInput(
+            f"No data set is called {name!r}; {suggest(str(name), CATALOG)} Your own is given as a "
+            "path, such as ./mine."
+        )
     return CATALOG[name]

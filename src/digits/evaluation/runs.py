@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int, Num
 from torch import Tensor
 
-from digits.data import Split
+from digits.data import DataSet, Split
 from digits.data.catalog import listed
 from digits.errors import InvalidInput
 from digits.evaluation.intervals import Estimate, estimate_difference, estimate_mean
@@ -78,6 +78,33 @@ def evaluate(runs: Runs, split: Labelled, *, device: str = "auto") -> Metrics:
         for run in members
     ]
     return compute_metrics(logits[0] if len(logits) == 1 else committee(logits), labels)
+
+
+def choose_unseen(data: DataSet, runs: Sequence[Run]) -> Split:
+    """Choose the images of a set of one's own that no run was trained on, in the runs' classes.
+
+    Args:
+        data: The set.
+        runs: The runs that are to be measured on it.
+
+    Returns:
+        Its test images, if a run was trained on it, or it says itself which they are; else all.
+
+    Raises:
+        InvalidInput: If a run was trained on it as it was before, so that it can't be told which
+            images that run has seen; or an image is of a class that the first run does not know.
+    """
+    assert data.own is not None
+    digests = {run.recipe.digest for run in runs}
+    for run in runs:
+        if run.recipe.dataset == data.name and run.recipe.digest != data.own.digest:
+            raise InvalidInput(
+                f"{data.name} has changed since {run.folder} was trained on it, so it can't be "
+                "told which images that run has not seen; train anew, or put new pictures in a "
+                "folder of their own."
+            )
+    split = data.test if data.own.is_split or data.own.digest in digests else data.whole
+    return split.with_classes(runs[0].classes)
 
 
 def _images_and_labels(split: Any, size: int) -> tuple[Num[Tensor, "n h w"], Int[Tensor, " n"]]:
@@ -170,7 +197,7 @@ def compare(runs: Sequence[Run | str | Path], others: Sequence[Run | str | Path]
             "compared."
         )
     first, second = (group[0].recipe for group in groups)
-    if first.dataset != second.dataset:
+    if (first.dataset, first.digest) != (second.dataset, second.digest):
         raise InvalidInput(
             f"Expected runs of one data set, found {first.dataset} and {second.dataset}, whose "
             "accuracies can't be compared."

@@ -8,14 +8,13 @@ Each figure is also written as a PNG file.
 
 from pathlib import Path
 
-from digits.data import load
 from digits.errors import InvalidInput
 from digits.files import write_atomic
 from digits.models import reads_lines
 from digits.report.illustrations import Illustration, Section, illustrate
 from digits.report.material import Facts, Material
 from digits.report.page import render
-from digits.run import Run
+from digits.run import Run, load_set
 
 __all__ = ["Facts", "Illustration", "Material", "Section", "write_report"]
 
@@ -41,7 +40,7 @@ def write_report(run: Run | str | Path, *, device: str = "auto") -> Path:
             f"{run.folder} reads lines; the report draws what networks make of single digits. "
             f"Its results: digits evaluate {run.folder}"
         )
-    material = Material(run, load(run.recipe.dataset), device=device)
+    material = Material(run, load_set(run.recipe), device=device)
     sections = illustrate(material)
     page = render(material, sections)
     for section in sections:

@@ -40,6 +40,8 @@ class Material:
             raise DigitsError(f"{run.history_path}: expected a line for each epoch, found none.")
         self.facts = _facts(run, len(data.classes))
         self.train, self.test, self.classes = data.train, data.test, data.classes
+        self.title = data.title
+        """Name of the data set, to show."""
         self.noun = noun(data.classes)
         """What an image shows: "digit", or "class"."""
         precision = self.recipe.precision

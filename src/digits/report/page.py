@@ -2,7 +2,6 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from digits.data.catalog import find
 from digits.report.illustrations import Section
 from digits.report.material import Material
 
@@ -21,7 +20,7 @@ def render(material: Material, sections: list[Section]) -> str:
     return environment.get_template("report.html.j2").render(
         recipe=material.recipe,
         facts=material.facts,
-        title=find(material.recipe.dataset).title,
+        title=material.title,
         classes=material.classes,
         noun=material.noun,
         num_errors_here=len(material.mistakes),

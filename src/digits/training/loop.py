@@ -13,7 +13,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from digits.data import DataSet, load
+from digits.data import DataSet
+from digits.data.catalog import find, is_path
 from digits.errors import DigitsError, InvalidInput
 from digits.hardware import (
     describe_machine,
@@ -26,7 +27,7 @@ from digits.hardware import (
 )
 from digits.models import BUILT_IN, count_parameters
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
-from digits.run import Run, expect_absent
+from digits.run import Run, expect_absent, load_set
 from digits.training.calibration import find_temperature
 from digits.training.progress import TrainingProgress
 from digits.training.tasks import digest_code, evaluate_task, expect_fitting_set
@@ -76,11 +77,12 @@ def train(
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     chosen = chosen.override(**overrides)
     compute_device = select_device(device)
-    # Before anything is downloaded.
-    expect_fitting_set(chosen)
     if out is not None:
         expect_absent(Path(out))
-    data = load(chosen.dataset)
+    if not is_path(chosen.dataset):
+        expect_fitting_set(chosen, find(chosen.dataset))  # before anything is downloaded
+    data = load_set(chosen)
+    expect_fitting_set(chosen, data)
     chosen = complete(chosen, data, compute_device)
     with seeded(chosen.seed, compute_device):
         trainer = Trainer(chosen, data, compute_device)
@@ -129,7 +131,7 @@ def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> 
             f"train anew with: digits train --recipe {run.recipe_path}"
         )
     compute_device = select_device(device or str(checkpoint.get("device", "auto")))
-    data = load(recipe.dataset)
+    data = load_set(recipe)
     with seeded(recipe.seed, compute_device):
         trainer = Trainer(recipe, data, compute_device)
         try:
@@ -154,6 +156,10 @@ def complete(recipe: Recipe, data: DataSet, device: torch.device) -> Recipe:
         "precision": select_precision(recipe.precision, device),
         "amounts": recipe.augmentation.amounts or digest_code(recipe),
     }
+    if recipe.validation_size is None:
+        changes["validation_size"] = data.validation_size
+    if data.own is not None:
+        changes |= {"dataset": data.name, "crop": data.own.crop, "digest": data.own.digest}
     if recipe.mean is None or recipe.std is None:
         split, _ = data.split(recipe.validation_size)
         mean, std = pixel_statistics(split.images)

@@ -60,7 +60,7 @@ class Trainer:
         if recipe.batch_size > len(split):
             raise InvalidInput(
                 f"batch_size: expected at most the {len(split):,} training images, "
-                f"found {recipe.batch_size:,}."
+                f"found {recipe.batch_size:,}; so few images need small batches and many epochs."
             )
         self.task = build_task(recipe, split, validation, device)
         model = build_model(

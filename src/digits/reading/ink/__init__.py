@@ -9,7 +9,7 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
 from digits.reading.ink.binarization import Ink
-from digits.reading.ink.decoding import open_picture
+from digits.reading.ink.decoding import open_grey, open_picture
 from digits.reading.ink.glyphs import (
     DIGIT_SIZE,
     SIZE,
@@ -64,6 +64,7 @@ __all__ = [
     "hypotheses_of_single",
     "left_over",
     "line_images",
+    "open_grey",
     "open_picture",
     "other_polarity",
     "whole_lines",

@@ -4,9 +4,10 @@ import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from digits.errors import InvalidInput
@@ -23,8 +24,10 @@ from digits.reading.ink.limits import (
     decoded_pixels,
     too_large,
 )
-from digits.reading.ink.picture import Picture, picture_of
+from digits.reading.ink.picture import Picture, grey_levels, picture_of
 from digits.reading.work import never, stop_if
+
+Decoded = TypeVar("Decoded")
 
 
 def open_picture(
@@ -46,18 +49,43 @@ def open_picture(
         GivenUp: If it was given up, while it waited for room or before it was converted.
         InvalidInput: If the source is no picture, or one that can't be read; says why in one line.
     """
+    return _open(source, picture_of, rotate, is_given_up)
+
+
+def open_grey(source: Any) -> UInt8[np.ndarray, "h w"]:
+    """Decode a picture to its grey levels, upright; shrunk if it is very large, else as it is.
+
+    Args:
+        source: As `open_picture` takes it.
+
+    Raises:
+        InvalidInput: As `open_picture` does.
+    """
+    return _open(source, lambda image, scale: grey_levels(image), True, never)
+
+
+def _open(
+    source: Any,
+    make: Callable[[Image.Image, float], Decoded],
+    rotate: bool,
+    is_given_up: Callable[[], bool],
+) -> Decoded:
+    """Decode a picture, and make something of the image and the original's pixels for each of its.
+
+    It is made while there is room for the picture.
+    """
     if isinstance(source, np.ndarray):
-        return picture_of(image_of(source))
+        return make(image_of(source), 1.0)
     if isinstance(source, Image.Image):
         stop_if(is_given_up)
         image = _upright(source, rotate)
         stop_if(is_given_up)
-        return picture_of(image)
+        return make(image, 1.0)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(io.BytesIO(source), len(source), rotate, is_given_up)
+        return _decode(io.BytesIO(source), len(source), make, rotate, is_given_up)
     # A tensor of torch, or an array of another library; text of NumPy's is text.
     if hasattr(source, "__array__") and not isinstance(source, str):
-        return picture_of(image_of(_as_array(source)))
+        return make(image_of(_as_array(source)), 1.0)
     if not isinstance(source, str | Path):
         raise InvalidInput(
             "Expected a path, bytes, a Pillow image, an array or a tensor, "
@@ -68,7 +96,7 @@ def open_picture(
         if path.exists() and not path.is_file():  # a device or a pipe may never end
             raise InvalidInput("Expected a picture, found something that is no file.")
         with path.open("rb") as file:
-            return _decode(file, path.stat().st_size, rotate, is_given_up)
+            return _decode(file, path.stat().st_size, make, rotate, is_given_up)
     except FileNotFoundError as error:
         raise InvalidInput("There is no such file.") from error
     except (OSError, ValueError) as error:
@@ -78,7 +106,13 @@ def open_picture(
         raise InvalidInput(f"Can't be opened: {reason}.") from error
 
 
-def _decode(file: Any, num_bytes: int, rotate: bool, is_given_up: Callable[[], bool]) -> Picture:
+def _decode(
+    file: Any,
+    num_bytes: int,
+    make: Callable[[Image.Image, float], Decoded],
+    rotate: bool,
+    is_given_up: Callable[[], bool],
+) -> Decoded:
     if num_bytes == 0:
         raise InvalidInput("Expected a picture, found an empty file.")
     with warnings.catch_warnings():
@@ -118,7 +152,7 @@ def _decode(file: Any, num_bytes: int, rotate: bool, is_given_up: Callable[[], b
             except Exception as error:
                 raise damaged(error) from error
             stop_if(is_given_up)
-            return picture_of(image, scale)
+            return make(image, scale)
 
 
 def _has_more_pages(image: Image.Image) -> bool:

@@ -60,7 +60,8 @@ class Picture:
     """Whether it has room for one digit only."""
     glyph: UInt8[np.ndarray, "28 28"] | None
     """The original, if it may be a glyph already: 28×28, and not mostly bright."""
-
+    size: tuple[int, int]
+    """Height and width of the original, upright."""
     turns: int = 0
     """Quarter turns anticlockwise by which it was turned to be read: 0, 1 or 3."""
 
@@ -127,18 +128,9 @@ def picture_of(image: Image.Image, scale: float = 1.0) -> Picture:
     Raises:
         InvalidInput: If it is too large, or can't be decoded; says why in one line.
     """
-    check_size(*image.size)
-    try:
-        if image.mode in ("P", "PA") and image.palette is None:
-            raise ValueError("it has no palette")
-        reduction = max(image.size) // MAX_SIDE
-        if reduction > 1:
-            image, scale = reduce_image(image, reduction), scale * reduction
-        image = to_8_bits(image)
-    except InvalidInput:
-        raise
-    except (OSError, ValueError, SyntaxError) as error:
-        raise damaged(error) from error
+    size = round(image.height * scale), round(image.width * scale)
+    image, reduction = _reduced_to_8_bits(image)
+    scale *= reduction
     grey = np.asarray(image.convert("L"))
     is_small = image.width == image.height <= SMALL
     is_glyph = grey.shape == (28, 28) and float((grey > 127).mean()) < PICTURE.glyph_bright
@@ -149,9 +141,9 @@ def picture_of(image: Image.Image, scale: float = 1.0) -> Picture:
     enlarge = max(1.0, min(PICTURE.min_side / min(image.size), MAX_SIDE / max(image.size)))
     factor = shrink / enlarge
     if factor != 1:
-        size = (max(1, round(image.width / factor)), max(1, round(image.height / factor)))
+        scaled = (max(1, round(image.width / factor)), max(1, round(image.height / factor)))
         method = Image.Resampling.BOX if factor > 1 else Image.Resampling.BICUBIC
-        image = image.resize(size, method)
+        image = image.resize(scaled, method)
     return Picture(
         colour=np.asarray(image.convert("RGB")),
         grey=np.asarray(image) if image.mode == "L" else _to_grey(image),
@@ -159,7 +151,33 @@ def picture_of(image: Image.Image, scale: float = 1.0) -> Picture:
         origin=(round(left * scale), round(top * scale)),
         is_small=is_small,
         glyph=grey if is_glyph else None,
+        size=size,
     )
+
+
+def grey_levels(image: Image.Image) -> UInt8[np.ndarray, "h w"]:
+    """Convert an image to its grey levels, as they are; a very large one is shrunk.
+
+    Raises:
+        InvalidInput: If it is too large, or can't be decoded; says why in one line.
+    """
+    return np.array(_reduced_to_8_bits(image)[0].convert("L"))
+
+
+def _reduced_to_8_bits(image: Image.Image) -> tuple[Image.Image, int]:
+    """Convert an image to 8 bits, shrunk by a whole number if it is very large; gives that, too."""
+    check_size(*image.size)
+    try:
+        if image.mode in ("P", "PA") and image.palette is None:
+            raise ValueError("it has no palette")
+        reduction = max(1, max(image.size) // MAX_SIDE)
+        if reduction > 1:
+            image = reduce_image(image, reduction)
+        return to_8_bits(image), reduction
+    except InvalidInput:
+        raise
+    except (OSError, ValueError, SyntaxError) as error:
+        raise damaged(error) from error
 
 
 def _without_padding(grey: UInt8[np.ndarray, "h w"]) -> tuple[int, int, int, int]:

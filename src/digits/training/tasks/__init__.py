@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 
-from digits.data import Split
-from digits.data.catalog import DIGITS, find, listed
+from digits.data import DataSet, Split
+from digits.data.catalog import DIGITS, Published, listed
 from digits.errors import InvalidInput
 from digits.evaluation import evaluate
 from digits.evaluation.lines import LineMetrics, Lines
@@ -80,14 +80,17 @@ def build_task(
     return kind(recipe, split, validation, device)
 
 
-def expect_fitting_set(recipe: Recipe) -> None:
+def expect_fitting_set(recipe: Recipe, data: DataSet | Published) -> None:
     """Refuse a recipe that is made for digits of 28×28 pixels, where its data set has no such ones.
+
+    Args:
+        recipe: The recipe.
+        data: Its data set, or what the catalogue says of it.
 
     Raises:
         InvalidInput: If its network reads lines, or a field changes how digits are written.
     """
-    published = find(recipe.dataset)
-    if published.classes == DIGITS and published.size == SMALLEST:
+    if data.classes == DIGITS and data.size == SMALLEST:
         return
     if reads_lines(recipe.network):
         raise InvalidInput(_no_lines(recipe.dataset))
