@@ -87,10 +87,25 @@ def expect_fitting_set(recipe: Recipe) -> None:
         InvalidInput: If its network reads lines, or a field changes how digits are written.
     """
     published = find(recipe.dataset)
-    if published.classes == DIGITS and published.size == SMALLEST:
+    expect_fitting(recipe, published.classes, published.size, recipe.dataset)
+
+
+def expect_fitting(recipe: Recipe, classes: tuple[str, ...], size: int, dataset: str) -> None:
+    """Refuse a recipe that is made for digits of 28×28 pixels, where the images are no such ones.
+
+    Args:
+        recipe: The recipe.
+        classes: Names of the images' classes.
+        size: Their height and width in pixels.
+        dataset: Name of their data set, for the message.
+
+    Raises:
+        InvalidInput: If its network reads lines, or a field changes how digits are written.
+    """
+    if classes == DIGITS and size == SMALLEST:
         return
     if reads_lines(recipe.network):
-        raise InvalidInput(_no_lines(recipe.dataset))
+        raise InvalidInput(_no_lines(dataset))
     made_for_digits = {
         name: getattr(recipe.augmentation, name) for name in FIELDS if name != "elastic_pixels"
     }
@@ -99,7 +114,7 @@ def expect_fitting_set(recipe: Recipe) -> None:
         if value != expected:
             raise InvalidInput(
                 f"{name}: expected {expected}, as it is made for digits of 28×28 pixels, and "
-                f"{recipe.dataset} has others; choose another recipe than {recipe.name!r}."
+                f"{dataset} has others; choose another recipe than {recipe.name!r}."
             )
 
 
