@@ -69,7 +69,7 @@ def run_python(code: str) -> str:
 
 @pytest.mark.parametrize("module", ["digits", "digits.cli", "digits.recipe", "digits.data"])
 def test_light_modules_do_not_load_heavy_libraries(module: str) -> None:
-    heavy = {"torch", "matplotlib", "requests"} - (
+    heavy = {"torch", "sklearn", "matplotlib", "requests"} - (
         {"requests"} if module == "digits.data" else set()
     )
     loaded = run_python(f"import sys, {module}; print(*sys.modules)").split()

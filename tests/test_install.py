@@ -46,6 +46,7 @@ INSTALLED = packages_distributions()
 
 BASE = declared(PROJECT["dependencies"])
 TRAIN = declared(PROJECT["optional-dependencies"]["train"])
+SKLEARN = declared(PROJECT["optional-dependencies"]["sklearn"]) - {"digits"}
 
 
 def imports(path: Path, *, at_once: bool = False) -> set[str]:
@@ -98,10 +99,10 @@ def test_reading_page_and_server_need_what_the_base_declares_and_all_of_it() -> 
     assert used | (BASE & LOADED_BY_OTHERS.keys()) == BASE
 
 
-def test_all_else_needs_what_the_extra_declares_and_all_of_it() -> None:
+def test_all_else_needs_what_the_extras_declare_and_all_of_it() -> None:
     others = set(SOURCE.rglob("*.py")) - base_files()
     used = set().union(*map(distributions, others)) - BASE
-    assert used | (TRAIN & LOADED_BY_OTHERS.keys()) == TRAIN
+    assert used | (TRAIN & LOADED_BY_OTHERS.keys()) == TRAIN | SKLEARN
 
 
 def test_dependencies_that_are_not_imported_are_those_of_others() -> None:
@@ -121,26 +122,30 @@ def test_packages_of_the_extra_are_imported_by_the_name_that_installs_them() -> 
 
 def test_tutorial_and_development_contain_training() -> None:
     extras = PROJECT["optional-dependencies"]
+    assert "digits[train]" in extras["sklearn"]
+    assert "digits[sklearn]" in extras["tutorial"]
     assert "digits[train]" in extras["tutorial"]
     assert "digits[tutorial]" in extras["dev"]
 
 
-# A Python in which the packages of the extra can't be found, whatever is installed.
-BASE_ONLY = f"""
+# A Python in which some packages can't be found, whatever is installed.
+WITHOUT = """
 import sys
 
 class NotInstalled:
     def find_spec(name, path=None, target=None):
-        if name in {TRAIN}:
+        if name in {packages}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, NotInstalled)
 """
 
 
-def run_base(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run_base(
+    code: str, *arguments: str, cwd: Path, missing: frozenset[str] = frozenset(TRAIN)
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", BASE_ONLY + code, *arguments],
+        [sys.executable, "-c", WITHOUT.format(packages={*missing}) + code, *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -216,6 +221,15 @@ def test_a_name_that_needs_more_is_one_clear_exception(tmp_path: Path, use: str)
     last = done.stderr.splitlines()[-1]
     assert re.match(message, last)
     assert last.endswith(COMMAND.rstrip())
+
+
+def test_the_classifier_names_the_extra_that_it_needs(tmp_path: Path) -> None:
+    code = "import digits\ndigits.DigitsClassifier"
+    done = run_base(code, cwd=tmp_path, missing=frozenset({"sklearn"}))
+    assert done.stderr.splitlines()[-1] == (
+        "digits.extras.MissingExtraError: digits.DigitsClassifier needs packages that are not "
+        f"installed, such as sklearn{COMMAND.rstrip().replace('[train]', '[sklearn]')}"
+    )
 
 
 @pytest.mark.parametrize("name", ["digits.nothing", "torch.nothing", "no_such_package"])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from digits.extras import optional_imports
 
 if TYPE_CHECKING:
+    from digits.classifier import DigitsClassifier
     from digits.data import DataSet, Split, load
     from digits.errors import DigitsError, InvalidInput
     from digits.evaluation import compare, evaluate, summarize
@@ -32,6 +33,7 @@ __all__ = [
     "Augmentation",
     "DataSet",
     "Digit",
+    "DigitsClassifier",
     "DigitsError",
     "Estimate",
     "InvalidInput",
@@ -58,6 +60,7 @@ _HOMES = {
     "Augmentation": "recipe",
     "Digit": "reading",
     "DataSet": "data",
+    "DigitsClassifier": "classifier",
     "DigitsError": "errors",
     "Estimate": "evaluation.intervals",
     "InvalidInput": "errors",

@@ -1,4 +1,4 @@
-"""Optional dependencies: packages that only the extra `train` installs, and how to bring them."""
+"""Optional dependencies: packages that only an extra installs, and how to bring them."""
 
 import re
 import sys
@@ -7,6 +7,12 @@ from contextlib import contextmanager
 
 from digits.errors import DigitsError
 
+EXTRAS = ("train", "sklearn")
+"""Extras of people who use the package, the one that is needed most first."""
+
+IMPORTED_AS = {"scikit-learn": "sklearn"}
+"""Packages that are imported under another name than the one that they are installed by."""
+
 
 class MissingExtraError(DigitsError, ImportError):
     """A package is needed that this installation left out; the message has the command for it."""
@@ -14,7 +20,7 @@ class MissingExtraError(DigitsError, ImportError):
 
 @contextmanager
 def optional_imports(what: str) -> Iterator[None]:
-    """Say which command brings a package of the extra, when its import fails in the `with` block.
+    """Say which command brings a package of an extra, when its import fails in the `with` block.
 
     Any other import that fails is a defect, and stays as it is.
 
@@ -22,23 +28,29 @@ def optional_imports(what: str) -> Iterator[None]:
         what: The subject of the message: "digits.train", or "This".
 
     Raises:
-        MissingExtraError: If a package is missing that the extra installs.
+        MissingExtraError: If a package is missing that an extra installs.
     """
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name not in _packages():
+        extra = _extras().get(error.name)
+        if extra is None:
             raise
         raise MissingExtraError(
             f"{what} needs packages that are not installed, such as {error.name}; install them "
-            f'with: {sys.executable} -m pip install "digits[train]"',
+            f'with: {sys.executable} -m pip install "digits[{extra}]"',
             name=error.name,
         ) from error
 
 
-def _packages() -> set[str]:
-    """Packages of the extra; each is imported under the name that it is installed by."""
+def _extras() -> dict[str | None, str]:
+    """The extra that installs each package, by the name that the package is imported under."""
     from importlib.metadata import requires  # takes longer than the rest of `import digits`
 
-    found = (re.match(r"[\w-]+(?=.*; extra == 'train')", each) for each in requires("digits") or ())
-    return {match[0] for match in found if match}
+    found: dict[str | None, str] = {}
+    for extra in EXTRAS:
+        for requirement in requires("digits") or ():
+            match = re.match(rf"[\w-]+(?=.*; extra == '{extra}')", requirement)
+            if match:
+                found.setdefault(IMPORTED_AS.get(match[0], match[0]), extra)
+    return found

@@ -93,7 +93,7 @@ def expect_fitting_set(recipe: Recipe, data: DataSet | Published) -> None:
     if data.classes == DIGITS and data.size == SMALLEST:
         return
     if reads_lines(recipe.network):
-        raise InvalidInput(_no_lines(recipe.dataset))
+        raise InvalidInput(_no_lines(data.name))
     made_for_digits = {
         name: getattr(recipe.augmentation, name) for name in FIELDS if name != "elastic_pixels"
     }
@@ -102,7 +102,7 @@ def expect_fitting_set(recipe: Recipe, data: DataSet | Published) -> None:
         if value != expected:
             raise InvalidInput(
                 f"{name}: expected {expected}, as it is made for digits of 28×28 pixels, and "
-                f"{recipe.dataset} has others; choose another recipe than {recipe.name!r}."
+                f"{data.name} has others; choose another recipe than {recipe.name!r}."
             )
 
 
