@@ -3,6 +3,7 @@
 import atexit
 import gc
 import sys
+from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,7 @@ from digits.recipe import DEFAULT_RECIPE, Recipe, load_measurement, load_recipe,
 from digits.show import (
     describe_result,
     print_json,
+    show_audit,
     show_comparison,
     show_costs,
     show_data,
@@ -51,6 +53,10 @@ app = typer.Typer(
 )
 
 EXPORT_FORMATS = ("onnx", "c")
+
+AUDIT_RECIPE = "compact"
+"""Recipe of the networks that judge labels: it learns from all images alike, and not only those
+that are hard, as wrong labels are."""
 
 READER = Path("reader")
 """Name of the networks of the package, in the place of a run; `./reader` is a run."""
@@ -99,6 +105,15 @@ def _fail(message: str, status: int) -> int:
         lines = (escaped(line) for line in message.split(LISTED))
         print(f"digits: {LISTED.join(lines)}", file=sys.stderr)
     return status
+
+
+def _with_data(overrides: dict[str, Any], path: Path | None) -> dict[str, Any]:
+    """Let `--data` name the data set of a recipe."""
+    if path is None:
+        return overrides
+    if "dataset" in overrides:
+        raise InvalidInput("--data and --dataset each name a data set; give one of them.")
+    return {**overrides, "dataset": str(path.absolute())}
 
 
 def _show_version(wanted: bool) -> None:
@@ -224,10 +239,7 @@ def train(
     overrides: dict[str, Any],
 ) -> None:
     """Train a network by a recipe, evaluate it on the test set, keep all of it in a run folder."""
-    if data_path is not None:
-        if "dataset" in overrides:
-            raise InvalidInput("--data and --dataset each name a data set; give one of them.")
-        overrides["dataset"] = str(data_path.absolute())
+    overrides = _with_data(overrides, data_path)
     if resume is not None and (recipe is not None or out is not None or overrides):
         raise InvalidInput(
             "--resume goes on as the run began; leave --recipe, --out, --data and its fields away."
@@ -346,6 +358,47 @@ def evaluate(
         show_line_metrics(metrics)
     else:
         show_metrics(metrics, test.classes)
+
+
+@app.command()
+@with_recipe_flags
+def audit(
+    *,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="The recipe to train networks by: a name, or a .toml file.",
+            autocompletion=offer_recipes,
+        ),
+    ] = AUDIT_RECIPE,
+    data_path: DataPath = None,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the set; a network judges each.")] = 5,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The folder to make. (default: runs/audit-<time>)"),
+    ] = None,
+    device: Device = "auto",
+    as_json: Json = False,
+    overrides: dict[str, Any],
+) -> None:
+    """Find labels that are likely wrong, by networks that have not seen the image; draw them."""
+    chosen = load_recipe(recipe).override(**_with_data(overrides, data_path))
+    folder = out or Path("runs", f"audit-{datetime.now():%Y%m%d-%H%M%S}")
+
+    from digits.report.audit import audit as find_suspects
+    from digits.report.audit import write_audit
+    from digits.run import expect_absent, load_set
+    from digits.training.progress import TrainingProgress
+
+    expect_absent(folder)
+    data = load_set(chosen)
+    progress = TrainingProgress(Console(stderr=True))
+    found = find_suspects(data, chosen, num_folds=folds, device=device, progress=progress)
+    page = write_audit(found, data, folder)
+    if as_json:
+        print_json({**found.to_dict(), "page": str(page)})
+    else:
+        show_audit(found, page)
 
 
 @app.command(cls=TwoGroups)

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from digits.models.costs import LayerCost
     from digits.reading.results import Reading
     from digits.reading.scoring import Score
+    from digits.report.audit import Audit
     from digits.run import Run
 
 WORDS = (
     "", "layer", "kind", "recipe", "run folder", "report", "class", "read as", "picture", "label",
-    "verdict",
+    "verdict", "likely",
 )  # fmt: skip
 """Titles of columns that hold words."""
 
@@ -204,6 +205,31 @@ def show_measured_on(data: "DataSet", split: "Split") -> None:
             f"digits data {quoted(data.name)} lists them"
         )
     _print_lines(Console(), lines)
+
+
+def show_audit(found: "Audit", page: Path) -> None:
+    """Print how many labels are likely wrong, the first of them, and where the page is.
+
+    Args:
+        found: The audit.
+        page: Its page.
+    """
+    console = Console()
+    _print_lines(
+        console,
+        [
+            f"{len(found.suspects):,} of {found.num_images:,} labels are likely wrong; "
+            f"{found.accuracy:.2%} of the images were read as they are labelled"
+        ],
+    )
+    if found.suspects:
+        table = _table("picture", "label", "likely", "confidence")
+        table.columns[0].overflow = "fold"
+        for one in found.suspects[:MOST_LISTED]:
+            cells = (one.name, one.label, one.suggested)
+            table.add_row(*(Text(escaped(cell)) for cell in cells), f"{one.confidence:.2%}")
+        console.print(table)
+    _print_lines(console, [f"all of them: {quoted(page)}"])
 
 
 def show_score(score: "Score") -> None:

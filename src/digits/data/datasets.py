@@ -168,6 +168,9 @@ class DataSet:
             torch.cat([self.train.images, self.test.images]),
             torch.cat([self.train.labels, self.test.labels]),
             self.classes,
+            None
+            if self.train.groups is None or self.test.groups is None
+            else torch.cat([self.train.groups, self.test.groups]),
         )
 
     @property

@@ -6,8 +6,8 @@ from digits.report.illustrations import Section
 from digits.report.material import Material
 
 
-def render(material: Material, sections: list[Section]) -> str:
-    """Render the page, with its figures inside it."""
+def templates() -> Environment:
+    """Load the package's templates, with the filters that they use."""
     environment = Environment(
         loader=PackageLoader("digits"),
         autoescape=True,
@@ -16,16 +16,31 @@ def render(material: Material, sections: list[Section]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda fraction: f"{100 * fraction:.2f}"
+    environment.filters["probability"] = format_probability
     environment.filters["duration"] = format_duration
-    return environment.get_template("report.html.j2").render(
-        recipe=material.recipe,
-        facts=material.facts,
-        title=material.title,
-        classes=material.classes,
-        noun=material.noun,
-        num_errors_here=len(material.mistakes),
-        sections=sections,
+    return environment
+
+
+def render(material: Material, sections: list[Section]) -> str:
+    """Render the page, with its figures inside it."""
+    return (
+        templates()
+        .get_template("report.html.j2")
+        .render(
+            recipe=material.recipe,
+            facts=material.facts,
+            title=material.title,
+            classes=material.classes,
+            noun=material.noun,
+            num_errors_here=len(material.mistakes),
+            sections=sections,
+        )
     )
+
+
+def format_probability(value: float) -> str:
+    """Format a probability for people: "12 %", and "below 0.1 %" instead of a row of zeros."""
+    return "below 0.1 %" if value < 0.001 else f"{100 * value:.2g} %"
 
 
 def format_duration(seconds: float) -> str:
