@@ -31,7 +31,7 @@ def find_label_errors(
     """Find labels that are likely wrong: as many as confident learning counts, the least probable.
 
     Args:
-        probabilities: Of each class for each image, by a network that was not trained on it.
+        probabilities: Those of each class, for each image, by a network not trained on it.
         labels: The labels as they are, 0 to classes - 1.
 
     Raises:
