@@ -168,12 +168,14 @@ def test_a_full_folder_says_so(
     monkeypatch.setattr(limits, "MAX_CORRECTIONS", 2)
     with taking(reader, tmp_path) as client:
         assert [correct(client, PICTURE, "1995").status_code for _ in range(3)] == [201, 201, 507]
-        assert_problem(correct(client, PICTURE, "1"), 507, "The server keeps 2 corrections, and no")
+        assert_problem(
+            correct(client, PICTURE, "1"), 507, "The server is full, with 2 corrections; remove"
+        )
         next(tmp_path.glob("*/*")).unlink()
         assert correct(client, PICTURE, "1").status_code == 201
         next(tmp_path.glob("*/*")).unlink()
         monkeypatch.setattr(limits, "MAX_CORRECTIONS_BYTES", len(PICTURE))
-        assert_problem(correct(client, PICTURE, "1"), 507, "bytes, and no more; remove some there.")
+        assert_problem(correct(client, PICTURE, "1"), 507, " bytes; remove some of them there.")
     assert len(files(tmp_path)) == 1
 
 

@@ -1,10 +1,12 @@
 """Learning from corrections: the command, the swap of readers, and the way back."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from digits.errors import DigitsError
 from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.learning import Learner
-from tests.server.conftest import PICTURE, Client, Pending, SlowReader, assert_problem
+from tests.server.conftest import PICTURE, Client, Pending, SlowReader, assert_problem, png
 from tests.server.learning import (
     LEARNS,
     correct,
@@ -46,34 +48,41 @@ def learn(client: Client) -> dict[str, object]:
     return finished(client)
 
 
-def text(client: Client) -> str:
-    read: str = client.post("/v1/read", data=PICTURE).json()["text"]
-    return read
+@pytest.fixture(scope="module")
+def glyph(unsure: Reader) -> bytes:
+    """A clear digit."""
+    return unsure.read(png("7")).digits[0].glyph.tobytes()
+
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+
+
+def is_refused(client: Client, glyph: bytes) -> bool:
+    """Whether a digit is refused, as the first reader does."""
+    (digit,) = client.post("/v1/glyphs", data=glyph, headers=OCTETS).json()["digits"]
+    return digit["reason"] is not None
 
 
 def test_what_is_learned_is_used_and_left_again_without_a_restart(
-    unsure: Reader, tmp_path: Path
+    unsure: Reader, glyph: bytes, tmp_path: Path
 ) -> None:
     with taking(unsure, tmp_path) as client:
-        assert text(client) == "????"
+        assert is_refused(client, glyph)
         assert learn(client) == {
             "corrections": 1,
             "is_learning": False,
             "learned": "in use",
             "message": "Better by a third.",
         }
-        assert text(client) == "1995"
+        assert not is_refused(client, glyph)
+        assert client.post("/v1/read", data=PICTURE).json()["text"] == "1995"
+        assert client.post("/v1/layers", data=glyph, headers=OCTETS).status_code == 200
         assert client.get("/v1/network").json()["threshold"] < UNSURE
-        glyph = unsure.read(PICTURE).digits[0].glyph
-        octets = {"Content-Type": "application/octet-stream"}
-        answer = client.post("/v1/glyphs", data=glyph.tobytes(), headers=octets)
-        assert answer.json()["digits"][0]["reason"] is None
-        assert client.post("/v1/layers", data=glyph.tobytes(), headers=octets).status_code == 200
         assert client.post("/v1/learning/revert").json()["learned"] == "ready"
-        assert text(client) == "????"
+        assert is_refused(client, glyph)
         assert client.get("/v1/network").json()["threshold"] == UNSURE
         assert client.post("/v1/learning/adopt").json()["learned"] == "in use"
-        assert text(client) == "1995"
+        assert not is_refused(client, glyph)
 
 
 def test_the_command_is_told_the_folder_and_where_its_network_goes(
@@ -89,54 +98,52 @@ def test_the_command_is_told_the_folder_and_where_its_network_goes(
 
 
 def test_what_was_learned_is_ready_when_a_server_starts_again(
-    unsure: Reader, tmp_path: Path
+    unsure: Reader, glyph: bytes, tmp_path: Path
 ) -> None:
     with taking(unsure, tmp_path) as client:
         learn(client)
     with taking(unsure, tmp_path) as client:
         assert status(client)["learned"] == "ready"
-        assert text(client) == "????"
+        assert is_refused(client, glyph)
         assert client.post("/v1/learning/adopt").status_code == 200
-        assert text(client) == "1995"
+        assert not is_refused(client, glyph)
 
 
-def test_a_request_stays_with_the_reader_that_it_began_with(unsure: Reader, tmp_path: Path) -> None:
+def test_a_request_stays_with_the_reader_that_it_began_with(
+    unsure: Reader, glyph: bytes, tmp_path: Path
+) -> None:
     slow = SlowReader(unsure)
     slow.threshold = UNSURE
-    glyphs = {"glyphs": [unsure.read(PICTURE).digits[0].glyph.tolist()]}
     with taking(slow, tmp_path) as client:
-        before = Pending(client, "/v1/glyphs", json=glyphs)
+        before = Pending(client, "/v1/glyphs", data=glyph, headers=OCTETS)
         assert slow.is_reading.acquire(timeout=30)
         assert learn(client)["learned"] == "in use"
-        after = client.post("/v1/glyphs", json=glyphs).json()["digits"][0]
+        assert not is_refused(client, glyph)
         slow.may_read.set()
         assert before.wait().json()["digits"][0]["reason"] is not None
-        assert after["reason"] is None
 
 
-def test_no_request_is_lost_while_readers_are_swapped(unsure: Reader, tmp_path: Path) -> None:
-    with taking(unsure, tmp_path) as client:
+def test_no_request_is_lost_while_readers_are_swapped(
+    unsure: Reader, glyph: bytes, tmp_path: Path
+) -> None:
+    with taking(unsure, tmp_path) as client, ThreadPoolExecutor(2) as threads:
         learn(client)
         is_over = threading.Event()
-        texts: list[str] = []
 
-        def read() -> None:
+        def read() -> int:
             with Client(client.port) as own:
+                number = 0
                 while not is_over.is_set():
-                    texts.append(text(own))
+                    is_refused(own, glyph)  # fails unless it is answered
+                    number += 1
+                return number
 
-        threads = [threading.Thread(target=read) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for _ in range(2):
-            assert client.post("/v1/learning/revert").status_code == 200
-            assert text(client) == "????"
-            assert client.post("/v1/learning/adopt").status_code == 200
-            assert text(client) == "1995"
+        reading = [threads.submit(read) for _ in range(2)]
+        for path in ("revert", "adopt", "revert"):
+            assert client.post(f"/v1/learning/{path}").status_code == 200
+            assert is_refused(client, glyph) == (path == "revert")
         is_over.set()
-        for thread in threads:
-            thread.join()
-    assert set(texts) <= {"????", "1995"}
+        assert all(future.result() > 0 for future in reading)
 
 
 REFUSES = """
@@ -168,25 +175,46 @@ FAILING = {
 }
 
 
+def attempt(learner: Learner) -> list[Reader]:
+    """Learn without a server; returns what was adopted."""
+    adopted: list[Reader] = []
+
+    async def wait() -> None:
+        learner.start(lambda reader: reader, adopted.append)
+        while learner.is_learning:
+            await asyncio.sleep(0)
+
+    asyncio.run(wait())
+    learner.close()
+    return adopted
+
+
 @pytest.mark.parametrize("name", FAILING)
-def test_a_command_that_fails_is_told_of_in_one_line(
-    unsure: Reader, tmp_path: Path, name: str
-) -> None:
+def test_a_command_that_fails_is_told_of_in_one_line(tmp_path: Path, name: str) -> None:
     code, line = FAILING[name]
-    with taking(unsure, tmp_path, code) as client:
-        found = learn(client)
-        assert found["learned"] == "none"
-        assert line in str(found["message"])
-        assert "\n" not in str(found["message"])
-        assert text(client) == "????"
-        assert client.post("/v1/learning").status_code == 202  # it may be tried again
+    learner = learner_that(code, tmp_path)
+    assert attempt(learner) == []
+    assert line in learner.message
+    assert "\n" not in learner.message
     assert not list(tmp_path.glob(".learned/*"))
 
 
-def test_a_command_that_is_not_there_is_told_of_in_one_line(reader: Reader, tmp_path: Path) -> None:
+def test_a_command_that_is_not_there_is_told_of_in_one_line(tmp_path: Path) -> None:
     learner = Learner(tmp_path, open_reader, command=("/nowhere/digits",))
-    with pytest.raises(DigitsError, match=r"^Can't run /nowhere/digits: No such file"):
-        learner._run(tmp_path / "out")
+    assert attempt(learner) == []
+    assert learner.message == "Can't run /nowhere/digits: No such file or directory."
+
+
+def test_as_many_networks_as_may_be_kept_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_LEARNED", 1)
+    assert len(attempt(learner_that(LEARNS, tmp_path))) == 1
+    learner = learner_that(LEARNS, tmp_path)
+    assert attempt(learner) == []
+    assert (
+        learner.message == "The server is full, with 1 learned networks; remove some of them there."
+    )
 
 
 @needs_fifo
@@ -208,23 +236,9 @@ open({str(tmp_path / "go")!r}).read()
         status_when(client, lambda found: found["message"] == "epoch 2")
         assert_problem(client.post("/v1/learning"), 409, "A network is being learned already.")
         assert_problem(client.post("/v1/learning/adopt"), 409, "is being learned already.")
-        assert text(client) == "1995"
+        assert client.get("/readyz").status_code == 200
         (tmp_path / "go").write_text("")
         assert finished(client)["message"] == "Better by a third."
-
-
-def test_as_many_networks_as_may_be_kept_are_enough(
-    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "MAX_LEARNED", 1)
-    with taking(reader, tmp_path) as client:
-        assert learn(client)["message"] == "Better by a third."
-        assert client.post("/v1/learning").status_code == 202
-        found = finished(client)
-        assert (found["learned"], found["message"]) == (
-            "in use",
-            "The server keeps 1 learned networks, and no more; remove some there.",
-        )
 
 
 def test_what_was_learned_and_can_t_be_understood_is_told_of_at_the_start(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ class Corrections:
         else:
             write_atomic(self.folder / label / f"{new_name()}.png", picture)
             return
-        raise CorrectionsFull(f"The server keeps {found}, and no more; remove some there.")
+        raise CorrectionsFull(f"The server is full, with {found}; remove some of them there.")
 
 
 def new_name() -> str:

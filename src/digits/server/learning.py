@@ -161,8 +161,8 @@ class Learner:
         try:
             if len(self._paths()) >= limits.MAX_LEARNED:
                 raise DigitsError(
-                    f"The server keeps {limits.MAX_LEARNED} learned networks, and no more; "
-                    "remove some there."
+                    f"The server is full, with {limits.MAX_LEARNED} learned networks; "
+                    "remove some of them there."
                 )
             learned = self._run(out)
             prepared = prepare(self._open_reader(learned.model))
