@@ -1,6 +1,7 @@
 """Learning from corrections: the command, the swap of readers, and the way back."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -9,12 +10,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from digits.errors import DigitsError
 from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.learning import Learner
+from digits.server.readers import ReaderInUse
 from tests.server.conftest import PICTURE, Client, Pending, SlowReader, assert_problem, png
 from tests.server.learning import (
     LEARNS,
@@ -146,6 +149,25 @@ def test_no_request_is_lost_while_readers_are_swapped(
         assert all(future.result() > 0 for future in reading)
 
 
+def test_a_reader_that_is_replaced_ends_with_its_threads(reader: Reader) -> None:
+    def num_threads() -> int:
+        return len([each for each in threading.enumerate() if each.name.startswith("glyphs")])
+
+    before = num_threads()
+    in_use = ReaderInUse(reader, lambda num_glyphs: None)
+    served = in_use.prepare(reader)
+    in_use.adopt(served)
+    blank = np.zeros((1, 28, 28), np.uint8)
+    assert len(asyncio.run(in_use.current.batcher.classify(blank))) == 1
+    assert num_threads() == before + 1
+    in_use.revert()
+    del served
+    gc.collect()
+    while num_threads() > before:
+        pass
+    in_use.close()
+
+
 REFUSES = """
 import sys
 print("digits: 3 epochs", file=sys.stderr)
@@ -253,6 +275,7 @@ import sys
 from pathlib import Path
 from digits.reading.reader import Reader
 from digits.server.learning import Learner
+from digits.server.readers import ReaderInUse
 from digits.server.process import serve
 folder, code = sys.argv[1:]
 learner = Learner(Path(folder), Reader, command=(sys.executable, "-c", code))
@@ -270,8 +293,10 @@ with open({alive!r}, "w") as alive:
 
 
 @needs_fifo
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_server_that_ends_takes_the_command_with_it(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("names", [("SIGTERM",), ("SIGINT", "SIGINT")], ids=str)
+def test_a_server_that_ends_takes_the_command_with_it(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
     pipe = tmp_path / "alive"
     os.mkfifo(pipe)
     code = LEARNS_FOR_EVER.format(alive=str(pipe))
@@ -284,8 +309,9 @@ def test_a_server_that_ends_takes_the_command_with_it(tmp_path: Path, name: str)
             assert client.post("/v1/learning").status_code == 202
         with pipe.open() as other_end:  # waits for the command to open its own
             assert other_end.read(5) == "alive"
-            it.send_signal(getattr(signal, name))
-            wait_until_refused(port)
+            for name in names:
+                it.send_signal(getattr(signal, name))
+                wait_until_refused(port)
             assert other_end.read() == ""  # which it does when nobody is left
         _, errors = it.communicate(timeout=60)
         assert (it.returncode, errors) == (0, "")

@@ -177,6 +177,26 @@ def test_a_photo_s_part_is_kept_as_it_is(open_page: Open, reader: Reader) -> Non
     assert abs(np.median(whole) - part.max()) < 20
 
 
+def test_no_part_of_another_line_is_kept(open_page: Open, reader: Reader) -> None:
+    page = open_page()
+    lines = [
+        number(text, left=60, top=top, height=90, style=0)
+        for text, top in (("72", 60), ("35", 190))
+    ]
+    draw_at_once(page, lines[0] + lines[1])
+    assert settled(page).split() == ["72", "35"]
+    correct_line(page, "36", index=1)
+    expect(page.locator("#text")).to_have_text("72 36")
+    page.locator(".pencil").nth(0).click()
+    page.keyboard.type("1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_have_text("12 36")
+    assert {path[0]: reader.read(cut).text for path, cut in kept(page).items()} == {
+        "3": "35",
+        "1": "7",
+    }
+
+
 def test_corrections_survive_a_reload_and_can_be_removed(open_page: Open) -> None:
     page = open_page()
     draw_72(page)

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import warnings
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -59,7 +60,10 @@ class Corrections:
 
     def kept(self) -> Kept:
         """Count what is in the folder, whoever put it there."""
-        sizes = [path.stat().st_size for path in self.folder.glob("*/[!.]*.png")]
+        sizes = []
+        for path in self.folder.glob("[!.]*/[!.]*.png"):
+            with suppress(FileNotFoundError):  # it was removed just now
+                sizes.append(path.stat().st_size)
         return Kept(len(sizes), sum(sizes))
 
     def keep(self, content: bytes, label: str) -> None:

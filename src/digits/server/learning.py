@@ -129,7 +129,7 @@ class Learner:
         self._attempt = asyncio.create_task(self._learn_and_adopt(prepare, adopt))
 
     def close(self) -> None:
-        """End the command, and whatever it started, at once."""
+        """End the command, and whatever it started, at once; it may be called again."""
         with self._lock:
             self._is_closed = True
             if self._process is not None:
@@ -167,8 +167,8 @@ class Learner:
             learned = self._run(out)
             prepared = prepare(self._open_reader(learned.model))
             write_atomic(out.with_suffix(".json"), json.dumps(learned._asdict()).encode())
-        except DigitsError as error:
-            self.message = str(error)
+        except (DigitsError, OSError) as error:  # such as a full disk
+            self.message = _in_a_line(str(error))
             shutil.rmtree(out, ignore_errors=True)
             return None
         self.message = learned.summary

@@ -94,8 +94,12 @@ def serve(
         if open_browser:
             # Early requests wait in the listener's backlog. A text browser blocks until it is quit.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        with _silence_native_libraries():
-            server.run(sockets=share(listener))
+        try:
+            with _silence_native_libraries():
+                server.run(sockets=share(listener))
+        finally:
+            if learner is not None:  # a second Ctrl-C skips the application's own end
+                learner.close()
 
 
 def share(listener: socket.socket) -> list[socket.socket]:

@@ -5,7 +5,7 @@ import { zip } from "./zip.js";
 
 const PREFIX = "correction:"; // in localStorage, before LABEL/NAME.png
 const MAX_KEPT = 500; // each makes the list longer; what the browser keeps in bytes is its own affair
-const MARGIN = 0.3; // around a box, as a part of its height
+const MARGIN = 0.3; // around a box, as a part of its height: what is beside it keeps half of the gap
 const MAX_HEIGHT = 128; // of a box, in pixels: the network sees 28
 const MAX_SIDE = 1000; // of a picture, in pixels
 
@@ -18,10 +18,15 @@ export async function cutOut(source, box, others) {
   const wanted = [x - margin, y - margin, x + w + margin, y + h + margin];
   const part = [Math.max(wanted[0], 0), Math.max(wanted[1], 0), Math.min(wanted[2], width), Math.min(wanted[3], height)];
   for (const [left, top, sideways, down] of others) {
-    if (top >= y + h || top + down <= y) continue;
-    const right = left + sideways;
-    if (left + right < 2 * x + w) part[0] = Math.max(part[0], Math.min(x, (right + x) / 2));
-    else part[2] = Math.min(part[2], Math.max(x + w, (left + x + w) / 2));
+    const [right, bottom] = [left + sideways, top + down];
+    if (left <= x && top <= y && right >= x + w && bottom >= y + h) continue; // a form around it
+    if (top < y + h && bottom > y) {
+      if (left + right < 2 * x + w) part[0] = Math.max(part[0], Math.min(x, (right + x) / 2));
+      else part[2] = Math.min(part[2], Math.max(x + w, (left + x + w) / 2));
+    } else if (left < x + w && right > x) {
+      if (bottom <= y) part[1] = Math.max(part[1], (bottom + y) / 2);
+      else part[3] = Math.min(part[3], (top + y + h) / 2);
+    }
   }
   const [left, top, right, bottom] = source instanceof HTMLCanvasElement ? wanted : part;
   const scale = Math.min(1, MAX_HEIGHT / h, MAX_SIDE / (right - left));
