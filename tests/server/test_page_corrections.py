@@ -30,8 +30,8 @@ from tests.server.browser import (
     settled,
     violations,
 )
-from tests.server.conftest import Client, serving
-from tests.server.learning import LEARNS, finished, taking
+from tests.server.conftest import serving
+from tests.server.learning import LEARNS, taking
 
 pytestmark = needs_chromium
 
@@ -287,8 +287,11 @@ def test_a_correction_stays_in_another_size_and_goes_with_the_next_stroke(open_p
     assert len(kept(page)) == 2
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, SMALL_PHONE], ids=["desktop", "small phone"])
+@pytest.mark.parametrize(
+    ("scheme", "size"),
+    [("light", DESKTOP), ("dark", SMALL_PHONE)],
+    ids=["light desktop", "dark small phone"],
+)
 def test_correcting_is_accessible(
     open_page: Open, reader: Reader, tmp_path: Path, scheme: str, size: tuple[int, int]
 ) -> None:
@@ -323,45 +326,44 @@ def test_a_finger_corrects(open_page: Open) -> None:
 
 
 @contextmanager
-def corrected(open_page: Open, folder: Path, code: str) -> Iterator[tuple[Page, Client]]:
-    """A page with a correction that its server keeps; the server refuses all digits at first."""
-    with taking(Reader(threshold=1.0, num_threads=1), folder, code) as taker:
+def corrected(open_page: Open, reader: Reader, folder: Path, code: str) -> Iterator[Page]:
+    """A page with a correction that its server keeps, too."""
+    with taking(reader, folder, code) as taker:
         page = open_page(port=taker.port, may_fail=True)
         expect(page.locator("#learning")).to_be_hidden()
-        draw_at_once(page, number("72", left=60, top=120, height=130, style=0))
-        assert settled(page) == "??"
-        correct_line(page, "72")
+        draw_72(page)
+        correct_line(page, "79")
         expect(page.locator("#learned")).to_have_text("The server keeps 1.")
-        yield page, taker
+        yield page
 
 
 def test_a_server_that_learns_is_sent_corrections_and_learns_at_a_click(
-    open_page: Open, tmp_path: Path
+    open_page: Open, reader: Reader, tmp_path: Path
 ) -> None:
-    with corrected(open_page, tmp_path, LEARNS) as (page, taker):
+    with corrected(open_page, reader, tmp_path, LEARNS) as page:
         expect(page.locator("#card")).to_contain_text("are not stored, but for corrections.")
-        (path,) = tmp_path.glob("72/*.png")
+        (path,) = tmp_path.glob("79/*.png")
         (content,) = kept(page).values()
         sent = Image.open(io.BytesIO(content)).convert("RGB")
         np.testing.assert_array_equal(Image.open(path), sent)
         expect(page.locator("#swap")).to_be_hidden()
-        page.locator("#learn").click()
+        with page.expect_response("**/v1/read"):  # what is on the page is read by it, too
+            page.locator("#learn").click()
         expect(page.locator("#learned")).to_have_text(
             "The server keeps 1. A network that learned from them is in use. Better by a third."
         )
-        page.get_by_role("button", name="Go back").click()
+        expect(page.locator("#text")).to_have_text("79")
+        with page.expect_response("**/v1/read"):
+            page.get_by_role("button", name="Go back").click()
         expect(page.locator("#swap")).to_have_text("Use what was learned")
-        page.locator("#undo").click()
-        draw_at_once(page, number("35", left=60, top=120, height=130, style=0))
-        expect(page.locator("#text")).to_have_text("??")
-        page.locator("#swap").click()
-        expect(page.locator("#text")).to_have_text("35")  # what is on the page is read again
-        finished(taker)
+        with page.expect_response("**/v1/read"):
+            page.locator("#swap").click()
+        expect(page.locator("#swap")).to_have_text("Go back")
 
 
-def test_why_nothing_was_learned_is_shown(open_page: Open, tmp_path: Path) -> None:
+def test_why_nothing_was_learned_is_shown(open_page: Open, reader: Reader, tmp_path: Path) -> None:
     code = "import sys; sys.exit('digits: Expected a better network, found a worse one.')"
-    with corrected(open_page, tmp_path, code) as (page, _):
+    with corrected(open_page, reader, tmp_path, code) as page:
         page.locator("#learn").click()
         expect(page.locator("#learned")).to_have_text(
             "The server keeps 1. Expected a better network, found a worse one."
@@ -371,13 +373,13 @@ def test_why_nothing_was_learned_is_shown(open_page: Open, tmp_path: Path) -> No
 
 
 def test_a_server_that_keeps_no_more_is_told_of(
-    open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "MAX_CORRECTIONS", 1)
-    with corrected(open_page, tmp_path, LEARNS) as (page, _):
+    with corrected(open_page, reader, tmp_path, LEARNS) as page:
         correct_line(page, "71")
         expect(page.locator("#status")).to_have_text(
             "Not kept by the server: The server is full, with 1 corrections; remove some of them "
             "there."
         )
-        assert sorted(labels(page)) == ["71", "72"]
+        assert sorted(labels(page)) == ["71", "79"]
