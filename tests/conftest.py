@@ -34,6 +34,7 @@ LONGEST_FIRST = [
     "test_cli.py",
     "test_reader.py",
     "test_page.py",
+    "test_page_corrections.py",
     "test_readme.py",
 ]
 

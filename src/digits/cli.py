@@ -584,12 +584,36 @@ def serve(
             metavar="URL", help="Another site whose pages may send requests; may be repeated."
         ),
     ] = None,
+    learn: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep corrections that are made on the page in this folder, and learn from them "
+            "when asked to (with the extra train). (default: keep nothing)",
+        ),
+    ] = None,
+    learn_from_anyone: Annotated[
+        bool,
+        typer.Option(
+            "--learn-from-anyone", help="Do so where other machines can connect (--host), too."
+        ),
+    ] = False,
 ) -> None:
     """Serve a page to draw digits on, and an HTTP API that reads pictures."""
     from digits.reader import Reader
+    from digits.server.learning import Learner
     from digits.server.process import serve as run_server
 
-    origins = tuple(allow_origin or ())
-    # More threads for one request would wait for those of the others.
-    reader = Reader(model, num_threads=1)
-    run_server(reader, host=host, port=port, open_browser=open_browser, origins=origins)
+    def open_reader(model: Path | str | None) -> Reader:
+        # More threads for one request would wait for those of the others.
+        return Reader(model, num_threads=1)
+
+    run_server(
+        open_reader(model),
+        host=host,
+        port=port,
+        open_browser=open_browser,
+        origins=tuple(allow_origin or ()),
+        learner=None if learn is None else Learner(learn, open_reader),
+        learn_from_anyone=learn_from_anyone,
+    )

@@ -11,12 +11,14 @@ import pytest
 import requests
 import uvicorn
 from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from digits.reading.reader import Reader
 from digits.reading.work import GivenUp
 from digits.server.app import create_app
 from digits.server.process import configure
 from tests.reading.drawings import draw
+from tests.server.browser import CHROMIUM, DESKTOP, FLAGS, Open, Tab
 
 GLYPH = [[0] * 28] * 28
 """A blank glyph."""
@@ -164,3 +166,39 @@ def client(reader: Reader) -> Iterator[Client]:
     """A client of the server that all tests share that need no other reader or options."""
     with serving(reader) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM, "expected Chromium on the path, found none"
+    expect.set_options(timeout=20_000)  # how soon a page shows something depends on the machine
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def tabs(browser: Browser, client: Client) -> dict[bool, Tab]:
+    """A tab with a mouse, and one with a touch screen."""
+    return {touch: Tab(browser, client.port, touch=touch) for touch in (False, True)}
+
+
+@pytest.fixture
+def open_page(tabs: dict[bool, Tab], client: Client) -> Iterator[Open]:
+    """Open the page; the test fails if an error occurs in it."""
+    used: list[Tab] = []
+
+    def open_one(
+        size: tuple[int, int] = DESKTOP,
+        *,
+        scheme: Any = "light",
+        touch: bool = False,
+        port: int = client.port,
+        may_fail: bool = False,
+    ) -> Page:
+        used.append(tabs[touch])
+        return tabs[touch].open(size, scheme, port, may_fail)
+
+    yield open_one
+    assert [error for tab in used for error in tab.leave()] == []

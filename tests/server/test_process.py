@@ -35,13 +35,16 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def started(folder: Path, log: Path, under: Sequence[str] = ()) -> Iterator[Served]:
+def started(
+    folder: Path, log: Path, under: Sequence[str] = (), options: Sequence[str] = ()
+) -> Iterator[Served]:
     """Start `digits serve`, with a folder as its home and for temporary files.
 
     Args:
         folder: That folder.
         log: The file for its standard error.
         under: The command that is to start it, if it isn't to be started directly.
+        options: More options of `digits serve`.
     """
     command = [
         *under,
@@ -51,6 +54,7 @@ def started(folder: Path, log: Path, under: Sequence[str] = ()) -> Iterator[Serv
         "serve",
         "--port",
         "0",
+        *options,
     ]
     environment = os.environ | {"HOME": str(folder), "TMPDIR": str(folder)}
     with (
@@ -300,6 +304,8 @@ def test_a_run_is_exported_to_be_served(
         "port": 8000,
         "open_browser": True,
         "origins": ("http://a",),
+        "learner": None,
+        "learn_from_anyone": False,
     }
 
 

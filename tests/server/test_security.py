@@ -145,7 +145,7 @@ def test_the_page_answers_head_requests(client: Client) -> None:
 
 
 def test_the_page_is_small() -> None:
-    assert sum(file.stat().st_size for file in FILES) < 60_000
+    assert sum(file.stat().st_size for file in FILES) < 80_000
 
 
 def test_the_page_knows_the_server_s_limit() -> None:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -19,10 +19,17 @@ from digits.errors import DigitsError, InvalidInput, OutOfMemory
 from digits.reading.reader import Reader
 from digits.server import limits, problems, schemas
 from digits.server.admission import AdmissionControl
-from digits.server.batching import MicroBatcher
-from digits.server.bodies import receive_glyphs, receive_picture, unless_gone
+from digits.server.bodies import (
+    receive_correction,
+    receive_glyphs,
+    receive_picture,
+    unless_gone,
+)
+from digits.server.corrections import CorrectionsFull
+from digits.server.learning import Learner
 from digits.server.metrics import Metrics, MetricsMiddleware
 from digits.server.problems import ErrorMiddleware, RequestRefused
+from digits.server.readers import ReaderInUse
 from digits.server.security import (
     HostMiddleware,
     SecurityHeadersMiddleware,
@@ -55,7 +62,11 @@ READING_ERRORS = (
 
 
 def create_app(
-    reader: Reader, *, origins: tuple[str, ...] = (), loopback_only: bool = True
+    reader: Reader,
+    *,
+    origins: tuple[str, ...] = (),
+    loopback_only: bool = True,
+    learner: Learner | None = None,
 ) -> FastAPI:
     """Make the application, for any ASGI server.
 
@@ -63,17 +74,20 @@ def create_app(
         reader: The reader to use.
         origins: Other sites whose pages may send requests, such as "https://example.org".
         loopback_only: Whether to answer only requests whose host is localhost.
+        learner: Takes corrections, and learns from them; if not given, nothing is kept.
     """
     metrics = Metrics()
     admission = AdmissionControl()
     workers = Workers(limits.NUM_READERS, "pictures")
-    batcher = MicroBatcher(reader.classify, metrics.batch.observe)
+    in_use = ReaderInUse(reader, metrics.batch.observe)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         workers.close()
-        batcher.close()
+        in_use.close()
+        if learner is not None:
+            learner.close()
 
     app = FastAPI(
         title="digits",
@@ -85,8 +99,10 @@ def create_app(
         lifespan=lifespan,
     )
     problems.add_handlers(app)
-    _add_reading(app, reader, admission, workers, batcher)
-    _add_status(app, reader, admission, metrics)
+    _add_reading(app, in_use, admission, workers)
+    _add_status(app, in_use, admission, metrics, learner)
+    if learner is not None:
+        _add_learning(app, in_use, admission, learner)
     _add_page(app)
     # The last one added is the outermost: all responses are counted and get the headers.
     app.add_middleware(ErrorMiddleware)
@@ -115,13 +131,10 @@ def _add_page(app: FastAPI) -> None:
 
 def _add_reading(
     app: FastAPI,
-    reader: Reader,
+    in_use: ReaderInUse,
     admission: AdmissionControl,
     workers: Workers,
-    batcher: MicroBatcher,
 ) -> None:
-    open_layers = reader.network.open_layers()
-
     @app.post(
         "/v1/read",
         summary="Read the digits in a picture.",
@@ -149,6 +162,7 @@ def _add_reading(
         with admission.receive() as place:
             picture = await receive_picture(request, place.reserve)
             place.admit()
+            reader = in_use.current.reader
             try:
                 reading = await unless_gone(
                     request,
@@ -176,7 +190,7 @@ def _add_reading(
         with admission.receive() as place:
             glyphs = await receive_glyphs(request, place.reserve)
             place.admit()
-            digits = await batcher.classify(glyphs)
+            digits = await in_use.current.batcher.classify(glyphs)
         return _json_response(schemas.digits_to_json(digits))
 
     @app.post(
@@ -194,26 +208,119 @@ def _add_reading(
             if len(glyphs) != 1:
                 detail = f"Expected one glyph, found {len(glyphs):,}."
                 raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-            activations = await workers.run(lambda _: open_layers.of(glyphs[0]))
+            network = in_use.current.layers
+            activations = await workers.run(lambda _: network.of(glyphs[0]))
         return _json_response(schemas.layers_to_json(activations))
 
 
-def _add_status(
-    app: FastAPI, reader: Reader, admission: AdmissionControl, metrics: Metrics
+def _add_learning(
+    app: FastAPI, in_use: ReaderInUse, admission: AdmissionControl, learner: Learner
 ) -> None:
-    parameters = reader.network.figure("parameters", high=1e12)
-    accuracy = reader.network.figure("test_accuracy", high=1)
-    is_of_mnist = reader.network.metadata.get("dataset", "mnist") == "mnist"
-    card = schemas.NetworkCard(
-        parameters=None if parameters is None else int(parameters),
-        test_accuracy=accuracy if is_of_mnist else None,
-        threshold=reader.threshold,
+    errors = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
+    label = {"type": "string", "pattern": f"^[0-9]{{1,{limits.MAX_LABEL_DIGITS}}}$"}
+
+    @app.post(
+        "/v1/corrections",
+        summary="Keep a picture of digits with its right label, to learn from.",
+        status_code=HTTPStatus.CREATED,
+        responses=problems.describe(
+            *READING_ERRORS, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.INSUFFICIENT_STORAGE
+        ),
+        openapi_extra={
+            "parameters": [{"name": "label", "in": "query", "required": True, "schema": label}],
+            "requestBody": {"required": True, "content": {"image/png": PICTURE}},
+        },
     )
+    async def keep(request: Request) -> schemas.LearningStatus:
+        """The picture is a PNG that shows the label's digits, and nothing else."""
+        with admission.receive() as place:
+            label, picture = await receive_correction(request, place.reserve)
+            place.admit()
+            try:
+                await learner.keep(picture, label)
+            except InvalidInput as error:
+                raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+            except CorrectionsFull as error:
+                raise RequestRefused(HTTPStatus.INSUFFICIENT_STORAGE, str(error)) from error
+            except OutOfMemory:
+                raise
+            except DigitsError as error:
+                LOG.error("%s", error)
+                detail = "The correction can't be written; see the server's log."
+                raise RequestRefused(HTTPStatus.INSUFFICIENT_STORAGE, detail) from error
+        return await _status(in_use, learner)
+
+    @app.post(
+        "/v1/learning",
+        summary="Learn a network from the corrections, and use it when it is ready.",
+        status_code=HTTPStatus.ACCEPTED,
+        responses=problems.describe(*errors, HTTPStatus.CONFLICT),
+    )
+    async def learn() -> schemas.LearningStatus:
+        state = await learner.state()
+        if not state.num_corrections:
+            detail = "Expected corrections to learn from, found none."
+            raise RequestRefused(HTTPStatus.CONFLICT, detail)
+        _expect_no_learning(learner)
+        learner.start(in_use.prepare, in_use.adopt)
+        return await _status(in_use, learner)
+
+    @app.post(
+        "/v1/learning/adopt",
+        summary="Use the network that was learned last.",
+        responses=problems.describe(*errors, HTTPStatus.CONFLICT),
+    )
+    async def adopt() -> schemas.LearningStatus:
+        _expect_no_learning(learner)
+        learned = (await learner.state()).learned
+        if learned is None:
+            raise RequestRefused(HTTPStatus.CONFLICT, "Expected a learned network, found none.")
+        try:
+            in_use.adopt(await learner.open(learned, in_use.prepare))
+        except DigitsError as error:
+            raise RequestRefused(HTTPStatus.CONFLICT, str(error)) from error
+        return await _status(in_use, learner)
+
+    @app.post(
+        "/v1/learning/revert",
+        summary="Use the network again that the server began with.",
+        responses=problems.describe(*errors),
+    )
+    async def revert() -> schemas.LearningStatus:
+        in_use.revert()
+        return await _status(in_use, learner)
+
+
+def _expect_no_learning(learner: Learner) -> None:
+    if learner.is_learning:
+        raise RequestRefused(HTTPStatus.CONFLICT, "A network is being learned already.")
+
+
+async def _status(in_use: ReaderInUse, learner: Learner) -> schemas.LearningStatus:
+    state = await learner.state()
+    ready: Literal["none", "ready"] = "none" if state.learned is None else "ready"
+    return schemas.LearningStatus(
+        corrections=state.num_corrections,
+        is_learning=learner.is_learning,
+        learned="in use" if in_use.is_learned else ready,
+        message=learner.message,
+    )
+
+
+def _add_status(
+    app: FastAPI,
+    in_use: ReaderInUse,
+    admission: AdmissionControl,
+    metrics: Metrics,
+    learner: Learner | None,
+) -> None:
     errors = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
 
     @app.get("/v1/network", summary="Describe the network.", responses=problems.describe(*errors))
     async def network() -> schemas.NetworkCard:
-        return card
+        return in_use.current.card.model_copy(
+            update={"learning": learner and await _status(in_use, learner)}
+        )
 
     @app.get("/healthz", summary="Check for liveness.", responses=problems.describe(*errors))
     async def healthz() -> schemas.HealthStatus:

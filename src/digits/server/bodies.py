@@ -58,6 +58,26 @@ async def receive_glyphs(request: Request, reserve: Reserve) -> UInt8[np.ndarray
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
 
 
+async def receive_correction(request: Request, reserve: Reserve) -> tuple[str, bytes]:
+    """Receive a correction: its label, from the query, and its picture, as the body.
+
+    Raises:
+        RequestRefused: If there is not one label, or the body is too large or too slow, or of
+            another type. No form of another site can have this type, and a script only with the
+            server's leave.
+    """
+    if _media_type(request) != "image/png":
+        found = _media_type(request) or "none"
+        detail = f"Expected image/png, found {found}."
+        raise RequestRefused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+    picture = await _receive(request, reserve, limits.MAX_CORRECTION_BYTES)
+    labels = request.query_params.getlist("label")
+    if len(labels) != 1:
+        detail = f"label: expected one in the query, found {len(labels):,}."
+        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return labels[0], picture
+
+
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
     """Do some work for a client whose request was received, until it hangs up.
 

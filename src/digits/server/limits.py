@@ -1,4 +1,4 @@
-"""Request limits: how large, how many and how slow requests may be.
+"""Request limits: how large, how many and how slow requests may be, and how much is kept of them.
 
 docs/serving.md lists them in a table; a test compares the two.
 """
@@ -47,13 +47,37 @@ RETRY_SECONDS = 1
 NUM_READERS = max(2, min(4, os.cpu_count() or 2))
 """Number of pictures read at once. With at least two, a slow picture does not block the others."""
 
+MAX_CORRECTION_BYTES = 1_000_000
+"""Size of a correction's picture; a larger one is refused with 413."""
+
+MAX_CORRECTION_PIXELS = 1_000_000
+"""Pixels of a correction's picture; one of more is refused with 422."""
+
+MAX_LABEL_DIGITS = 32
+"""Digits of a correction's label; one of more is refused with 422."""
+
+MAX_CORRECTIONS = 10_000
+"""Number of corrections that a folder keeps; one more is refused with 507."""
+
+MAX_CORRECTIONS_BYTES = 1_000_000_000
+"""Size of all corrections that a folder keeps; one that would exceed it is refused with 507."""
+
+MAX_LEARNED = 100
+"""Number of learned networks that a folder keeps; no other is learned."""
+
 __all__ = [
     "MAX_ARRIVING",
     "MAX_BODY_BYTES",
     "MAX_BYTES_AT_ONCE",
+    "MAX_CORRECTIONS",
+    "MAX_CORRECTIONS_BYTES",
+    "MAX_CORRECTION_BYTES",
+    "MAX_CORRECTION_PIXELS",
     "MAX_GLYPHS",
     "MAX_GLYPHS_BYTES",
     "MAX_HEAD_BYTES",
+    "MAX_LABEL_DIGITS",
+    "MAX_LEARNED",
     "MAX_PIPELINED",
     "MAX_PIXELS",
     "MAX_REQUESTS",

@@ -21,6 +21,7 @@ from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.app import create_app
 from digits.server.connection import LimitedHttpProtocol
+from digits.server.learning import Learner
 from digits.server.security import LOOPBACK_HOSTS
 
 NUM_ACCEPTED = 64
@@ -45,6 +46,8 @@ def serve(
     port: int = 8000,
     open_browser: bool = False,
     origins: tuple[str, ...] = (),
+    learner: Learner | None = None,
+    learn_from_anyone: bool = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; requests in progress are answered first (graceful shutdown).
 
@@ -56,20 +59,31 @@ def serve(
         port: Port to listen at; 0 takes a free one.
         open_browser: Whether to open the page in a browser.
         origins: Other sites whose pages may send requests.
+        learner: Takes corrections, and learns from them; if not given, nothing is kept.
+        learn_from_anyone: Whether it may do so where other machines can connect.
 
     Raises:
-        DigitsError: If the address can't be listened at.
-        InvalidInput: If an origin is malformed.
+        DigitsError: If the address can't be listened at, or the folder for corrections not be
+            written.
+        InvalidInput: If an origin is malformed, or corrections would come from other machines
+            against what was said.
     """
     for origin in origins:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
             raise InvalidInput(
                 f"--allow-origin: expected a site such as https://example.org, found {origin!r}."
             )
+    if learner is not None:
+        if host not in LOOPBACK_HOSTS and not learn_from_anyone:
+            raise InvalidInput(
+                f"--learn: expected {' or '.join(LOOPBACK_HOSTS[:2])} as the host, found {host}; "
+                "to take corrections from all who can connect, add --learn-from-anyone."
+            )
+        learner.prepare()
     sys.setswitchinterval(SWITCH_SECONDS)
     share_freed_memory()
     warnings.simplefilter("ignore")  # of decoders: catch_warnings is not safe in threads
-    app = create_app(reader, origins=origins, loopback_only=host in LOOPBACK_HOSTS)
+    app = create_app(reader, origins=origins, loopback_only=host in LOOPBACK_HOSTS, learner=learner)
     server = uvicorn.Server(configure(app))
     with _listen(host, port) as listener:
         url = _url(host, listener.getsockname()[1])
@@ -80,8 +94,12 @@ def serve(
         if open_browser:
             # Early requests wait in the listener's backlog. A text browser blocks until it is quit.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        with _silence_native_libraries():
-            server.run(sockets=share(listener))
+        try:
+            with _silence_native_libraries():
+                server.run(sockets=share(listener))
+        finally:
+            if learner is not None:  # a second Ctrl-C skips the application's own end
+                learner.close()
 
 
 def share(listener: socket.socket) -> list[socket.socket]:

@@ -132,6 +132,20 @@ class HealthStatus(BaseModel):
     status: str = Field(examples=["ready"])
 
 
+class LearningStatus(BaseModel):
+    """What the server has of corrections, and made of them."""
+
+    corrections: int = Field(ge=0, description="Number of corrections that are kept.")
+    is_learning: bool = Field(description="Whether a network is being learned.")
+    learned: Literal["none", "ready", "in use"] = Field(
+        description="Whether a network was learned, and whether it reads now."
+    )
+    message: str = Field(
+        description="What the last attempt to learn came to, or its latest line; empty if there "
+        "was none."
+    )
+
+
 class NetworkCard(BaseModel):
     """The network in use."""
 
@@ -141,6 +155,9 @@ class NetworkCard(BaseModel):
         "of a network that was trained and tested on another set."
     )
     threshold: Probability = Field(description="Confidence below which a digit is refused.")
+    learning: LearningStatus | None = Field(
+        description="What was learned from corrections; null if the server takes none."
+    )
 
 
 def parse_glyphs(content: bytes, *, is_json: bool) -> UInt8[np.ndarray, "n 28 28"]:

@@ -1,8 +1,11 @@
 // The page: sends drawings and pictures to the server, and shows the readings.
 
+import { bytesOf, Corrections, cutOut } from "./corrections.js";
+import { Editor } from "./editor.js";
 import { Layers } from "./layers.js";
+import { Learning } from "./learning.js";
 import { Pad } from "./pad.js";
-import { leftOut, percent, ReadingView, written } from "./reading.js";
+import { leftOut, percent, ReadingView, shownLines, written, writtenLines } from "./reading.js";
 import { RequestQueue } from "./requests.js";
 
 const READ_INTERVAL = 120; // milliseconds between readings during a stroke
@@ -17,12 +20,21 @@ const pad = new Pad($("pad"));
 const view = new ReadingView(
   { text: $("text"), list: $("digits"), boxes: $("boxes"), marks: $("marks"), leftOut: $("left-out") },
   choose,
+  correct,
 );
+const editor = new Editor($("editor"));
+const corrections = new Corrections({
+  lead: $("kept"), list: $("corrections"), tools: $("keeping"), download: $("download"), removeAll: $("remove-all"), next: () => $("pad"),
+});
+const learning = new Learning({ panel: $("learning"), words: $("learned"), learn: $("learn"), swap: $("swap") }, readAgain);
 const layers = new Layers({ lead: $("inside-lead"), tabs: $("layers"), panel: $("layer"), canvas: $("maps"), caption: $("caption") });
 const requests = new RequestQueue(showState);
 
 let photo = null; // URL of the picture that covers the drawing
+let readPicture = null; // reads it
 let reading = null;
+let subject = null; // what was read: strokes, or the URL of a picture
+let source = null; // its picture: a canvas or an image
 let toPage = null; // maps a box from pixels of the picture to pixels of the page
 let chosen = null; // index of the digit that the user chose; else the one just drawn is shown
 let lastRead = 0; // when the drawing was last sent
@@ -54,13 +66,14 @@ function readDrawing() {
       picture = await pad.picture();
       return ["v1/read", picture.blob, "image/png"];
     },
-    done: (found) => show(found, picture.toPage),
+    done: (found) => show(found, picture.strokes, picture.canvas, picture.toPage),
   });
 }
 
 function reset() {
   clearTimeout(readTimer);
   reading = chosen = null;
+  editor.close();
   requests.cancel();
   view.clear();
   layers.show(null);
@@ -94,7 +107,7 @@ function showPhoto(url, alt, getContent) {
   image.alt = alt;
   image.hidden = false;
   showTools();
-  requests.send({
+  readPicture = () => requests.send({
     async prepare() {
       await image.decode().catch(() => {}); // the server may read what the browser can't show
       const content = await getContent().catch(() => {
@@ -102,8 +115,9 @@ function showPhoto(url, alt, getContent) {
       });
       return ["v1/read", content, "application/octet-stream"];
     },
-    done: (found) => show(found, photoToPage),
+    done: (found) => show(found, url, image, photoToPage),
   });
+  readPicture();
 }
 
 // The picture is centred on the pad, as large as it fits.
@@ -128,9 +142,16 @@ new ResizeObserver(() => photo && reading && view.show(reading, photoToPage)).ob
 
 // Readings
 
-function show(found, mapping) {
-  reading = found;
-  toPage = mapping;
+function show(found, what, picture, mapping) {
+  if (what === subject && reading && isAlike(found, reading)) {
+    // It was only drawn in another size: what was corrected stays, and what is being corrected.
+    for (const list of ["lines", "digits"]) reading[list].forEach((item, i) => Object.assign(item, found[list][i]));
+    reading.left_out = found.left_out;
+  } else {
+    editor.close();
+    reading = found;
+  }
+  [subject, source, toPage] = [what, picture, mapping];
   view.show(reading, toPage);
   showChosen();
   showTools();
@@ -164,6 +185,55 @@ function nearestToPen(digits) {
   return distances.indexOf(Math.min(...distances));
 }
 
+function isAlike(a, b) {
+  return ["lines", "digits"].every((list) => a[list].map((one) => one.written ?? one.label).join() === b[list].map((one) => one.written ?? one.label).join());
+}
+
+function readAgain() {
+  if (photo) readPicture();
+  else if (!pad.isEmpty) readDrawing();
+  showNetwork();
+}
+
+// Have a line, a digit, or what no digit was found in, corrected in the place of a button.
+function correct(kind, index, button) {
+  if (!(source.naturalWidth ?? source.width)) {
+    showStatus(true, "This browser can’t show the picture, so no part of it can be kept.");
+    return;
+  }
+  const { digits, left_out: marks, lines } = reading;
+  const isDigit = kind === "digit";
+  const shown = shownLines(reading);
+  const item = isDigit ? digits[index] : shown[index] ?? { box: around(marks) };
+  if (isDigit) choose(index);
+  const value = isDigit ? item.corrected ?? (item.reason ? "" : item.label) : (writtenLines(reading)[index] ?? "").replace(/[^0-9?]/g, "");
+  editor.open(button, value, async (label) => {
+    item.corrected = label;
+    if (!isDigit && !shown.length) lines.push(Object.assign(item, { written: "" }));
+    const others = (isDigit ? [...digits, ...marks] : shown).filter((other) => other !== item).map((other) => other.box);
+    view.show(reading, toPage);
+    showTools();
+    (isDigit ? button : $("text").children[index]).focus();
+    keepCorrection(label, await cutOut(source, item.box, others));
+  });
+}
+
+async function keepCorrection(label, picture) {
+  const problem = corrections.add(label, picture);
+  const refused = learning.isOn && (await learning.send(label, bytesOf(picture)).then(() => "", (error) => `Not kept by the server: ${error.message}`));
+  const words = [problem, refused].filter(Boolean).join(" ");
+  showStatus(Boolean(words), words || `Kept as ${label}.`);
+  if (!words) announce(`Kept as ${label}.`);
+}
+
+// The box around some marks.
+function around(marks) {
+  const sides = marks.map(({ box: [x, y, w, h] }) => [x, y, x + w, y + h]);
+  const [left, top] = [0, 1].map((i) => Math.min(...sides.map((side) => side[i])));
+  const [right, bottom] = [2, 3].map((i) => Math.max(...sides.map((side) => side[i])));
+  return [left, top, right - left, bottom - top];
+}
+
 function inWords(reading) {
   const { digits } = reading;
   const marks = leftOut(reading) && ` ${leftOut(reading)}`;
@@ -184,6 +254,7 @@ function showState(state, reason = "") {
   $("reading").setAttribute("aria-busy", String(!["idle", "failed"].includes(state)));
   if (state === "failed") {
     reading = chosen = null;
+    editor.close();
     view.clear("Not read");
     layers.show(null);
     showTools();
@@ -249,6 +320,7 @@ $("width").value = Math.max(8, Math.min(18, Math.round(Math.min($("pad").clientW
 setWidth();
 
 addEventListener("keydown", (event) => {
+  if (event.target.closest?.(".editor")) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.shiftKey) {
     event.preventDefault();
     undo();
@@ -321,10 +393,15 @@ async function copy(text) {
 // The network
 
 $("curl").textContent = `curl --data-binary @photo.jpg ${new URL("v1/read", location)}`;
-fetch("v1/network")
-  .then((response) => response.json())
-  .then(({ parameters, test_accuracy: accuracy }) => {
-    if (parameters) $("parameters").textContent = parameters.toLocaleString("en");
-    if (accuracy) $("card").textContent = `The network reads ${(100 * accuracy).toFixed(2)} % of MNIST’s test digits correctly. ${$("card").textContent}`;
-  })
-  .catch(() => {});
+const promise = $("card").textContent;
+showNetwork();
+
+async function showNetwork() {
+  const response = await fetch("v1/network").catch(() => null);
+  if (!response?.ok) return;
+  const { parameters, test_accuracy: accuracy, learning: status } = await response.json();
+  if (parameters) $("parameters").textContent = parameters.toLocaleString("en");
+  const promised = status ? promise.replace(/\.$/, ", but for corrections.") : promise;
+  $("card").textContent = accuracy ? `The network reads ${(100 * accuracy).toFixed(2)} % of MNIST’s test digits correctly. ${promised}` : promised;
+  learning.show(status);
+}

@@ -73,8 +73,8 @@ export class Pad extends EventTarget {
     this.#changed();
   }
 
-  // The strokes, black on white with a margin: {blob, toPage}, where `toPage` maps a box from pixels
-  // of the picture to pixels of the page.
+  // The strokes, black on white with a margin: {strokes, canvas, blob, toPage}, where `toPage` maps a
+  // box from pixels of the picture to pixels of the page.
   async picture() {
     const strokes = this.#stroke ? [...this.#strokes, this.#stroke] : this.#strokes;
     const [left, top, right, bottom] = bounds(strokes);
@@ -93,7 +93,7 @@ export class Pad extends EventTarget {
     const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
     const toPage = ([x, y, w, h]) =>
       [x / factor + left - margin, y / factor + top - margin, w / factor, h / factor].map((value) => value * this.scale);
-    return { blob, toPage };
+    return { strokes, canvas, blob, toPage };
   }
 
   #replace(strokes) {

@@ -1,9 +1,10 @@
-// The reading: its text, a box around each digit and each mark that was left out, and a card for each
-// digit. Elements are updated in place, so that nothing flickers.
+// The reading: its lines, a box around each digit and each mark that was left out, and a card for each
+// digit. Elements are updated in place, so that nothing flickers. What was corrected has `corrected`.
 
 import { decodeBase64 } from "./base64.js";
 
 const LONG = 7; // number of characters past which the text is smaller
+const PENCIL = '<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m4 16 .8-3.4L13 4.4l2.6 2.6-8.2 8.2zM11.5 6l2.6 2.6"/></svg>';
 const MARGIN = 4; // pixels around a mark, so that its box does not cover it
 
 export class ReadingView {
@@ -13,36 +14,49 @@ export class ReadingView {
   #marks;
   #leftOut;
 
-  constructor({ text, list, boxes, marks, leftOut }, onChoose) {
+  // `onCorrect` is called with "line" or "digit", its index, and the button that was pressed.
+  constructor({ text, list, boxes, marks, leftOut }, onChoose, onCorrect) {
     this.#text = text;
     this.#list = list;
     this.#boxes = boxes;
     this.#marks = marks;
     this.#leftOut = leftOut;
     list.addEventListener("click", (event) => {
-      const button = event.target.closest(".digit");
-      if (button) onChoose([...list.children].indexOf(button.parentElement));
+      const button = event.target.closest(".digit, .pencil");
+      if (!button) return;
+      const index = [...list.children].indexOf(button.parentElement);
+      if (button.className === "pencil") onCorrect("digit", index, button);
+      else onChoose(index);
+    });
+    text.addEventListener("click", (event) => {
+      const button = event.target.closest(".line");
+      if (button) onCorrect("line", [...text.children].indexOf(button), button);
+    });
+    // On a photo, nothing is drawn.
+    boxes.addEventListener("click", (event) => {
+      const index = [...boxes.children].indexOf(event.target.closest(".box"));
+      onCorrect("digit", index, list.children[index].lastElementChild);
     });
   }
 
   // `toPage` maps a box from pixels of the picture to pixels of the page.
   show(reading, toPage) {
     const { digits, left_out: marks } = reading;
-    const text = written(reading);
-    this.#setText(text || "No digit found", !text);
+    const lines = writtenLines(reading);
+    this.#setText(lines.length ? lines : ["No digit found"], { isWords: !lines.length, isFixed: !lines.length && !marks.length });
     this.#leftOut.textContent = leftOut(reading);
     resize(this.#list, digits.length, newCard);
     resize(this.#boxes, digits.length, newBox);
     resize(this.#marks, marks.length, newMark);
     digits.forEach((digit, index) => {
-      fillCard(this.#list.children[index].firstElementChild, digit);
+      fillCard(this.#list.children[index], digit);
       fillBox(this.#boxes.children[index], digit, toPage(digit.box));
     });
     marks.forEach((mark, index) => place(this.#marks.children[index], toPage(mark.box), MARGIN));
   }
 
   clear(words = "") {
-    this.#setText(words, true);
+    this.#setText([words], { isWords: true, isFixed: true });
     this.#leftOut.textContent = "";
     for (const parent of [this.#list, this.#boxes, this.#marks]) resize(parent, 0);
   }
@@ -55,8 +69,13 @@ export class ReadingView {
     boxes.forEach((box, i) => box.classList.toggle("chosen", i === index && boxes.length > 1));
   }
 
-  #setText(text, isWords) {
-    if (this.#text.textContent !== text) this.#text.textContent = text;
+  #setText(lines, { isWords, isFixed }) {
+    const text = lines.join("\n");
+    const state = text + isFixed;
+    if (this.#text.shown !== state) {
+      this.#text.shown = state;
+      this.#text.replaceChildren(...(isFixed ? lines : lines.flatMap((line) => ["\n", newLine(line)]).slice(1)));
+    }
     this.#text.classList.toggle("words", isWords);
     this.#text.classList.toggle("long", !isWords && text.length > LONG);
   }
@@ -74,6 +93,14 @@ function element(name, className, ...children) {
   return made;
 }
 
+function newLine(text) {
+  const line = element("button", "line", text);
+  line.type = "button";
+  line.title = "Correct it";
+  line.setAttribute("aria-label", `${text}: correct it`);
+  return line;
+}
+
 function newCard() {
   const glyph = element("canvas", "");
   glyph.width = glyph.height = 28;
@@ -81,21 +108,28 @@ function newCard() {
   const bars = element("span", "bars", ...Array.from({ length: 10 }, (_, label) => element("i", "", String(label))));
   bars.setAttribute("aria-hidden", "true");
   const button = element("button", "digit", glyph, element("span", "head", element("b", ""), element("span", "")), bars);
-  button.type = "button";
-  return element("li", "", button);
+  const pencil = element("button", "pencil");
+  pencil.innerHTML = PENCIL;
+  pencil.title = "Correct it";
+  button.type = pencil.type = "button";
+  return element("li", "", button, pencil);
 }
 
-function fillCard(card, digit) {
+function fillCard(item, digit) {
+  const [card, pencil] = item.children;
   const [glyph, head, bars] = card.children;
-  const refused = digit.reason !== null;
-  const label = refused ? "?" : String(digit.label);
-  const words = refused ? digit.reason : percent(digit.confidence);
+  const { corrected } = digit;
+  const refused = digit.reason !== null && !corrected;
+  const label = corrected ?? (refused ? "?" : String(digit.label));
+  const words = corrected ? "corrected" : refused ? digit.reason : percent(digit.confidence);
   if (head.children[0].textContent !== label) head.children[0].textContent = label;
   if (head.children[1].textContent !== words) head.children[1].textContent = words;
   card.classList.toggle("refused", refused);
+  card.classList.toggle("corrected", Boolean(corrected));
   const others = digit.alternatives.map((other) => `${other.label}, ${percent(other.confidence)}`).join("; ");
-  const spoken = refused ? `Refused: ${words}. Best guess ${digit.label}, ${percent(digit.confidence)}` : `${label}, ${words} sure`;
+  const spoken = corrected ? `${label}, corrected` : refused ? `Refused: ${words}. Best guess ${digit.label}, ${percent(digit.confidence)}` : `${label}, ${words} sure`;
   card.setAttribute("aria-label", `${spoken}. Next ${others}`);
+  pencil.setAttribute("aria-label", `Correct ${refused ? "the refused digit" : label}`);
   digit.probabilities.forEach((probability, i) => {
     bars.children[i].style.setProperty("--p", probability);
     bars.children[i].classList.toggle("best", i === digit.label);
@@ -120,10 +154,10 @@ function newMark() {
 }
 
 function fillBox(box, digit, onPage) {
-  const refused = digit.reason !== null;
+  const refused = digit.reason !== null && !digit.corrected;
   box.classList.toggle("refused", refused);
   box.classList.toggle("label-inside", onPage[1] < 28); // there is no room above
-  box.firstElementChild.textContent = refused ? "?" : digit.label;
+  box.firstElementChild.textContent = digit.corrected ?? (refused ? "?" : digit.label);
   place(box, onPage);
 }
 
@@ -134,10 +168,28 @@ function place(box, [left, top, width, height], margin = 0) {
   box.style.transform = `translate(${left - margin}px, ${top - margin}px)`;
 }
 
-// The lines as they are written, such as "12,50"; empty if no digit was read.
-export function written({ lines, digits }) {
-  if (!digits.length) return "";
-  return lines.filter((line) => line.text).map((line) => line.written).join("\n");
+// The lines that have digits.
+export function shownLines({ lines, digits }) {
+  return lines.filter((line) => line.corrected || (line.text && digits.length));
+}
+
+// These lines as they are written, such as "12,50", with what was corrected in them.
+export function writtenLines(reading) {
+  let next = 0;
+  const shown = (symbol) => {
+    const digit = reading.digits[next];
+    if (!/\d/.test(symbol) && !(symbol === "?" && digit?.reason)) return symbol;
+    next++;
+    return digit.corrected ?? symbol;
+  };
+  return shownLines(reading).map((line) => {
+    const text = [...line.written].map(shown).join("");
+    return line.corrected ?? text;
+  });
+}
+
+export function written(reading) {
+  return writtenLines(reading).join("\n");
 }
 
 // The marks that are no digits, such as "Left out: 2 separators, 1 rule."

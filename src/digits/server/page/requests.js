@@ -48,7 +48,8 @@ export class RequestQueue {
       } catch (error) {
         if (isCancelled()) continue;
         const retries = error.isTransient && !(error.isBusy && request.failures >= MAX_BUSY);
-        this.onState(retries ? "retrying" : "failed", error.message);
+        const retrying = retries && !error.isBusy ? " Retrying." : "";
+        this.onState(retries ? "retrying" : "failed", error.message + retrying);
         if (!retries) continue;
         const wait = error.retryAfter || BACKOFF[Math.min(request.failures, BACKOFF.length - 1)];
         request.failures++;
@@ -73,16 +74,18 @@ export class RequestQueue {
   }
 }
 
-async function post([path, body, type], controller) {
+// Send a body, if there is one; returns the document that comes back.
+export async function post([path, body, type], controller = new AbortController()) {
   const timeout = setTimeout(() => controller.abort(), TIMEOUT);
   let response;
   let document = {};
   try {
-    response = await fetch(path, { method: "POST", body, headers: { "Content-Type": type }, signal: controller.signal });
+    const headers = type ? { "Content-Type": type } : {};
+    response = await fetch(path, { method: "POST", body, headers, signal: controller.signal });
     document = await response.json();
   } catch {
     if (!response || response.ok) {
-      throw Object.assign(new Error("The server does not respond; retrying."), { isTransient: true });
+      throw Object.assign(new Error("The server does not respond."), { isTransient: true });
     }
   } finally {
     clearTimeout(timeout);
