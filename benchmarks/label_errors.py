@@ -18,7 +18,7 @@ import digits
 from digits.data import DataSet
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
-from digits.recipe import load_recipe
+from digits.recipe import DEFAULT_RECIPE, load_recipe
 from digits.report.audit import audit
 
 RESULTS = Path(__file__).parent / "results" / "label-errors.json"
@@ -92,7 +92,7 @@ def measure_fashion(recipe: str, seed: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recipe", default="compact")
+    parser.add_argument("--recipe", default=DEFAULT_RECIPE)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()

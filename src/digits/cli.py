@@ -54,10 +54,6 @@ app = typer.Typer(
 
 EXPORT_FORMATS = ("onnx", "c")
 
-AUDIT_RECIPE = "compact"
-"""Recipe of the networks that judge labels: it learns from all images alike, and not only those
-that are hard, as wrong labels are."""
-
 READER = Path("reader")
 """Name of the networks of the package, in the place of a run; `./reader` is a run."""
 
@@ -370,7 +366,7 @@ def audit(
             help="The recipe to train networks by: a name, or a .toml file.",
             autocompletion=offer_recipes,
         ),
-    ] = AUDIT_RECIPE,
+    ] = DEFAULT_RECIPE,
     data_path: DataPath = None,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the set; a network judges each.")] = 5,
     out: Annotated[

@@ -92,7 +92,8 @@ def audit(
 
     Args:
         data: The data set.
-        recipe: The recipe to train the networks by that judge them.
+        recipe: The recipe to train the networks by that judge them; on all images alike, whatever
+            its `hard_fraction`, as none are harder than those with wrong labels.
         num_folds: Number of parts; a network judges each, and is trained on the others.
         device: The device to compute on: auto, cpu, cuda or mps.
         progress: Where to report progress; nowhere if not given.
@@ -101,6 +102,7 @@ def audit(
         InvalidInput: If the recipe or the number of parts does not fit the set.
     """
     split = data.whole
+    recipe = recipe.override(hard_fraction=1.0)
     judged = cross_validate(recipe, split, num_folds=num_folds, device=device, progress=progress)
     found = find_label_errors(judged.probabilities, split.labels)
     names = _names(data)
