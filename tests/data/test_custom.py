@@ -276,6 +276,7 @@ ONE = np.zeros((1, 5, 5), np.uint8)
         ("a.csv", b"file,label\nx.png,\x1b[31m\n", "line 2: expected a label of 1 to"),
         ("a.csv", b"file,label,split\nx.png,1,dev\n", "line 2: expected train or test"),
         ("a.csv", b"file,label,split\nx.png,1,test\ny.png,1,\n", "found 1 without, such as y.png"),
+        ("a.csv", b"file,label\nx.png," + b"1" * (MAX_LABEL + 1), "expected a label of 1 to"),
         ("a.csv", b"\xff\xfe\x00", "expected a CSV file in UTF-8"),
         ("a.csv", b"file,label\n", "expected labelled pictures, found none"),
         ("a.csv", b"label,pixel0,pixel1\n1,2,3\n", "pixels of a square image"),
@@ -299,7 +300,10 @@ def test_folders_that_are_no_set_are_refused_in_one_line(tmp_path: Path) -> None
         load(tmp_path / "missing")
     with pytest.raises(InvalidInput, match="expected labelled pictures, found none"):
         load(tmp_path)
-    write(tmp_path / ("x" * (MAX_LABEL + 1)) / "a.png", drawn("1"))
+    (tmp_path / "labels.csv").write_text("file,label\n")
+    with pytest.raises(InvalidInput, match=r"if labels\.csv has the labels, name that file"):
+        load(tmp_path)
+    write(tmp_path / "a\u202eb" / "a.png", drawn("1"))
     with pytest.raises(InvalidInput, match="expected a label of 1 to"):
         load(tmp_path)
     with pytest.raises(InvalidInput, match="crop: expected ink or none, found 'some'"):

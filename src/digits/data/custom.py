@@ -35,6 +35,9 @@ from digits.files import quoted, write_atomic
 TEST_PART = 5
 """One of so many images is a test image, where a set does not say which are."""
 
+FILES = (".csv", ".tsv", ".npz")
+"""Suffixes of files that hold labels."""
+
 FORMAT = 1
 """Version of what is kept in the cache, and of how it is made."""
 
@@ -55,10 +58,17 @@ def find_labelled(path: Path) -> LabelledPictures:
             is_idx = bool(find_idx(path))
         except OSError as error:
             raise DigitsError(f"{quoted(path)} can't be listed: {error.strerror}.") from error
-        return settle_splits(read_idx_folder(path) if is_idx else read_folders(path))
+        found = read_idx_folder(path) if is_idx else read_folders(path)
+        tables = [name for name in found.ignored if Path(name).suffix.lower() in FILES]
+        if not found.pictures and tables:
+            raise InvalidInput(
+                f"{quoted(path)}: expected folders named after classes, with pictures in them, "
+                f"found none; if {quoted(tables[0])} has the labels, name that file."
+            )
+        return settle_splits(found)
     if not path.exists():
         raise InvalidInput(f"No folder or file of labelled pictures at {quoted(path)}.")
-    if not path.is_file() or suffix not in (".csv", ".tsv", ".npz"):
+    if not path.is_file() or suffix not in FILES:
         raise InvalidInput(
             f"{quoted(path)}: expected a folder with a folder for each class, or of IDX files, a "
             ".csv or an .npz file, found something else."

@@ -13,8 +13,11 @@ from digits.errors import InvalidInput
 from digits.files import escaped, quoted
 from digits.reading.folder import natural_key
 
-MAX_LABEL = 100
-"""Most characters of a label: the name of a class, or a whole line of digits."""
+MAX_LABEL = 1000
+"""Most characters of a label: the name of a class, or all digits of a page."""
+
+SHOWN = 40
+"""Most characters of a label that a message shows."""
 
 MAX_CLASSES = 1000
 """Most classes of a set, as a run's metadata may not ask for more."""
@@ -91,7 +94,7 @@ def clean_label(text: str, where: str) -> str:
     if not label or len(label) > MAX_LABEL or not label.isprintable():
         raise InvalidInput(
             f"{where}: expected a label of 1 to {MAX_LABEL} characters that can be seen, found "
-            f"{escaped(label)[:MAX_LABEL]!r}."
+            f"{escaped(label)[:SHOWN]!r}."
         )
     return label
 
