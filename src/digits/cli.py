@@ -37,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXPORT_FORMATS = ("onnx", "c")
+EXPORT_FORMATS = ("onnx", "torchscript", "pt2", "c")
 
 LISTED = "\n  "
 """What is before each line of a list in a message."""
@@ -385,33 +385,54 @@ def export(
     format: Annotated[
         str,
         typer.Option(
-            help="onnx, or c: the network tiny in integers, for microcontrollers.",
+            help="onnx; torchscript or pt2, for torch without digits; or c: the network tiny in "
+            "integers, for microcontrollers.",
             autocompletion=offer(EXPORT_FORMATS),
         ),
     ] = "onnx",
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Write ONNX in integers of eight bits: a third of the size."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The file to write. (default: model.onnx, or model.h, in the run folder)"
+            help="The file to write. (default: model.onnx, model-int8.onnx, model.ts, model.pt2 or "
+            "model.h, in the run folder)"
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a run's network for other programs: raw pixels in, probabilities or logits out."""
-    from digits.export import Export, export_c
+    from digits.export import CExport, Export, Int8Export, export_c, export_int8, export_torch
     from digits.export import export as write_export
     from digits.run import Run
 
     if format not in EXPORT_FORMATS:
         raise InvalidInput(f"--format: expected {' or '.join(EXPORT_FORMATS)}, found {format!r}.")
-    written = write_export(Run(run), out) if format == "onnx" else export_c(Run(run), out)
+    if int8 and format != "onnx":
+        raise InvalidInput(f"--int8 writes ONNX; leave --format {format} away.")
+    written: Export | CExport
+    if int8:
+        written = export_int8(Run(run), out)
+    elif format == "onnx":
+        written = write_export(Run(run), out)
+    elif format == "c":
+        written = export_c(Run(run), out)
+    else:
+        written = export_torch(Run(run), format, out)
     if as_json:
         print_json(written.to_dict())
     elif isinstance(written, Export):
+        kilobytes, changed = f"{written.num_bytes / 1000:,.0f} kB", ""
+        if isinstance(written, Int8Export):
+            kilobytes += f" for {written.num_float_bytes / 1000:,.0f} in floating point"
+            changed = (
+                f", and another class for {written.num_changed} of {written.num_compared:,} images"
+            )
         print(
-            f"{quoted(written.path)}  ({written.num_bytes / 1000:,.0f} kB; temperature "
-            f"{written.temperature:.2f}; largest difference to torch "
-            f"{written.largest_difference:.1g})"
+            f"{quoted(written.path)}  ({kilobytes}; temperature {written.temperature:.2f}; largest "
+            f"difference to torch {written.largest_difference:.1g}{changed})"
         )
     else:
         print(
