@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from digits.report import write_report
     from digits.run import Run
     from digits.training import resume, train
+    from digits.weights import pretrained
 
 __all__ = [
     "Augmentation",
@@ -48,6 +49,7 @@ __all__ = [
     "evaluate",
     "load",
     "load_recipe",
+    "pretrained",
     "register_network",
     "resume",
     "summarize",
@@ -75,6 +77,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "load": "data",
     "load_recipe": "recipe",
+    "pretrained": "weights",
     "register_network": "models",
     "resume": "training",
     "summarize": "evaluation",
