@@ -23,6 +23,7 @@ from digits.show import (
     show_comparison,
     show_costs,
     show_data,
+    show_import,
     show_line_metrics,
     show_metrics,
     show_reading,
@@ -438,6 +439,37 @@ def export(
         print(
             f"{quoted(written.path)}  ({written.num_bytes:,} bytes of weights, scales and biases)"
         )
+
+
+@app.command(name="import")
+def import_(
+    weights: Annotated[Path, typer.Argument(help="A file of torch.save(model.state_dict(), …).")],
+    out: Annotated[Path, typer.Option(help="The run folder to make.")],
+    mean: Annotated[
+        float | None,
+        typer.Option(help="Mean that was subtracted from pixels, from 0 to 1; 0 if nothing was."),
+    ] = None,
+    std: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation by which they were divided then; 1 if by nothing."),
+    ] = None,
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="The data set that they were trained on.", autocompletion=offer(list(CATALOG))
+        ),
+    ] = MNIST.name,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Make a run of weights that were trained elsewhere, such as those of a tutorial."""
+    from digits.importing import import_weights
+
+    run = import_weights(weights, out, mean=mean, std=std, dataset=dataset, device=device)
+    if as_json:
+        print_json(describe_result(run, None))
+        return
+    show_import(run)
 
 
 @app.command()
