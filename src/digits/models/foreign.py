@@ -211,7 +211,7 @@ def _pair(layers: dict[str, Layer], given: dict[str, Layer]) -> Iterator[tuple[s
         waiting[layer].append(name)
     for name, layer in layers.items():
         other = waiting[layer].pop(0)
-        for kind, _ in layer:
+        for kind, _ in _weight_first(layer):
             yield _join(name, kind), _join(other, kind)
 
 
@@ -243,12 +243,16 @@ def _compare(networks: dict[str, dict[str, Layer]], given: dict[str, Layer]) -> 
 
 
 def _tensors(layers: dict[str, Layer]) -> list[tuple[str, tuple[int, ...]]]:
-    """List the tensors of layers; weights come before what belongs to them."""
+    """List the tensors of layers, each with its shape."""
     return [
         (_join(name, kind), shape)
         for name, layer in layers.items()
-        for kind, shape in sorted(layer, key=lambda each: each[0] != "weight")
+        for kind, shape in _weight_first(layer)
     ]
+
+
+def _weight_first(layer: Layer) -> Layer:
+    return tuple(sorted(layer, key=lambda each: each[0] != "weight"))
 
 
 def _told(tensor: tuple[str, tuple[int, ...]] | None) -> str:
