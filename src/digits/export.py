@@ -211,7 +211,8 @@ def export_int8(run: Run, path: Path | None = None) -> Int8Export:
     """Write a run's network as ONNX in integers of eight bits: a third of the size.
 
     Weights are int8, with a scale for each channel, and maps uint8, of the range that they have for
-    training images. Input and output are those of `export`, and any runtime reads it.
+    training images. Input and output are those of `export`. The runtime has to know ONNX's
+    QuantizeLinear by channel, as onnxruntime does.
 
     Args:
         run: A finished run of a network that reads glyphs.
