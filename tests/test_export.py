@@ -168,9 +168,20 @@ def test_the_packaged_network_is_what_its_recipe_s_export_would_be() -> None:
 
 
 @pytest.fixture(scope="module")
-def in_int8(run: Run, blob_set: DataSet) -> exporting.Int8Export:
+def shown() -> list[np.ndarray]:
+    """The images on which the network in integers was calibrated."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def in_int8(run: Run, blob_set: DataSet, shown: list[np.ndarray]) -> exporting.Int8Export:
+    def quantize_and_note(content: bytes, images: np.ndarray) -> bytes:
+        shown.append(images)
+        return quantize_onnx(content, images)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.export.load", lambda name: blob_set)
+        patch.setattr("digits.export.quantize_onnx", quantize_and_note)
         return exporting.export_int8(run)
 
 
@@ -210,16 +221,8 @@ def test_the_reader_takes_integers_and_shows_the_same_layers(
 
 
 def test_integers_are_calibrated_on_training_images_alone(
-    run: Run, blob_set: DataSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run, blob_set: DataSet, in_int8: exporting.Int8Export, shown: list[np.ndarray]
 ) -> None:
-    shown = []
-
-    def quantize_and_note(content: bytes, images: np.ndarray) -> bytes:
-        shown.append(images)
-        return quantize_onnx(content, images)
-
-    monkeypatch.setattr("digits.export.quantize_onnx", quantize_and_note)
-    exporting.export_int8(run, tmp_path / "model.onnx")
     training, _ = blob_set.split(run.recipe.validation_size)
     np.testing.assert_array_equal(shown[0], training.images.numpy())
 
@@ -227,9 +230,8 @@ def test_integers_are_calibrated_on_training_images_alone(
 def test_integers_that_read_otherwise_are_not_written(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = build_model("fast", mean=0.1, std=0.3).eval()
-    content = exporting._to_onnx(Calibrated(other, 1.0))
-    monkeypatch.setattr("digits.export.quantize_onnx", lambda *_: content)
+    other = PACKAGED.read_bytes()
+    monkeypatch.setattr("digits.export.quantize_onnx", lambda *_: other)
     with pytest.raises(DigitsError, match="at most 10 of 100 images otherwise than torch, found"):
         exporting.export_int8(run, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
