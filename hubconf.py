@@ -11,8 +11,6 @@ from torch import nn
 # The clone's own package comes first, installed or not.
 sys.path.insert(0, str(Path(__file__).parent / "src"))
 
-from digits.weights import pretrained
-
 dependencies = [
     "PIL",
     "cv2",
@@ -29,9 +27,15 @@ dependencies = [
 
 def balanced() -> nn.Module:
     """Three convolutions, trained by the recipe `balanced`; 99.67 % of MNIST's test set right."""
-    return pretrained("balanced")
+    return _pretrained("balanced")
 
 
 def compact() -> nn.Module:
     """Two convolutions, trained by the recipe `compact`; 99.32 % of MNIST's test set right."""
-    return pretrained("compact")
+    return _pretrained("compact")
+
+
+def _pretrained(recipe: str) -> nn.Module:
+    from digits.weights import pretrained  # torch.hub looks for what it needs before
+
+    return pretrained(recipe)
