@@ -13,6 +13,7 @@ import ctypes
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any

@@ -23,6 +23,7 @@ DOCUMENTS = (
     ROOT / "README.md",
     ROOT / "docs" / "serving.md",
     ROOT / "docs" / "experiments.md",
+    ROOT / "docs" / "other-tools.md",
 )
 PLOT = ROOT / "docs" / "images" / "recipes.png"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -316,6 +317,23 @@ def make_power_table() -> str:
     )
 
 
+def make_int8_table() -> str:
+    """Make the table of networks in integers of eight bits, in Markdown."""
+    rows = [
+        "| recipe | float32 | int8 | smaller | accuracy in float32 | in int8 | read otherwise |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for run in json.loads((RESULTS / "int8.json").read_text())["runs"]:
+        sizes, accuracies = run["bytes"], run["accuracy"]
+        rows.append(
+            f"| `{run['recipe']}` | {sizes['float32'] / 1000:,.0f} kB | "
+            f"{sizes['int8'] / 1000:,.0f} kB | {sizes['float32'] / sizes['int8']:.1f} times | "
+            f"{accuracies['float32']:.2%} | {accuracies['int8']:.2%} | "
+            f"{run['read_otherwise']} of 10,000 |"
+        )
+    return "\n".join(rows)
+
+
 PEER_COLUMNS = {
     "cheques": ("cheques",),
     "photos of a row, of a page": ("photos of a row", "pages"),
@@ -373,6 +391,7 @@ TABLES = {
     "calibration": make_calibration_table,
     "attack": make_attack_table,
     "power": make_power_table,
+    "int8": make_int8_table,
 }
 
 

@@ -1,5 +1,9 @@
 import json
+import re
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -14,6 +18,7 @@ from digits import export as exporting
 from digits.data import DataSet
 from digits.errors import DigitsError
 from digits.export import Calibrated, Export, export
+from digits.int8 import quantize_onnx
 from digits.models import NETWORKS, build_model, reads_lines
 from digits.reading import Reader
 from digits.reading.network import Network
@@ -160,3 +165,135 @@ def test_the_packaged_network_is_what_its_recipe_s_export_would_be() -> None:
         for document in (packaged, exported)
     )
     assert found == expected
+
+
+@pytest.fixture(scope="module")
+def shown() -> list[np.ndarray]:
+    """The images on which the network in integers was calibrated."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def in_int8(run: Run, blob_set: DataSet, shown: list[np.ndarray]) -> exporting.Int8Export:
+    def quantize_and_note(content: bytes, images: np.ndarray) -> bytes:
+        shown.append(images)
+        return quantize_onnx(content, images)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("digits.export.load", lambda name: blob_set)
+        patch.setattr("digits.export.quantize_onnx", quantize_and_note)
+        return exporting.export_int8(run)
+
+
+def test_in_integers_it_is_a_third_of_the_size_and_reads_the_same(
+    run: Run, written: Export, in_int8: exporting.Int8Export, blob_set: DataSet
+) -> None:
+    assert in_int8.path == run.folder / "model-int8.onnx"
+    assert in_int8.num_bytes == in_int8.path.stat().st_size < written.num_bytes / 2.5
+    assert in_int8.num_float_bytes == written.num_bytes
+    document = onnx.load(in_int8.path)
+    onnx.checker.check_model(document, full_check=True)
+    assert {entry.domain: entry.version for entry in document.opset_import} == {"": exporting.OPSET}
+    weights = {tensor.name: tensor.data_type for tensor in document.graph.initializer}
+    large = [
+        t for t in document.graph.initializer if np.prod(t.dims) > 500 and "views" not in t.name
+    ]
+    assert {weights[tensor.name] for tensor in large} == {onnx.TensorProto.INT8}
+    images = blob_set.test.images.numpy()
+    found, expected = (Network(path).probabilities(images) for path in (in_int8.path, written.path))
+    assert (found.argmax(axis=1) != expected.argmax(axis=1)).sum() == in_int8.num_changed == 0
+    assert 0 < np.abs(found - expected).max() < 0.1
+    assert in_int8.largest_difference == pytest.approx(np.abs(found - expected).max(), abs=1e-4)
+
+
+def test_the_reader_takes_integers_and_shows_the_same_layers(
+    written: Export, in_int8: exporting.Int8Export, blob_set: DataSet
+) -> None:
+    glyph = blob_set.test.images[3].numpy()
+    (digit,) = Reader(in_int8.path, threshold=0).read_glyphs([glyph])
+    assert digit.label == Reader(written.path, threshold=0).read_glyphs([glyph])[0].label
+    found, expected = (
+        Network(path).open_layers().of(glyph) for path in (in_int8.path, written.path)
+    )
+    assert [layer.name for layer in found] == [layer.name for layer in expected]
+    facts, plain = Network(in_int8.path).metadata, Network(written.path).metadata
+    assert facts == {**plain, "weights": "int8"}
+
+
+def test_integers_are_calibrated_on_training_images_alone(
+    run: Run, blob_set: DataSet, in_int8: exporting.Int8Export, shown: list[np.ndarray]
+) -> None:
+    training, _ = blob_set.split(run.recipe.validation_size)
+    np.testing.assert_array_equal(shown[0], training.images.numpy())
+
+
+def test_integers_that_read_otherwise_are_not_written(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = PACKAGED.read_bytes()
+    monkeypatch.setattr("digits.export.quantize_onnx", lambda *_: other)
+    with pytest.raises(DigitsError, match="at most 10 of 100 images otherwise than torch, found"):
+        exporting.export_int8(run, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+LOAD = """
+import json, sys, torch
+kind, path, images, probabilities = sys.argv[1:]
+extra = {"digits.json": ""}
+if kind == "torchscript":
+    network = torch.jit.load(path, _extra_files=extra)
+else:
+    network = torch.export.load(path, extra_files=extra).module()
+images = torch.load(images)
+torch.save([network(images[:n]).detach() for n in (1, 2, 77)], probabilities)
+assert not [name for name in sys.modules if name.split(".")[0] == "digits"]
+print(json.loads(extra["digits.json"])["classes"])
+"""
+
+
+@pytest.mark.parametrize("format", ["torchscript", "pt2"])
+def test_torch_s_own_formats_are_loaded_without_this_package(
+    run: Run, blob_set: DataSet, tmp_path: Path, format: str
+) -> None:
+    done = exporting.export_torch(run, format, tmp_path / "model")
+    assert done.largest_difference < 1e-5
+    assert done.num_bytes == done.path.stat().st_size
+    images = blob_set.test.images
+    torch.save(images[:, None].float(), tmp_path / "images.pt")
+    arguments = [format, str(done.path), str(tmp_path / "images.pt"), str(tmp_path / "found.pt")]
+    loaded = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOAD, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert json.loads(loaded.stdout) == list(run.classes)
+    for found in torch.load(tmp_path / "found.pt"):
+        expected = plain_probabilities(run, images[: len(found)], done.temperature)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_other_formats_are_refused_in_a_line(
+    run: Run, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    status, _, errors = call("export", str(run.folder), "--format", "pickle")
+    assert (status, errors) == (
+        2,
+        "digits: --format: expected onnx or torchscript or pt2 or c, found 'pickle'.\n",
+    )
+    status, _, errors = call("export", str(run.folder), "--format", "pt2", "--int8")
+    assert (status, errors) == (2, "digits: --int8 writes ONNX; leave --format pt2 away.\n")
+
+
+def test_the_command_tells_size_and_agreement(
+    run: Run, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    path = tmp_path / "model.onnx"
+    status, output, _ = call("export", str(run.folder), "--int8", "--out", str(path))
+    assert (status, path.is_file()) == (0, True)
+    assert re.search(r"\(\d+ kB for \d,\d+ in floating point; .* for 0 of 100 images\)", output)
+    status, output, _ = call("export", str(run.folder), "--format", "torchscript", "--json")
+    assert json.loads(output)["path"] == str(run.folder / "model.ts")
+    assert (run.folder / "model.ts").is_file()

@@ -178,6 +178,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["evaluate", "run"],
         ["report", "run"],
         ["export", "run"],
+        ["import", "net.pt", "--out", "made"],
         ["data"],
         ["serve", "--model", "run"],
         ["read", "photo.png", "--model", "run"],

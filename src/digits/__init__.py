@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from digits.evaluation import compare, evaluate, summarize
     from digits.evaluation.intervals import Estimate
     from digits.evaluation.metrics import Metrics
+    from digits.importing import import_weights
     from digits.models import build_model, register_network
+    from digits.models.foreign import from_state_dict
     from digits.reader import Reader
     from digits.reading import Digit, Reading
     from digits.recipe import Augmentation, Recipe, load_recipe
     from digits.report import write_report
     from digits.run import Run
     from digits.training import resume, train
+    from digits.weights import pretrained
 
 __all__ = [
     "Augmentation",
@@ -46,8 +49,11 @@ __all__ = [
     "build_model",
     "compare",
     "evaluate",
+    "from_state_dict",
+    "import_weights",
     "load",
     "load_recipe",
+    "pretrained",
     "register_network",
     "resume",
     "summarize",
@@ -73,8 +79,11 @@ _HOMES = {
     "build_model": "models",
     "compare": "evaluation",
     "evaluate": "evaluation",
+    "from_state_dict": "models.foreign",
+    "import_weights": "importing",
     "load": "data",
     "load_recipe": "recipe",
+    "pretrained": "weights",
     "register_network": "models",
     "resume": "training",
     "summarize": "evaluation",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Num, UInt8
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
@@ -23,6 +23,12 @@ from digits.training.progress import TrainingProgress
 OTHER_SCALE = 10
 """Factor, 3 to 15, by which the brightest value may differ from that of `fit` without a word. The
 usual scales (1, 16, 255) differ by more, and images of one scale, each pixel standardised, by 3."""
+
+BLOCK_SIZE = 4096
+"""Number of images whose values are scaled at once: all of MNIST would take a gigabyte."""
+
+VALUES = (np.float64, np.float32, np.uint8)
+"""Types of values that are taken as they are; others become the first."""
 
 FEW_STEPS = 40
 """Steps, 10 to 200, than which fewer are warned of. Source: of two thirds of scikit-learn's 1,797
@@ -110,7 +116,7 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 parameter is out of range.
             DigitsError: If the loss is no longer finite.
         """
-        values, y = validate_data(self, _flatten(X), y, dtype=np.float64)
+        values, y = validate_data(self, _flatten(X), y, dtype=VALUES)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -151,7 +157,7 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             InvalidInput: If the images are of another size.
         """
         check_is_fitted(self)
-        values = validate_data(self, _flatten(X), dtype=np.float64, reset=False)
+        values = validate_data(self, _flatten(X), dtype=VALUES, reset=False)
         self._warn_of_other_scale(values)
         images = torch.from_numpy(self._to_pixels(values))
         precision = self.recipe_.precision
@@ -164,7 +170,7 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         found: np.ndarray = self.classes_[probabilities.argmax(axis=1)]
         return found
 
-    def _find_value_range(self, values: Float[np.ndarray, "n pixels"]) -> tuple[float, float]:
+    def _find_value_range(self, values: Num[np.ndarray, "n pixels"]) -> tuple[float, float]:
         if self.value_range is None:
             low, high = float(values.min()), float(values.max())
             expected = (
@@ -177,7 +183,7 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise InvalidInput(f"{expected}; found {low:g} and {high:g}.")
         return low, high
 
-    def _warn_of_other_scale(self, values: Float[np.ndarray, "n pixels"]) -> None:
+    def _warn_of_other_scale(self, values: Num[np.ndarray, "n pixels"]) -> None:
         """Warn of images that are all but black, or mostly white, on the scale of `fit`."""
         low, high = self.value_range_
         top = float(values.max())
@@ -189,12 +195,15 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 stacklevel=4,
             )
 
-    def _to_pixels(self, values: Float[np.ndarray, "n pixels"]) -> UInt8[np.ndarray, "n h w"]:
+    def _to_pixels(self, values: Num[np.ndarray, "n pixels"]) -> UInt8[np.ndarray, "n h w"]:
         """Scale values to whole pixels from 0 to 255, and lay them out as images."""
         low, high = self.value_range_
-        pixels = (values - low) * (255 / (high - low))
-        images = np.rint(pixels.clip(0, 255)).astype(np.uint8)
-        return self._lay_out(images)
+        pixels = np.empty(values.shape, np.uint8)
+        for first in range(0, len(values), BLOCK_SIZE):
+            block = values[first : first + BLOCK_SIZE].astype(np.float64)
+            scaled = (block - low) * (255 / (high - low))
+            pixels[first : first + BLOCK_SIZE] = np.rint(scaled.clip(0, 255))
+        return self._lay_out(pixels)
 
     def _lay_out(self, pixels: UInt8[np.ndarray, "n pixels"]) -> UInt8[np.ndarray, "n h w"]:
         size = isqrt(pixels.shape[1])
@@ -262,4 +271,4 @@ def _flatten(images: Any) -> Any:
             f"X: expected images as high as wide, found {tuple(images.shape)}; add paper to the "
             "shorter sides."
         )
-    return np.asarray(images).reshape(len(images), -1)
+    return np.asarray(images).reshape(len(images), images.shape[1] ** 2)

@@ -35,6 +35,7 @@ from digits.show import (
     show_comparison,
     show_costs,
     show_data,
+    show_import,
     show_line_metrics,
     show_measured_on,
     show_metrics,
@@ -52,7 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXPORT_FORMATS = ("onnx", "c")
+EXPORT_FORMATS = ("onnx", "torchscript", "pt2", "c")
 
 READER = Path("reader")
 """Name of the networks of the package, in the place of a run; `./reader` is a run."""
@@ -527,38 +528,90 @@ def export(
     format: Annotated[
         str,
         typer.Option(
-            help="onnx, or c: the network tiny in integers, for microcontrollers.",
+            help="onnx; torchscript or pt2, for torch without digits; or c: the network tiny in "
+            "integers, for microcontrollers.",
             autocompletion=offer(EXPORT_FORMATS),
         ),
     ] = "onnx",
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Write ONNX in integers of eight bits: a third of the size."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The file to write. (default: model.onnx, or model.h, in the run folder)"
+            help="The file to write. (default: model.onnx, model-int8.onnx, model.ts, model.pt2 or "
+            "model.h, in the run folder)"
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a run's network for other programs: raw pixels in, probabilities or logits out."""
-    from digits.export import Export, export_c
+    from digits.export import CExport, Export, Int8Export, export_c, export_int8, export_torch
     from digits.export import export as write_export
     from digits.run import Run
 
     if format not in EXPORT_FORMATS:
         raise InvalidInput(f"--format: expected {' or '.join(EXPORT_FORMATS)}, found {format!r}.")
-    written = write_export(Run(run), out) if format == "onnx" else export_c(Run(run), out)
+    if int8 and format != "onnx":
+        raise InvalidInput(f"--int8 writes ONNX; leave --format {format} away.")
+    written: Export | CExport
+    if int8:
+        written = export_int8(Run(run), out)
+    elif format == "onnx":
+        written = write_export(Run(run), out)
+    elif format == "c":
+        written = export_c(Run(run), out)
+    else:
+        written = export_torch(Run(run), format, out)
     if as_json:
         print_json(written.to_dict())
     elif isinstance(written, Export):
+        kilobytes, changed = f"{written.num_bytes / 1000:,.0f} kB", ""
+        if isinstance(written, Int8Export):
+            kilobytes += f" for {written.num_float_bytes / 1000:,.0f} in floating point"
+            changed = (
+                f", and another class for {written.num_changed} of {written.num_compared:,} images"
+            )
         print(
-            f"{quoted(written.path)}  ({written.num_bytes / 1000:,.0f} kB; temperature "
-            f"{written.temperature:.2f}; largest difference to torch "
-            f"{written.largest_difference:.1g})"
+            f"{quoted(written.path)}  ({kilobytes}; temperature {written.temperature:.2f}; largest "
+            f"difference to torch {written.largest_difference:.1g}{changed})"
         )
     else:
         print(
             f"{quoted(written.path)}  ({written.num_bytes:,} bytes of weights, scales and biases)"
         )
+
+
+@app.command(name="import")
+def import_(
+    weights: Annotated[Path, typer.Argument(help="A file of torch.save(model.state_dict(), …).")],
+    out: Annotated[Path, typer.Option(help="The run folder to make.")],
+    mean: Annotated[
+        float | None,
+        typer.Option(help="Mean that was subtracted from pixels, from 0 to 1; 0 if nothing was."),
+    ] = None,
+    std: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation by which they were divided then; 1 if by nothing."),
+    ] = None,
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="The data set that they were trained on.", autocompletion=offer(list(CATALOG))
+        ),
+    ] = MNIST.name,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Make a run of weights that were trained elsewhere, such as those of a tutorial."""
+    from digits.importing import import_weights
+
+    run = import_weights(weights, out, mean=mean, std=std, dataset=dataset, device=device)
+    if as_json:
+        print_json(describe_result(run, None))
+        return
+    show_import(run)
 
 
 @app.command()

@@ -1,9 +1,10 @@
-"""Export to ONNX: raw pixels in, probabilities out, checked against torch; or, small, to C.
+"""Export to ONNX, to torch's formats, to C: raw pixels in, probabilities out, as torch has them.
 
 A network of glyphs gives calibrated probabilities; one of lines gives, in each column, those of the
 classes and the edges of a box.
 """
 
+import io
 import json
 import logging
 import warnings
@@ -22,6 +23,7 @@ from digits.errors import DigitsError, InvalidInput
 from digits.evaluation.lines import Lines
 from digits.files import write_atomic
 from digits.hardware import describe_versions
+from digits.int8 import quantize_onnx
 from digits.models import SMALLEST, Tiny, reads_lines
 from digits.quantization import count_bytes, quantize, write_c
 from digits.reading import symbols
@@ -47,6 +49,13 @@ NUM_CHECKED = 1000
 
 NUM_CALIBRATED = 1000
 """Number of training images that say how large the values of each layer become."""
+
+MOST_CHANGED = 10
+"""Most of the images on which the two are compared that integers of eight bits may read as another
+class. Source: of 5,000 training images, none to two are with `fast`, `balanced` and `compact`."""
+
+TORCH_FORMATS = {"torchscript": "model.ts", "pt2": "model.pt2"}
+"""Formats of torch itself, with the name of the file in the run folder."""
 
 HALVED = 20_000
 """Fewest weights of a layer that are rounded. Smaller layers would save 3 % more, and double the
@@ -83,6 +92,27 @@ class Export:
             "bytes": self.num_bytes,
             "temperature": self.temperature,
             "largest_difference": self.largest_difference,
+        }
+
+
+@dataclass(frozen=True)
+class Int8Export(Export):
+    """The ONNX file in integers of eight bits that was written."""
+
+    num_float_bytes: int
+    """Bytes of the file in floating point."""
+    num_changed: int
+    """Number of test images, of those compared, that have another likeliest class than in torch."""
+    num_compared: int
+    """Number of test images on which the two were compared."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain data, for JSON."""
+        return {
+            **super().to_dict(),
+            "float_bytes": self.num_float_bytes,
+            "changed": self.num_changed,
+            "compared": self.num_compared,
         }
 
 
@@ -178,6 +208,101 @@ def export(run: Run, path: Path | None = None) -> Export:
     return Export(path, len(made.content), made.temperature, made.largest_difference)
 
 
+def export_int8(run: Run, path: Path | None = None) -> Int8Export:
+    """Write a run's network as ONNX in integers of eight bits: a third of the size.
+
+    Weights are int8, with a scale for each channel, and maps uint8, of the range that they have for
+    training images. Input and output are those of `export`. The runtime has to know ONNX's
+    QuantizeLinear by channel, as onnxruntime does.
+
+    Args:
+        run: A finished run of a network that reads glyphs.
+        path: The file to write; `model-int8.onnx` in the run's folder if not given.
+
+    Returns:
+        The path and facts of the file.
+
+    Raises:
+        InvalidInput: If the network reads lines.
+        DigitsError: As `export` does.
+    """
+    _expect_glyphs(run, "integers of eight bits")
+    path = path or run.folder / "model-int8.onnx"
+    made = convert(run)
+    data = load_set(run.recipe)
+    split, _ = data.split(run.recipe.validation_size)
+    content = quantize_onnx(made.content, split.images[:NUM_CALIBRATED].numpy())
+    # What is large and in floating point still: the weights that make the views.
+    content = _with_half_weights(content)
+    content = _with_metadata(content, {**_facts(run, made.temperature), "weights": "int8"})
+    images = data.test.images[:NUM_CHECKED]
+    found = Network(content).probabilities(images.numpy())
+    with torch.inference_mode():
+        expected = _calibrated(run, made.temperature)(images[:, None].float()).numpy()
+    num_changed = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
+    if num_changed > MOST_CHANGED:
+        raise DigitsError(
+            f"{run.folder}: expected integers of eight bits to read at most {MOST_CHANGED} of "
+            f"{len(images):,} images otherwise than torch, found {num_changed:,}; nothing was "
+            "written. Export it in floating point."
+        )
+    write_atomic(path, content)
+    return Int8Export(
+        path=path,
+        num_bytes=len(content),
+        temperature=made.temperature,
+        largest_difference=float(np.abs(found - expected).max()),
+        num_float_bytes=len(made.content),
+        num_changed=num_changed,
+        num_compared=len(images),
+    )
+
+
+def export_torch(run: Run, format: str, path: Path | None = None) -> Export:
+    """Write a run's network in a format of torch, which needs none of this package's code.
+
+    Input and output are those of `export`, and the file `digits.json` in it holds the same
+    metadata. `torch.jit.load(path)` gives the network of a TorchScript file, and
+    `torch.export.load(path).module()` that of a PT2 archive.
+
+    Args:
+        run: A finished run of a network that reads glyphs.
+        format: The format: torchscript or pt2.
+        path: The file to write; `model.ts` or `model.pt2` in the run's folder if not given.
+
+    Returns:
+        The path and facts of the file.
+
+    Raises:
+        InvalidInput: If the network reads lines, or the format is another.
+        DigitsError: As `export` does.
+    """
+    if format not in TORCH_FORMATS:
+        raise InvalidInput(f"format: expected {' or '.join(TORCH_FORMATS)}, found {format!r}.")
+    _expect_glyphs(run, format)
+    path = path or run.folder / TORCH_FORMATS[format]
+    data = load_set(run.recipe)
+    temperature = temperature_of(run, data)
+    model = _calibrated(run, temperature)
+    facts = {"digits.json": json.dumps(_facts(run, temperature))}
+    make = _to_torchscript if format == "torchscript" else _to_pt2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that torch's formats will change
+        try:
+            content, read = make(model, facts)
+        except Exception as error:  # a user's own network may compute what can't be expressed
+            raise DigitsError(
+                f"The network can't be written as {format}: {_reason(error)}"
+            ) from error
+        images = data.test.images[:NUM_CHECKED, None].float()
+        with torch.inference_mode():
+            difference = float((read(images) - model(images)).abs().max())
+    if not difference <= TOLERANCE:
+        raise _disagreement(run, difference, format)
+    write_atomic(path, content)
+    return Export(path, len(content), temperature, difference)
+
+
 def export_c(run: Run, path: Path | None = None) -> CExport:
     """Write a run's network as one header in C, in integers, for microcontrollers.
 
@@ -229,19 +354,34 @@ def convert(run: Run) -> Converted:
     if reads_lines(run.recipe.network):
         return _convert_lines(run, data)
     temperature = temperature_of(run, data)
-    model = Calibrated(
+    model = _calibrated(run, temperature)
+    content = _to_onnx(model)
+    difference = _largest_difference(content, model, data.test.images[:NUM_CHECKED])
+    if not difference <= TOLERANCE:
+        raise _disagreement(run, difference)
+    return Converted(_with_metadata(content, _facts(run, temperature)), temperature, difference)
+
+
+def _calibrated(run: Run, temperature: float) -> Calibrated:
+    return Calibrated(
         run.model.float(),
         temperature,
         num_classes=len(run.classes),
         size=run.size,
         num_views=count_views(run.classes),
     ).eval()
-    content = _to_onnx(model)
-    difference = _largest_difference(content, model, data.test.images[:NUM_CHECKED])
-    if not difference <= TOLERANCE:
-        raise _disagreement(run, difference)
-    facts = {"classes": json.dumps(run.classes), **describe(run, temperature)}
-    return Converted(_with_metadata(content, facts), temperature, difference)
+
+
+def _facts(run: Run, temperature: float) -> dict[str, str]:
+    return {"classes": json.dumps(run.classes), **describe(run, temperature)}
+
+
+def _expect_glyphs(run: Run, format: str) -> None:
+    if reads_lines(run.recipe.network):
+        raise InvalidInput(
+            f"Expected a run whose network reads single digits, to be written as {format}; found "
+            f"{run.folder}, which reads lines. Export it in ONNX."
+        )
 
 
 def _convert_lines(run: Run, mnist: DataSet) -> Converted:
@@ -257,9 +397,9 @@ def _convert_lines(run: Run, mnist: DataSet) -> Converted:
     raise _disagreement(run, difference)
 
 
-def _disagreement(run: Run, difference: float) -> DigitsError:
+def _disagreement(run: Run, difference: float, format: str = "ONNX") -> DigitsError:
     return DigitsError(
-        f"{run.folder}: expected ONNX to agree with torch within {TOLERANCE:g}, found a "
+        f"{run.folder}: expected {format} to agree with torch within {TOLERANCE:g}, found a "
         f"difference of {difference:.2g}; nothing was written."
     )
 
@@ -288,8 +428,7 @@ def describe(run: Run, temperature: float) -> dict[str, str]:
 
 def _to_onnx(model: Calibrated) -> bytes:
     """Write a network of glyphs in ONNX, for any number of images."""
-    shape, size = {0: torch.export.Dim("n")}, model.views.size
-    return _write(model, torch.zeros(2, 1, size, size), shape, ["probabilities"])
+    return _write(model, _example(model), {0: torch.export.Dim("n")}, ["probabilities"])
 
 
 def _lines_to_onnx(model: nn.Module) -> bytes:
@@ -321,11 +460,38 @@ def _write(
             assert program is not None
             content = seal(program.model_proto.SerializeToString())
     except Exception as error:  # a user's own network may compute what ONNX can't express
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise DigitsError(f"The network can't be written in ONNX: {reason}") from error
+        raise DigitsError(f"The network can't be written in ONNX: {_reason(error)}") from error
     finally:
         logger.setLevel(level)
     return content
+
+
+def _to_torchscript(model: Calibrated, facts: dict[str, str]) -> tuple[bytes, nn.Module]:
+    """Write a network as TorchScript; gives the file's content, and the network read from it."""
+    buffer = io.BytesIO()
+    script = torch.jit.trace(model, _example(model))
+    torch.jit.save(script, buffer, _extra_files=facts)
+    content = buffer.getvalue()
+    return content, torch.jit.load(io.BytesIO(content))
+
+
+def _to_pt2(model: Calibrated, facts: dict[str, str]) -> tuple[bytes, nn.Module]:
+    """Write a network as a PT2 archive; gives the file's content, and the network read from it."""
+    buffer = io.BytesIO()
+    shapes = ({0: torch.export.Dim.DYNAMIC},)
+    program = torch.export.export(model, (_example(model),), dynamic_shapes=shapes)
+    torch.export.save(program, buffer, extra_files=facts)
+    content = buffer.getvalue()
+    return content, torch.export.load(io.BytesIO(content)).module()
+
+
+def _example(model: Calibrated) -> Float[Tensor, "2 1 size size"]:
+    size = model.views.size
+    return torch.zeros(2, 1, size, size)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def _largest_difference(content: bytes, model: nn.Module, images: UInt8[Tensor, "n h w"]) -> float:

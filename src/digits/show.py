@@ -330,6 +330,24 @@ def show_result(run: "Run", report_path: Path | None) -> None:
         console.print(value, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
+def show_import(run: "Run") -> None:
+    """Print which tensor of weights from elsewhere became which, and how good the network is.
+
+    Args:
+        run: The run that was made of them.
+    """
+    summary, shapes = run.summary, run.model.state_dict()
+    print(f"These weights fit the network {run.recipe.network!r}:")
+    for name, given in summary["imported"]["tensors"].items():
+        print(f"  {escaped(given)} {tuple(shapes[name].shape)} → {name}")
+    test = summary["test"]
+    low, high = test["interval"]
+    print(
+        f"test accuracy  {test['accuracy']:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
+        f"{test['errors']} of {test['images']:,} wrong)\nrun folder     {quoted(run.folder)}"
+    )
+
+
 def describe_result(run: "Run", report_path: Path | None) -> dict[str, Any]:
     """Describe the results of a run for JSON: its summary, folder and report.
 

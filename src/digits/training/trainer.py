@@ -249,7 +249,7 @@ class Trainer:
             f"The loss is no longer finite in epoch {self.epoch}, step {self.step}: the steps "
             f"are too large. Try --learning-rate {self.recipe.learning_rate / 10:g}"
             f"{' or --precision float32' if self.recipe.precision != 'float32' else ''}. "
-            f"The last good checkpoint ({len(self.history)} epochs) is kept."
+            f"A run keeps its last good checkpoint ({len(self.history)} epochs)."
         )
 
     def state_dict(self) -> dict[str, Any]:
