@@ -25,6 +25,7 @@ from digits.export import Calibrated, export
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
 from digits.reading.network import Network
+from digits.training.calibration import count_views
 
 RESULT = Path(__file__).parent / "results" / "calibration.json"
 

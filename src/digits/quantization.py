@@ -65,7 +65,7 @@ class Layer:
     A channel's value is scale × sum + bias + skip × the value that is added.
     """
 
-    weights: Int8[np.ndarray, "out *_"]
+    weights: Int8[np.ndarray, "out *rest"]  # noqa: F821 - a shape
     """Weights, (out, in, height, width); layers that share them have the same array."""
     scales: Float32[np.ndarray, " out"]
     biases: Float32[np.ndarray, " out"]
