@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from digits.cli import EXPORT_FORMATS, app
+from digits.cli import app
+from digits.cli.runs import EXPORT_FORMATS
 from digits.data.catalog import CATALOG
 from digits.devices import DEVICES, PRECISIONS
 from digits.models import BUILT_IN

@@ -60,6 +60,15 @@ Model = Annotated[
 ]
 
 
+def with_data(overrides: dict[str, Any], path: Path | None) -> dict[str, Any]:
+    """Let `--data` name the data set of a recipe."""
+    if path is None:
+        return overrides
+    if "dataset" in overrides:
+        raise InvalidInput("--data and --dataset each name a data set; give one of them.")
+    return {**overrides, "dataset": str(path.absolute())}
+
+
 def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command a flag for each field of a recipe; it gets those set as `overrides`."""
     parameters = [

@@ -1,0 +1,109 @@
+"""Commands that read pictures: one after the other, or as a server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digits.cli.app import app
+from digits.errors import DigitsError, InvalidInput
+from digits.flags import (
+    Model,
+)
+from digits.show.readings import show_reading
+
+
+@app.command()
+def read(
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")
+    ],
+    model: Model = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Refuse what is read with less confidence, 0 to 1. (default: 0.78)"),
+    ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw how one picture was read."),
+    ] = None,
+    rotate: Annotated[
+        bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
+    ] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document a picture, a line each.")
+    ] = False,
+) -> int:
+    """Read the digits in people's own pictures: photos, scans, drawings."""
+    from digits.reader import Reader
+    from digits.reading.folder import read_pictures
+
+    is_single = len(pictures) == 1 and not pictures[0].is_dir()
+    if explain is not None:
+        if not is_single:
+            raise InvalidInput("--explain draws one picture; name one.")
+        # Before anything is read, as the base installation has nothing to draw with.
+        from digits.plots.readings import write_explanation
+    reader = Reader(model, threshold=threshold)
+    has_failed = False
+    for path, reading in read_pictures(reader, pictures, rotate=rotate):
+        show_reading(path, reading, as_json=as_json, is_single=is_single)
+        if isinstance(reading, DigitsError):
+            has_failed = True
+        elif explain is not None:
+            write_explanation(reading, explain)
+    return int(has_failed)
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str,
+        typer.Option(help="The address to listen at; with 0.0.0.0, other machines can connect."),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to listen at; 0 takes a free one.")
+    ] = 8000,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser.")
+    ] = False,
+    model: Model = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL", help="Another site whose pages may send requests; may be repeated."
+        ),
+    ] = None,
+    learn: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep corrections that are made on the page in this folder, and learn from them "
+            "when asked to (with the extra train). (default: keep nothing)",
+        ),
+    ] = None,
+    learn_from_anyone: Annotated[
+        bool,
+        typer.Option(
+            "--learn-from-anyone", help="Do so where other machines can connect (--host), too."
+        ),
+    ] = False,
+) -> None:
+    """Serve a page to draw digits on, and an HTTP API that reads pictures."""
+    from digits.reader import Reader
+    from digits.server.learning import Learner
+    from digits.server.process import serve as run_server
+
+    def open_reader(model: Path | str | None) -> Reader:
+        # More threads for one request would wait for those of the others.
+        return Reader(model, num_threads=1)
+
+    run_server(
+        open_reader(model),
+        host=host,
+        port=port,
+        open_browser=open_browser,
+        origins=tuple(allow_origin or ()),
+        learner=None if learn is None else Learner(learn, open_reader),
+        learn_from_anyone=learn_from_anyone,
+    )

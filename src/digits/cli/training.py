@@ -1,0 +1,154 @@
+"""Commands that train, and compare what was trained."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from digits.cli.app import app
+from digits.devices import DEVICES
+from digits.errors import DigitsError, InvalidInput
+from digits.flags import (
+    DataPath,
+    Json,
+    TwoGroups,
+    offer,
+    offer_recipes,
+    with_data,
+    with_recipe_flags,
+)
+from digits.recipe import DEFAULT_RECIPE, Recipe, load_measurement, load_recipe, recipe_names
+from digits.show.console import print_json
+from digits.show.runs import (
+    describe_result,
+    show_comparison,
+    show_recipes,
+    show_result,
+    show_series,
+)
+
+
+@app.command()
+def recipes(as_json: Json = False) -> None:
+    """List the recipes: what they are, and how large, quick and accurate as measured."""
+    rows = [(load_recipe(name), load_measurement(name)) for name in recipe_names()]
+    if as_json:
+        print_json(
+            [
+                {"name": r.name, "description": r.description, "epochs": r.epochs, "measured": m}
+                for r, m in rows
+            ]
+        )
+        return
+    show_recipes(rows)
+
+
+@app.command()
+@with_recipe_flags
+def train(
+    *,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help=f"A recipe's name, or a .toml file. (default: {DEFAULT_RECIPE})",
+            autocompletion=offer_recipes,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The run folder to make. (default: runs/<recipe>-<time>)"),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Resume a run that was stopped; with --seeds, a folder of several, or add to it.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Train this many runs, with --seed and the seeds that follow it; show the mean.",
+        ),
+    ] = None,
+    data_path: DataPath = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=offer(DEVICES)),
+    ] = None,
+    report: Annotated[bool, typer.Option("--report", help="Write the report as well.")] = False,
+    as_json: Json = False,
+    overrides: dict[str, Any],
+) -> None:
+    """Train a network by a recipe, evaluate it on the test set, keep all of it in a run folder."""
+    overrides = with_data(overrides, data_path)
+    if resume is not None and (recipe is not None or out is not None or overrides):
+        raise InvalidInput(
+            "--resume goes on as the run began; leave --recipe, --out, --data and its fields away."
+        )
+    chosen: Recipe = load_recipe(recipe or DEFAULT_RECIPE).override(**overrides)
+
+    from digits import training
+    from digits.models import reads_lines
+    from digits.run import open_runs
+    from digits.training.progress import TrainingProgress
+
+    network = (chosen if resume is None else open_runs([resume])[0].recipe).network
+    if report and reads_lines(network):
+        raise InvalidInput(
+            f"--report draws what networks make of single digits; {network!r} reads lines."
+        )
+
+    progress = TrainingProgress(Console(stderr=as_json))
+    try:
+        if seeds is not None and resume is not None:
+            runs = training.resume_series(resume, seeds, device=device, progress=progress)
+        elif seeds is not None:
+            runs = training.train_series(chosen, seeds, out=out, device=device, progress=progress)
+        elif resume is not None:
+            runs = [training.resume(resume, device=device, progress=progress)]
+        else:
+            runs = [training.train(chosen, out=out, device=device or "auto", progress=progress)]
+    except (training.Interrupted, training.SeriesInterrupted) as stopped:
+        raise DigitsError(str(stopped)) from stopped
+    report_paths: list[Path | None] = [None] * len(runs)
+    if report:
+        from digits.report import write_report
+
+        report_paths = [write_report(run, device=device or run.summary["device"]) for run in runs]
+    if seeds is not None:
+        from digits.evaluation import summarize
+
+        show_series(runs, summarize(runs), report_paths, as_json=as_json)
+    elif as_json:
+        print_json(describe_result(runs[0], report_paths[0]))
+    else:
+        show_result(runs[0], report_paths[0])
+
+
+@app.command(cls=TwoGroups)
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FIRST... -- SECOND",
+            help="Run folders of one recipe, and of another; --seeds makes a folder of several.",
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Say whether the first runs are better than the second, as far as their seeds can tell."""
+    groups = TwoGroups.part(runs, example="digits compare runs/a runs/b -- runs/c runs/d")
+
+    from digits.evaluation.runs import compare as compare_runs
+    from digits.run import open_runs
+
+    first, second = map(open_runs, groups)
+    if min(len(first), len(second)) < 2:
+        raise InvalidInput(
+            "Expected at least 2 runs before -- and after it, with different seeds, as one has no "
+            f"spread; found {len(first)} and {len(second)}. Train more with: digits train --seeds 5"
+        )
+    show_comparison(first, second, compare_runs(first, second), as_json=as_json)

@@ -1,0 +1,1 @@
+"""What the command prints: tables for people, JSON for programs."""

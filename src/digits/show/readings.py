@@ -1,0 +1,80 @@
+"""Readings as they are shown: what stands on a picture, and how much of many was read right."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from digits.errors import DigitsError
+from digits.files import escaped, quoted
+
+if TYPE_CHECKING:
+    from digits.reading.results import Reading
+    from digits.reading.scoring import Score
+from digits.show.console import print_lines, table_of
+
+MOST_MISSED = 30
+"""Most pictures that are listed of those that were not read right."""
+
+
+def show_reading(
+    path: Path, reading: "Reading | DigitsError", *, as_json: bool, is_single: bool
+) -> None:
+    """Print the reading of one picture, as text or as a JSON document on one line.
+
+    The reason why a picture cannot be read goes to standard error, and a note if there is ink in
+    it but no digit.
+
+    Args:
+        path: The picture.
+        reading: What was read, or the reason why the picture cannot be read.
+        as_json: Whether to print JSON.
+        is_single: Whether it is the only picture, whose path is left out of the text.
+    """
+    if isinstance(reading, DigitsError):
+        print(f"digits: {quoted(path)}: {escaped(reading)}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"file": str(path), "error": str(reading)}))
+        return
+    if not reading.digits and (reading.left_out or reading.ink.mask.any()):
+        print(
+            f"digits: {quoted(path)}: there is ink, but no digit was read in it.", file=sys.stderr
+        )
+    if as_json:
+        print(json.dumps({"file": str(path), **reading.to_dict()}))
+    else:
+        line = " ".join(reading.text.splitlines())
+        print(reading.text if is_single else f"{quoted(path)}: {line}")
+
+
+def show_score(score: "Score") -> None:
+    """Print how well labelled pictures were read, and which were not read right.
+
+    Args:
+        score: Their score.
+    """
+    num, counts = len(score.pictures), score.counts
+    console = Console()
+    shares = ", ".join(
+        f"{count / num:.2%} {verdict} ({count:,})"
+        for verdict, count in (
+            ("read right", counts["right"]),
+            ("refused in part or whole", counts["refused"]),
+            ("accepted and wrong", counts["wrong"]),
+            ("not to be read", counts["failed"]),
+        )
+    )
+    print_lines(console, [f"{num:,} pictures: {shares}"])
+    missed = [one for one in score.pictures if one.verdict != "right"]
+    if missed:
+        table = table_of("picture", "label", "read as", "verdict")
+        table.columns[0].overflow = "fold"
+        for one in missed[:MOST_MISSED]:
+            cells = (one.name, one.label, one.text, one.verdict)
+            table.add_row(*(Text(escaped(cell)) for cell in cells))
+        console.print(table)
+    if len(missed) > MOST_MISSED:
+        print_lines(console, [f"{len(missed) - MOST_MISSED:,} more; --json lists all"])

@@ -1,0 +1,272 @@
+"""Recipes and runs as they are shown: results, series, comparisons, layers and their costs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from digits.files import escaped, quoted
+from digits.recipe import Recipe
+
+if TYPE_CHECKING:
+    from digits.evaluation.intervals import Estimate
+    from digits.models.costs import LayerCost
+    from digits.run import Run
+from digits.show.console import print_json, table_of
+
+
+def show_recipes(rows: list[tuple[Recipe, dict[str, Any] | None]]) -> None:
+    """Print a table of recipes with their measured accuracy and training time.
+
+    Args:
+        rows: Each recipe with its measurements, as `digits.recipe.load_measurement` loads them;
+            None if it was not measured.
+    """
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("recipe", "parameters", "training", "test accuracy", "what it is"):
+        table.add_column(title, justify="left" if title in ("recipe", "what it is") else "right")
+    for recipe, measured in rows:
+        figures = ["", "", "not measured"]
+        if measured is not None:
+            figures = [
+                f"{measured['parameters']:,}",
+                f"{measured['seconds_median']:,.1f} s",
+                f"{measured['accuracy_mean']:.2%} ± {measured['accuracy_std']:.2%}",
+            ]
+        table.add_row(recipe.name, *figures, recipe.description)
+    console = Console()
+    console.print(table)
+    machines = {
+        f"{measured['machine']['cores']} cores of {measured['machine']['processor']}"
+        for _, measured in rows
+        if measured is not None
+    }
+    console.print(
+        f"Mean ± standard deviation over seeds; times on {' and on '.join(sorted(machines))}.",
+        style="dim",
+        highlight=False,
+    )
+
+
+def show_result(run: "Run", report_path: Path | None) -> None:
+    """Print the results of a run and its location.
+
+    Args:
+        run: A finished run.
+        report_path: The run's report; None if it was not written.
+    """
+    summary = run.summary
+    test = summary["test"]
+    low, high = test["interval"]
+    how = f"none yet; write it with: digits report {quoted(run.folder)}"
+    last = ("report", quoted(report_path) if report_path else how)
+    if "digit_error_rate" in test:  # lines, for which there is no report
+        last = ("digit errors", f"{test['digit_error_rate']:.2%} of {test['num_digits']:,}")
+    rows = [
+        (
+            "test accuracy",
+            f"{test['accuracy']:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
+            f"{test['errors']} of {test['images']:,} wrong)",
+        ),
+        ("training time", f"{summary['training_seconds']:.1f} s"),
+        ("run folder", quoted(run.folder)),
+        last,
+    ]
+    console = Console()
+    for name, value in rows:
+        console.print(f"[bold]{name:<14}[/] ", end="")
+        console.print(value, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def show_import(run: "Run") -> None:
+    """Print which tensor of weights from elsewhere became which, and how good the network is.
+
+    Args:
+        run: The run that was made of them.
+    """
+    summary, shapes = run.summary, run.model.state_dict()
+    print(f"These weights fit the network {run.recipe.network!r}:")
+    for name, given in summary["imported"]["tensors"].items():
+        print(f"  {escaped(given)} {tuple(shapes[name].shape)} → {name}")
+    test = summary["test"]
+    low, high = test["interval"]
+    print(
+        f"test accuracy  {test['accuracy']:.2%}  (95 % interval {low:.2%} – {high:.2%}; "
+        f"{test['errors']} of {test['images']:,} wrong)\nrun folder     {quoted(run.folder)}"
+    )
+
+
+def describe_result(run: "Run", report_path: Path | None) -> dict[str, Any]:
+    """Describe the results of a run for JSON: its summary, folder and report.
+
+    Args:
+        run: A finished run.
+        report_path: The run's report; None if it was not written.
+    """
+    report = None if report_path is None else str(report_path)
+    return {"folder": str(run.folder), "report": report, **run.summary}
+
+
+def show_series(
+    runs: Sequence["Run"],
+    accuracy: "Estimate",
+    report_paths: Sequence[Path | None],
+    *,
+    as_json: bool,
+) -> None:
+    """Print the test accuracy of each run of a series, and their mean with its spread.
+
+    Args:
+        runs: Finished runs of one recipe, by seed.
+        accuracy: Their mean test accuracy.
+        report_paths: The report of each; None if it was not written.
+        as_json: Whether to print JSON.
+    """
+    low, high = max(0.0, accuracy.interval[0]), min(1.0, accuracy.interval[1])
+    if as_json:
+        results = [describe_result(*result) for result in zip(runs, report_paths, strict=True)]
+        print_json({**_describe_group(runs), "interval": [low, high], "runs": results})
+        return
+    where = "report" if any(report_paths) else "run folder"
+    table = table_of("seed", "test accuracy", "wrong", "training", where)
+    for run, report_path in zip(runs, report_paths, strict=True):
+        summary = run.summary
+        table.add_row(
+            str(summary["seed"]),
+            f"{summary['test']['accuracy']:.2%}",
+            f"{summary['test']['errors']:,}",
+            f"{summary['training_seconds']:.1f} s",
+            Text(quoted(report_path or run.folder)),
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"test accuracy {_spread(runs)}  (mean ± standard deviation over {len(runs)} seeds; "
+        f"95 % interval of the mean {low:.2%} – {high:.2%})",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def show_comparison(
+    first: Sequence["Run"], second: Sequence["Run"], difference: "Estimate", *, as_json: bool
+) -> None:
+    """Print the test accuracies of two groups of runs, their difference, and what it says.
+
+    Args:
+        first: Finished runs of one recipe.
+        second: Finished runs of another.
+        difference: The mean test accuracy of the first minus that of the second.
+        as_json: Whether to print JSON.
+    """
+    low, high = difference.interval
+    verdict = "better" if low > 0 else "worse" if high < 0 else "unclear"
+    if not difference.standard_error:  # equal by chance, which is no certainty
+        verdict = "unclear"
+    if as_json:
+        print_json(
+            {
+                "first": _describe_group(first),
+                "second": _describe_group(second),
+                "difference": difference.mean,
+                "interval": [low, high],
+                "verdict": verdict,
+            }
+        )
+        return
+    table = table_of("", "recipe", "seeds", "test accuracy")
+    for name, runs in (("first", first), ("second", second)):
+        table.add_row(name, Text(escaped(runs[0].recipe.name)), str(len(runs)), _spread(runs))
+    found = (
+        f"{100 * difference.mean:+.3f} points (95 % interval {100 * low:+.3f} to {100 * high:+.3f})"
+    )
+    seeds = f"{len(first)} and {len(second)} seeds"
+    sentence = (
+        f"With {seeds} it can't be told which is better: the interval contains 0. "
+        "More seeds make it narrower."
+        if low <= 0 <= high
+        else f"With {seeds} it can't be told which is better: those of a group are all equally "
+        "accurate, which tells no spread. Train more seeds."
+        if verdict == "unclear"
+        else f"The first are {verdict} than the second, as far as {seeds} tell."
+    )
+    console = Console()
+    console.print(table)
+    console.print(f"difference {found}\n{sentence}", highlight=False, soft_wrap=True)
+
+
+def _describe_group(runs: Sequence["Run"]) -> dict[str, Any]:
+    """Describe runs of one recipe for JSON: their test accuracies, mean and standard deviation."""
+    accuracies = [run.summary["test"]["accuracy"] for run in runs]
+    return {
+        "recipe": runs[0].recipe.name,
+        "folders": [str(run.folder) for run in runs],
+        "accuracies": accuracies,
+        "accuracy_mean": mean(accuracies),
+        "accuracy_std": stdev(accuracies),
+    }
+
+
+def _spread(runs: Sequence["Run"]) -> str:
+    """Format the mean test accuracy of several runs with its standard deviation."""
+    group = _describe_group(runs)
+    return f"{group['accuracy_mean']:.2%} ± {group['accuracy_std']:.2%}"
+
+
+def show_costs(
+    network: str, shape: Sequence[int], costs: Sequence["LayerCost"], *, as_json: bool
+) -> None:
+    """Print a table of a network's layers with what they cost for one image.
+
+    Args:
+        network: Name of the network.
+        shape: Shape of the image: channel, height and width.
+        costs: The layers, as `digits.models.costs.layer_costs` counts them.
+        as_json: Whether to print JSON.
+    """
+    num_parameters = sum(cost.num_parameters for cost in costs)
+    num_multiply_adds = sum(cost.num_multiply_adds for cost in costs)
+    if as_json:
+        layers = [
+            {
+                "name": cost.name,
+                "kind": cost.kind,
+                "shape": cost.shape and list(cost.shape),
+                "parameters": cost.num_parameters,
+                "multiply_adds": cost.num_multiply_adds,
+            }
+            for cost in costs
+        ]
+        print_json(
+            {
+                "network": network,
+                "image": list(shape),
+                "layers": layers,
+                "parameters": num_parameters,
+                "multiply_adds": num_multiply_adds,
+            }
+        )
+        return
+    table = table_of("layer", "kind", "output", "parameters", "multiply-adds", show_footer=True)
+    footers = ("all", "", "", f"{num_parameters:,}", f"{num_multiply_adds:,}")
+    for column, footer in zip(table.columns, footers, strict=True):
+        column.footer = footer
+    for cost in costs:
+        table.add_row(
+            cost.name,
+            cost.kind,
+            " × ".join(map(str, cost.shape)) if cost.shape else "–",
+            f"{cost.num_parameters:,}" if cost.num_parameters else "",
+            f"{cost.num_multiply_adds:,}" if cost.num_multiply_adds else "",
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{network}, for one image of {shape[1]}×{shape[2]} pixels",
+        style="dim",
+        highlight=False,
+    )
