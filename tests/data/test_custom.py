@@ -18,7 +18,7 @@ from PIL import Image
 import digits
 from digits.data import load
 from digits.data.catalog import DIGITS
-from digits.data.cropping import NO_INK, crop_pictures
+from digits.data.cropping import CROPPING, NO_INK, crop_pictures
 from digits.data.custom import find_labelled, load_custom
 from digits.data.duplicates import DUPLICATES, find_duplicates
 from digits.data.idx import write_idx
@@ -127,17 +127,24 @@ def test_small_squares_of_one_size_stay_as_they_are(tmp_path: Path) -> None:
     }
 
 
-def test_images_as_mnists_are_not_framed_again_unless_it_is_asked_for(tmp_path: Path) -> None:
-    white_on_black = np.stack(
-        [np.pad(255 - cv2.resize(drawn(label), (20, 20)), 4) for label in "0123456789" * 2]
-    )
+def test_images_that_are_framed_as_mnists_already_stay_as_they_are(
+    folder: Path, tmp_path: Path
+) -> None:
+    whole = load(folder).whole
+    images, labels = whole.images.numpy(), whole.labels.numpy()
     path = tmp_path / "like.npz"
-    np.savez(path, images=white_on_black, labels=np.arange(20) % 10)
-    assert load_custom(path).cropped.crop == "none"
-    assert np.array_equal(load_custom(path).cropped.images, white_on_black)
-    assert load_custom(path, crop="ink").cropped.crop == "ink"
-    np.savez(path, images=255 - white_on_black, labels=np.arange(20) % 10)
-    assert load_custom(path).cropped.crop == "ink"
+    np.savez(path, images=images, labels=labels)
+    framed = load_custom(path).cropped
+    assert (framed.crop, framed.is_framed) == ("ink", True)
+    assert np.array_equal(framed.images, images)
+    np.savez(path, images=255 - images, labels=labels)
+    assert not load_custom(path).cropped.is_framed, "they are black on white"
+    # A pixel to the right: doubled, the number would take them for framed.
+    assert 2 * CROPPING.off_centre > 1
+    np.savez(path, images=np.roll(images, 1, axis=2), labels=labels)
+    moved = load_custom(path).cropped
+    assert not moved.is_framed
+    assert abs(moved.images.astype(int) - images).mean() < 10, "they are framed again"
 
 
 def test_what_can_not_be_used_is_left_out_and_listed(folder: Path) -> None:

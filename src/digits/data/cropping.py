@@ -15,15 +15,29 @@ from digits.data.labelled import LabelledPicture, LabelledPictures
 from digits.data.progress import print_status
 from digits.errors import InvalidInput, OutOfMemory
 from digits.reading.ink import SIZE, Picture, open_grey, open_picture
+from digits.reading.ink.glyphs import CENTRE
 from digits.reading.network import Network
 from digits.reading.results import Digit
 from digits.reading.single_reader import SingleReader
+from digits.reading.tuning import Tuned, number
 
 LARGEST_KEPT = 64
 """Limit on time: side in pixels up to which square images, all of one size, stay as they are."""
 
 NUM_TOGETHER = 16
 """Number of pictures that a thread decodes at once: a limit on memory."""
+
+
+@dataclass(frozen=True)
+class CroppingParameters(Tuned):
+    """Tuned number by which images are taken to be framed already."""
+
+    off_centre: float = number(0.75, "pixels", low=0.5, high=1.2)
+    """Greatest median distance of the centre of mass from the middle of images that are framed as
+    MNIST's. Source: docs/experiments.md, "A set of one's own"."""
+
+
+CROPPING = CroppingParameters()
 
 MANY = 300
 """Number of pictures from which on it is said that they are worked on."""
@@ -53,6 +67,8 @@ class Cropped:
     """The others."""
     crop: str
     """How they were cropped: `ink` or `none`."""
+    is_framed: bool
+    """Whether they were framed as MNIST's before, and stayed as they were."""
     sizes: Int64[np.ndarray, "n 2"]
     """Height and width of each picture, upright. (n, 2)"""
 
@@ -63,11 +79,11 @@ def crop_pictures(found: LabelledPictures, crop: str | None = None) -> Cropped:
     Args:
         found: The pictures.
         crop: `ink` cuts the digit out of each and frames it as the reader does, by that hypothesis
-            of its ink of which it is read surest. `none` takes the whole picture in grey: as it is,
-            if all are of one square size of at most 64 pixels; else resized so that its longer side
-            is 28, its aspect kept, the rest filled with the grey level of its edge. If not given,
-            it is `ink` for digits, unless all are images as MNIST's already: of 28×28 pixels, white
-            on black; and `none` for anything else.
+            of its ink of which it is read surest; but if all are framed as MNIST's already, they
+            stay as they are. `none` takes the whole picture in grey: as it is, if all are of one
+            square size of at most 64 pixels; else resized so that its longer side is 28, its aspect
+            kept, the rest filled with the grey level of its edge. If not given, it is `ink` for
+            digits, and `none` for anything else.
 
     Returns:
         The images, and what was left out: pictures that are damaged, or have no ink to cut out.
@@ -79,8 +95,10 @@ def crop_pictures(found: LabelledPictures, crop: str | None = None) -> Cropped:
     if len(pictures) >= MANY:
         print_status(f"Looking at {len(pictures):,} pictures in {found.path} …")
     if crop is None:
-        crop = "ink" if found.classes == DIGITS and not _are_glyphs(pictures) else "none"
-    made = list(_in_threads(_InkCropper() if crop == "ink" else _wholes, pictures))
+        crop = "ink" if found.classes == DIGITS else "none"
+    is_framed = crop == "ink" and _are_framed(pictures)
+    make = _InkCropper() if crop == "ink" and not is_framed else _wholes
+    made = list(_in_threads(make, pictures))
     left_out = tuple(
         LeftOut(picture.name, one)
         for picture, one in zip(pictures, made, strict=True)
@@ -101,6 +119,7 @@ def crop_pictures(found: LabelledPictures, crop: str | None = None) -> Cropped:
         np.array(kept, np.int64),
         left_out,
         crop,
+        is_framed,
         np.array([one.size for one in images], np.int64),
     )
 
@@ -170,15 +189,22 @@ def _opened(open_one: Callable[[Any], Opened], picture: LabelledPicture) -> Open
         return str(error)
 
 
-def _are_glyphs(pictures: Sequence[LabelledPicture]) -> bool:
-    """Whether all pictures that can be opened are of 28×28 pixels, and mostly black."""
+def _are_framed(pictures: Sequence[LabelledPicture]) -> bool:
+    """Whether all pictures that can be opened are framed as MNIST's; stops at the first other.
 
-    def may_be(picture: LabelledPicture) -> bool:
+    These are of 28×28 pixels, mostly black, and most have their centre of mass in the middle.
+    """
+    distances = []
+    for picture in pictures:
         grey = _opened(open_grey, picture)
-        is_small = isinstance(grey, str) or grey.shape == (SIZE, SIZE)
-        return is_small and (isinstance(grey, str) or float(np.median(grey)) < 128)
-
-    return all(map(may_be, pictures))  # stops at the first that is not
+        if isinstance(grey, str):
+            continue
+        if grey.shape != (SIZE, SIZE) or float(np.median(grey)) >= 128 or not grey.any():
+            return False
+        mass = cv2.moments(grey)
+        x, y = mass["m10"] / mass["m00"], mass["m01"] / mass["m00"]
+        distances.append(float(np.hypot(x - CENTRE, y - CENTRE)))
+    return bool(distances) and float(np.median(distances)) <= CROPPING.off_centre
 
 
 def _in_threads(

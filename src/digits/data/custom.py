@@ -157,6 +157,7 @@ class CustomSet:
             "digest": self.digest,
             "image": list(self.cropped.images.shape[1:]),
             "crop": self.cropped.crop,
+            "is_framed": self.cropped.is_framed,
             "is_split": self.is_split,
             "train": len(parts[0]),
             "test": len(parts[1]),
@@ -226,14 +227,19 @@ def _sum_of(found: LabelledPictures, crop: str | None) -> str:
 
 def _packed(made: CustomSet) -> bytes:
     stream = io.BytesIO()
-    facts = {"left_out": made.cropped.left_out, "crop": made.cropped.crop}
+    cropped = made.cropped
+    facts = {
+        "left_out": cropped.left_out,
+        "crop": cropped.crop,
+        "is_framed": cropped.is_framed,
+    }
     counts = made.duplicates.num_exact, made.duplicates.num_near
     np.savez(
         stream,
         facts=np.array(json.dumps(facts)),
-        images=made.cropped.images,
-        kept=made.cropped.kept,
-        sizes=made.cropped.sizes,
+        images=cropped.images,
+        kept=cropped.kept,
+        sizes=cropped.sizes,
         groups=made.duplicates.groups,
         counts=np.array(counts),
     )
@@ -246,8 +252,9 @@ def _read_kept(path: Path) -> tuple[Cropped, Duplicates] | None:
         with np.load(path, allow_pickle=False) as kept:  # its zip has a checksum of each array
             facts = json.loads(str(kept["facts"]))
             left_out = tuple(LeftOut(*one) for one in facts["left_out"])
-            images, sizes, groups = kept["images"], kept["sizes"], kept["groups"]
-            cropped = Cropped(images, kept["kept"], left_out, facts["crop"], sizes)
-            return cropped, Duplicates(groups, *kept["counts"].tolist())
+            crop, is_framed = facts["crop"], facts["is_framed"]
+            images, sizes = kept["images"], kept["sizes"]
+            cropped = Cropped(images, kept["kept"], left_out, crop, is_framed, sizes)
+            return cropped, Duplicates(kept["groups"], *kept["counts"].tolist())
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

@@ -16,6 +16,7 @@ from digits.show.console import MOST_LISTED, print_lines, table_of
 
 CROPPED = {
     "ink": "the digit cut out and framed as MNIST's are (--crop none takes the whole)",
+    "framed": "framed as MNIST's already, and left so",
     "none": "the whole picture (--crop ink cuts a digit out)",
 }
 """What is said of each way to make images of pictures."""
@@ -56,7 +57,7 @@ def show_own_data(facts: dict[str, Any]) -> None:
     """
     lines = [f"{facts['layout']} in {quoted(facts['path'])}"]
     height, width = facts["image"]
-    how = CROPPED[facts["crop"]]
+    how = CROPPED["framed" if facts["is_framed"] else facts["crop"]]
     sizes = [" × ".join(map(str, facts["sizes"][of])) for of in ("smallest", "median", "largest")]
     lines.append(
         f"{facts['train'] + facts['test']:,} pictures, {sizes[0]} to {sizes[2]} pixels (median "
