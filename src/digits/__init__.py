@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from digits.evaluation import compare, evaluate, summarize
     from digits.evaluation.intervals import Estimate
     from digits.evaluation.metrics import Metrics
+    from digits.learning import Learned, learn
     from digits.models import build_model, register_network
     from digits.reader import Reader
     from digits.reading import Digit, Reading
@@ -35,6 +36,7 @@ __all__ = [
     "DigitsError",
     "Estimate",
     "InvalidInput",
+    "Learned",
     "Metrics",
     "Reader",
     "Reading",
@@ -44,6 +46,7 @@ __all__ = [
     "build_model",
     "compare",
     "evaluate",
+    "learn",
     "load",
     "load_recipe",
     "register_network",
@@ -61,6 +64,7 @@ _HOMES = {
     "DigitsError": "errors",
     "Estimate": "evaluation.intervals",
     "InvalidInput": "errors",
+    "Learned": "learning",
     "Metrics": "evaluation.metrics",
     "Reader": "reader",
     "Reading": "reading",
@@ -70,6 +74,7 @@ _HOMES = {
     "build_model": "models",
     "compare": "evaluation",
     "evaluate": "evaluation",
+    "learn": "learning",
     "load": "data",
     "load_recipe": "recipe",
     "register_network": "models",

@@ -23,6 +23,7 @@ from digits.show import (
     show_comparison,
     show_costs,
     show_data,
+    show_learned,
     show_line_metrics,
     show_metrics,
     show_reading,
@@ -377,6 +378,38 @@ def read(
         elif explain is not None:
             write_explanation(reading, explain)
     return int(has_failed)
+
+
+@app.command()
+def learn(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Pictures in sub-folders named by the digits that stand on them: 7, 1995."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The model folder to make. (default: runs/learned-<time>)"),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A model folder to go on from. (default: the networks of the package)",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of all that is drawn.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Teach the networks that read pictures what they misread, and make a model of it."""
+    from digits.learning import learn as learn_from
+
+    learned = learn_from(folder, out=out, model=model, seed=seed)
+    if as_json:
+        print_json(learned.to_dict())
+        return
+    show_learned(learned)
 
 
 @app.command()

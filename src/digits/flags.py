@@ -35,9 +35,9 @@ Device = Annotated[str, typer.Option(help=", ".join(DEVICES) + ".", autocompleti
 Model = Annotated[
     Path | None,
     typer.Option(
-        metavar="RUN_OR_ONNX",
-        help="A run folder, or an ONNX file made by digits export. (default: the networks of the "
-        "package)",
+        metavar="MODEL",
+        help="A run folder, an ONNX file made by digits export, or a model folder made by digits "
+        "learn. (default: the networks of the package)",
     ),
 ]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from digits.evaluation.intervals import Estimate
     from digits.evaluation.lines import LineMetrics
     from digits.evaluation.metrics import Metrics
+    from digits.learning import Learned
     from digits.models.costs import LayerCost
     from digits.reading.results import Reading
     from digits.run import Run
@@ -70,6 +71,25 @@ def show_reading(
     else:
         line = " ".join(reading.text.splitlines())
         print(reading.text if is_single else f"{quoted(path)}: {line}")
+
+
+def show_learned(learned: "Learned") -> None:
+    """Print what was learned from corrections, and the model folder.
+
+    Args:
+        learned: What was learned.
+    """
+    facts, console = learned.facts, Console()
+    for each in facts["left_out"]:
+        print(f"digits: {quoted(each['file'])}: {escaped(each['reason'])}", file=sys.stderr)
+    for file in facts["still_wrong"]:
+        print(f"digits: {quoted(file)}: still read otherwise; is its label right?", file=sys.stderr)
+    table = _table("", "before", "after")
+    figures = {**facts["retention"], "MNIST's test set read right": facts["mnist_test"]}
+    for name, shares in figures.items():
+        table.add_row(name, f"{shares['before']:.2%}", f"{shares['after']:.2%}")
+    console.print(table)
+    print(f"\n{learned.summary}\n{quoted(learned.model)}  ({learned.seconds:.0f} s)")
 
 
 def show_data(facts: dict[str, Any]) -> None:
