@@ -45,7 +45,7 @@ from digits.reading.single_reader import Single, SingleReader, frame_hypotheses
 RESULT = Path(__file__).parent / "results" / "learning.json"
 
 SEEDS = (0, 1, 2)
-PLANS = (("errors", 10), ("errors", 30), ("errors", 100), ("random", 30), ("random", 100))
+PLANS = (("errors", 30), ("errors", 100), ("errors", 10), ("random", 100), ("random", 30))
 """Ways to draw corrections, and how many; of `errors`, two thirds were read wrong, or all such."""
 
 SOURCES = ("nsysu", "orand")

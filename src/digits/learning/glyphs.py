@@ -31,11 +31,11 @@ class GlyphAmounts:
     Source: docs/experiments.md, "Learning from corrections".
     """
 
-    num_steps: int = 100
+    num_steps: int = 150
     """Number of steps, 50 to 500."""
-    num_corrected: int = 32
+    num_corrected: int = 64
     """Corrected digits in a batch, 16 to 256; each correction comes again and again."""
-    num_rehearsed: int = 128
+    num_rehearsed: int = 192
     """Rehearsed digits in a batch, 64 to 1,000."""
     pull: float = 10.0
     """Weight of the rehearsed digits' loss, beside the corrected ones'; 1 to 100."""

@@ -14,7 +14,7 @@ from digits.learning.retention import NUM_HELD_OUT, Figures, fallen
 from digits.learning.weights import interpolate, load_network, with_weights
 from digits.reading.network import OnnxNetwork
 
-SHARES = (0.75, 0.5, 0.35, 0.25)
+SHARES = (0.5, 0.35, 0.25)
 """Shares of the way from the old weights to the fine-tuned ones, 0 to 1: the first is taken with
 which little enough is forgotten. Source: docs/experiments.md, "Learning from corrections"."""
 
