@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_views(tmp_path: Path, packaged: Networks) 
             )
             for each in (0, seed)
         ]
-        assert np.array_equal(*views) == are_alike
+        assert np.array_equal(views[0], views[1]) == are_alike
 
 
 def test_damaged_and_blank_pictures_are_left_out(tmp_path: Path, packaged: Networks) -> None:

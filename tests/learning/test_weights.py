@@ -19,12 +19,12 @@ GLYPHS, LINES = "glyph-classifier", "line-recognizer"
 def in_torch(network: Network, model: nn.Module, images: torch.Tensor) -> np.ndarray:
     calibrated = Calibrated(model, float(network.metadata["temperature"])).eval()
     with torch.no_grad():
-        return calibrated(images[:, None].float()).numpy()
+        return np.asarray(calibrated(images[:, None].float()))
 
 
 def lines_in_torch(model: nn.Module, images: torch.Tensor) -> np.ndarray:
     with torch.no_grad():
-        return LineOutputs(model).eval()(images[:, None].float())[0].exp().numpy()
+        return np.asarray(LineOutputs(model).eval()(images[:, None].float())[0].exp())
 
 
 def some_lines() -> torch.Tensor:
@@ -43,7 +43,7 @@ def moved(model: nn.Module) -> nn.Module:
     with torch.no_grad():
         for weights in other.parameters():
             if weights.requires_grad:
-                weights += 0.01 * torch.randn(weights.shape, generator=generator)
+                weights.add_(torch.randn(weights.shape, generator=generator), alpha=0.01)
     return other
 
 

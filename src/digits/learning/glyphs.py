@@ -41,6 +41,8 @@ class GlyphAmounts:
     """Weight of the rehearsed digits' loss, beside the corrected ones'; 1 to 100."""
     label_smoothing: float = 0.1
     """Part of a corrected digit's probability that is spread over all digits, as in the recipe."""
+    shares: tuple[float, ...] = (0.35, 0.25, 0.15)
+    """Shares of the way to the fine-tuned weights that are tried, 0 to 1."""
 
 
 AMOUNTS = GlyphAmounts()
@@ -78,7 +80,7 @@ class GlyphLearner(Learner[Network]):
     It rehearses training digits, changed as the recipe `reader` says; some become outliers.
     """
 
-    network = OPTIMIZATION.network
+    network, shares = OPTIMIZATION.network, AMOUNTS.shares
 
     def __init__(self, content: bytes, data: DataSet, *, seed: int, stop: Event) -> None:
         super().__init__(content, data, seed=seed, stop=stop)

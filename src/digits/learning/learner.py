@@ -14,10 +14,6 @@ from digits.learning.retention import NUM_HELD_OUT, Figures, fallen
 from digits.learning.weights import interpolate, load_network, with_weights
 from digits.reading.network import OnnxNetwork
 
-SHARES = (0.5, 0.35, 0.25)
-"""Shares of the way from the old weights to the fine-tuned ones, 0 to 1: the first is taken with
-which little enough is forgotten. Source: docs/experiments.md, "Learning from corrections"."""
-
 Opened = TypeVar("Opened", bound=OnnxNetwork)
 
 
@@ -47,6 +43,9 @@ class Learner(ABC, Generic[Opened]):
 
     network: str
     """Name of the network, as `build_model` takes it."""
+    shares: tuple[float, ...]
+    """Shares of the way from the old weights to the fine-tuned ones, 0 to 1: the first is taken
+    with which little enough is forgotten."""
 
     def __init__(self, content: bytes, data: DataSet, *, seed: int, stop: Event) -> None:
         self._content, self._seed, self._stop = content, seed, stop
@@ -83,7 +82,7 @@ class Learner(ABC, Generic[Opened]):
 
     def choose_move(self, tuned: nn.Module) -> Move:
         """Choose how far to move towards a fine-tuned network: as far as may be."""
-        for share in SHARES:
+        for share in self.shares:
             after = self.measure(self.moved(tuned, share))
             if not fallen(self.before, after):
                 return Move(share, self.before, after)

@@ -49,6 +49,8 @@ class LineAmounts:
     """Weight of the rehearsed lines' loss, beside the corrected ones', a column; 1 to 100."""
     box_pull: float = 2.0
     """Weight of the loss of the boxes' edges, a unit of distance, 0.5 to 10."""
+    shares: tuple[float, ...] = (0.5, 0.35, 0.25)
+    """Shares of the way to the fine-tuned weights that are tried, 0 to 1."""
 
 
 AMOUNTS = LineAmounts()
@@ -75,7 +77,7 @@ class LineLearner(Learner[LineNetwork]):
     It rehearses lines that are composed of training digits.
     """
 
-    network = OPTIMIZATION.network
+    network, shares = OPTIMIZATION.network, AMOUNTS.shares
 
     def __init__(self, content: bytes, data: DataSet, *, seed: int, stop: Event) -> None:
         super().__init__(content, data, seed=seed, stop=stop)

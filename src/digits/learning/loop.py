@@ -223,7 +223,15 @@ def _learn(learner: Learner[Any], corrections: list[Correction]) -> nn.Module:
 def _read(networks: Networks, corrections: Sequence[Correction]) -> list[bool]:
     """Tell which corrections are read right, with nothing refused."""
     reader = Reader(networks)
-    return ["".join(reader.read(each.path).text.split()) == each.number for each in corrections]
+    return [_is_right(reader, each) for each in corrections]
+
+
+def _is_right(reader: Reader, correction: Correction) -> bool:
+    try:
+        text = reader.read(correction.path).text
+    except DigitsError:  # there may be too much on it to be read, and yet one digit to learn from
+        return False
+    return "".join(text.split()) == correction.number
 
 
 def _counts(before: list[bool], after: list[bool]) -> dict[str, int]:
