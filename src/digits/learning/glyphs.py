@@ -37,11 +37,11 @@ class GlyphAmounts:
     """Corrected digits in a batch, 16 to 256; each correction comes again and again."""
     num_rehearsed: int = 192
     """Rehearsed digits in a batch, 64 to 1,000."""
-    pull: float = 10.0
+    pull: float = 30.0
     """Weight of the rehearsed digits' loss, beside the corrected ones'; 1 to 100."""
     label_smoothing: float = 0.1
     """Part of a corrected digit's probability that is spread over all digits, as in the recipe."""
-    shares: tuple[float, ...] = (0.35, 0.25, 0.15)
+    shares: tuple[float, ...] = (0.5, 0.35, 0.25)
     """Shares of the way to the fine-tuned weights that are tried, 0 to 1."""
 
 
