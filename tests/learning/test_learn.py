@@ -118,6 +118,14 @@ def test_a_folder_without_pictures_is_wrong_usage(tmp_path: Path, call: Call) ->
         learn(tmp_path)
 
 
+def test_a_network_that_learned_nothing_stays_as_it_is(packaged: Networks, drawn: DataSet) -> None:
+    content = packaged.glyphs.content
+    learner_of_glyphs = glyphs.GlyphLearner(content, drawn, seed=0, stop=Event())
+    assert not learner_of_glyphs.can_learn_from([])
+    assert learner_of_glyphs.choose_move(learner_of_glyphs.model).share == 0
+    assert learner_of_glyphs.moved(learner_of_glyphs.model, 0).content == content
+
+
 def test_fine_tuning_stops_when_told(packaged: Networks) -> None:
     model = load_network(packaged.glyphs.content, "glyph-classifier")
     stop = Event()

@@ -82,6 +82,8 @@ class Learner(ABC, Generic[Opened]):
 
     def choose_move(self, tuned: nn.Module) -> Move:
         """Choose how far to move towards a fine-tuned network: as far as may be."""
+        if tuned is self.model:
+            return Move(0, self.before, self.before)
         for share in self.shares:
             after = self.measure(self.moved(tuned, share))
             if not fallen(self.before, after):
