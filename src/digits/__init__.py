@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from digits.evaluation.intervals import Estimate
     from digits.evaluation.metrics import Metrics
     from digits.importing import import_weights
+    from digits.learning import Learned, learn
     from digits.models import build_model, register_network
     from digits.models.foreign import from_state_dict
     from digits.reader import Reader
@@ -40,6 +41,7 @@ __all__ = [
     "DigitsError",
     "Estimate",
     "InvalidInput",
+    "Learned",
     "Metrics",
     "Reader",
     "Reading",
@@ -51,6 +53,7 @@ __all__ = [
     "evaluate",
     "from_state_dict",
     "import_weights",
+    "learn",
     "load",
     "load_recipe",
     "pretrained",
@@ -70,6 +73,7 @@ _HOMES = {
     "DigitsError": "errors",
     "Estimate": "evaluation.intervals",
     "InvalidInput": "errors",
+    "Learned": "learning",
     "Metrics": "evaluation.metrics",
     "Reader": "reader",
     "Reading": "reading",
@@ -81,6 +85,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "from_state_dict": "models.foreign",
     "import_weights": "importing",
+    "learn": "learning",
     "load": "data",
     "load_recipe": "recipe",
     "pretrained": "weights",

@@ -53,9 +53,9 @@ Crop = Annotated[
 Model = Annotated[
     Path | None,
     typer.Option(
-        metavar="RUN_OR_ONNX",
-        help="A run folder, or an ONNX file made by digits export. (default: the networks of the "
-        "package)",
+        metavar="MODEL",
+        help="A run folder, an ONNX file made by digits export, or a model folder made by digits "
+        "learn. (default: the networks of the package)",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Commands that read pictures: one after the other, or as a server."""
+"""Commands about pictures: to read them, to learn from them, to serve those who have some."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +8,11 @@ import typer
 from digits.cli.app import app
 from digits.errors import DigitsError, InvalidInput
 from digits.flags import (
+    Json,
     Model,
 )
-from digits.show.readings import show_reading
+from digits.show.console import print_json
+from digits.show.readings import show_learned, show_reading
 
 
 @app.command()
@@ -53,6 +55,40 @@ def read(
         elif explain is not None:
             write_explanation(reading, explain)
     return int(has_failed)
+
+
+@app.command()
+def learn(
+    corrections: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Pictures in folders named by the digits that stand on them: 7, 1995; or as "
+            "--data of other commands takes them.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The model folder to make. (default: runs/learned-<time>)"),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A model folder to go on from. (default: the networks of the package)",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of all that is drawn.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Teach the networks that read pictures what they misread, and make a model of it."""
+    from digits.learning import learn as learn_from
+
+    learned = learn_from(corrections, out=out, model=model, seed=seed)
+    if as_json:
+        print_json(learned.to_dict())
+        return
+    show_learned(learned)
 
 
 @app.command()

@@ -179,14 +179,8 @@ class LineReader:
             return nothing
         words = [word for line in found for word in line]
         work.spend(WORK.word * len(words))
-        level = ink
-        if words:
-            height = float(np.median([word.height for word in words]))
-            level = erase_upright_lines(ink, unruled, height)
-        # What is narrow may be left of an upright line: beside the rest of it, it is seen as that.
-        sights = [
-            _sights(word, level if word.width > word.height else ink, unruled) for word in words
-        ]
+        seen = _ruled_inks(words, ink, unruled)
+        sights = [_sights(word, ruled, unruled) for word, ruled in zip(words, seen, strict=True)]
         keep, at_least = (1 - share) * work.left, 1 if is_only else 3
         read = read_words(self.network, sights, work, keep=keep, at_least=at_least)
         if read is None:
@@ -282,6 +276,33 @@ class _Try(NamedTuple):
     @property
     def ink(self) -> Ink:
         return self.reading.ink
+
+
+def cut_out_words(ink: Ink, views: list[LineView]) -> list[list[LineImage]]:
+    """Cut out the words that some ink makes, each as it is seen in these views.
+
+    Raises:
+        TooManyMarks: If more is written than may be read at once.
+    """
+    unruled = erase_ruled_lines(ink)
+    words = [word for line in find_lines(unruled) for word in line]
+    seen = _ruled_inks(words, ink, unruled)
+    return [_see(word, ruled, unruled, views) for word, ruled in zip(words, seen, strict=True)]
+
+
+def cut_out_lines(ink: Ink, views: list[LineView]) -> list[list[LineImage]]:
+    """Cut out some ink as one line, in the ways in which it may be one, each in these views."""
+    return [_cut_out(whole, ink, views, LINE_VIEWS.views()) for whole in whole_lines(ink)]
+
+
+def _ruled_inks(words: list[Word], ink: Ink, unruled: Ink) -> list[Ink]:
+    """Choose the ink in which each word is seen where ruled lines are seen, too."""
+    if not words:
+        return []
+    height = float(np.median([word.height for word in words]))
+    level = erase_upright_lines(ink, unruled, height)
+    # What is narrow may be left of an upright line: beside the rest of it, it is seen as that.
+    return [level if word.width > word.height else ink for word in words]
 
 
 def _work_to_find_words(ink: Ink) -> float:

@@ -86,6 +86,11 @@ class OnnxNetwork:
         self._session = _open_session(self._content, self._name, num_threads=num_threads)
 
     @property
+    def content(self) -> bytes:
+        """The file's content."""
+        return self._content
+
+    @property
     def metadata(self) -> dict[str, str]:
         """Metadata in the file: recipe, commit, temperature, figures."""
         found = dict(self._session.get_modelmeta().custom_metadata_map)

@@ -14,6 +14,7 @@ from digits.reading.ink import HYPOTHESES, Picture, open_picture
 from digits.reading.ink.errors import NO_MEMORY
 from digits.reading.line_network import LineNetwork
 from digits.reading.line_reader import LineReader
+from digits.reading.model_folder import Networks, is_model_folder, open_networks
 from digits.reading.network import Network
 from digits.reading.results import Digit, Line, Reading
 from digits.reading.single_reader import SingleReader
@@ -24,15 +25,17 @@ class Reader:
     """Reads the digits of pictures; `digits.Reader`, made of it, takes training runs as well.
 
     Args:
-        model: An ONNX file made by `digits export`, a `Network` or a `LineNetwork`; those that come
-            with the package if not given. A network of glyphs names the digits that the package's
-            line network finds; one of lines takes the place of that.
+        model: An ONNX file made by `digits export`, a `Network` or a `LineNetwork`; a folder made
+            by `digits learn`, which holds both, or `Networks`; those that come with the package if
+            not given. A network of glyphs alone names the digits that the package's line network
+            finds; one of lines alone takes the place of that.
         threshold: Confidence below which a digit is refused: 0 refuses none, 1 all; 0.78 if not
             given.
         num_threads: Number of threads to compute with; all cores if not given.
 
     Raises:
-        InvalidInput: If the file is no such network, or the threshold is not from 0 to 1.
+        InvalidInput: If the file or folder holds no such network, or the threshold is not from 0
+            to 1.
 
     Example:
         >>> reader = Reader()
@@ -43,7 +46,7 @@ class Reader:
 
     def __init__(
         self,
-        model: str | Path | bytes | Network | LineNetwork | None = None,
+        model: str | Path | bytes | Network | LineNetwork | Networks | None = None,
         *,
         threshold: float | None = None,
         num_threads: int | None = None,
@@ -52,14 +55,18 @@ class Reader:
         if not 0 <= threshold <= 1:
             raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
         self.threshold = threshold
-        if model is not None and not isinstance(model, Network | LineNetwork):
+        if model is not None and not isinstance(model, Network | LineNetwork | Networks):
             model = _open(model, num_threads)
         classifier = model if isinstance(model, Network) else None
-        self.network = classifier or Network(num_threads=num_threads)
+        if not isinstance(model, Networks):
+            model = Networks(
+                classifier or Network(num_threads=num_threads),
+                model if isinstance(model, LineNetwork) else LineNetwork(num_threads=num_threads),
+            )
+        self.network = model.glyphs
         self.network.expect_digits()
-        lines = model if isinstance(model, LineNetwork) else LineNetwork(num_threads=num_threads)
         self._singles = SingleReader(self.network, threshold=threshold)
-        self._lines = LineReader(lines, classifier, threshold=threshold)
+        self._lines = LineReader(model.lines, classifier, threshold=threshold)
 
     def read(
         self,
@@ -166,8 +173,10 @@ def _may_be_single(reading: Reading) -> bool:
     return all(line.confidence < HYPOTHESES.sure for line in reading.lines)
 
 
-def _open(model: str | Path | bytes, num_threads: int | None) -> Network | LineNetwork:
-    """Open a network of glyphs or of lines, whichever the file holds."""
+def _open(model: str | Path | bytes, num_threads: int | None) -> Network | LineNetwork | Networks:
+    """Open a network of glyphs or of lines, whichever the file holds, or those of a folder."""
+    if not isinstance(model, bytes) and is_model_folder(model):
+        return open_networks(model, num_threads=num_threads)
     try:
         return Network(model, num_threads=num_threads)
     except InvalidInput as error:

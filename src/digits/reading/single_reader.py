@@ -37,7 +37,10 @@ class SingleReader:
 
     def read(self, pictures: Iterable[Picture]) -> list[tuple[Digit, Ink]]:
         """Read the one digit of each picture, by the hypothesis of which it is read surest."""
-        singles_of = [_frame_hypotheses(picture) for picture in pictures]
+        return self.read_framed([frame_hypotheses(picture) for picture in pictures])
+
+    def read_framed(self, singles_of: list[list["Single"]]) -> list[tuple[Digit, Ink]]:
+        """Read digits that are framed already, each by the hypotheses of one picture."""
         singles = [single for group in singles_of for single in group]
         framed = self.network.probabilities(_stacked([single.glyph.pixels for single in singles]))
         wholes = [image for single in singles for image in single.wholes]
@@ -65,7 +68,7 @@ class SingleReader:
         return judge(probabilities, glyph.pixels, glyph.box, threshold=self.threshold)
 
 
-class _Single(NamedTuple):
+class Single(NamedTuple):
     """The one digit of a picture, by one hypothesis about its ink."""
 
     glyph: Glyph
@@ -77,7 +80,7 @@ class _Single(NamedTuple):
     """
 
 
-def _frame_hypotheses(picture: Picture) -> list[_Single]:
+def frame_hypotheses(picture: Picture) -> list[Single]:
     """Frame the one digit of a picture by each hypothesis; a blank glyph if there is no ink."""
     seen = [hypothesis.ink for hypothesis in hypotheses_of_single(picture.grey)]
     singles = []
@@ -85,8 +88,8 @@ def _frame_hypotheses(picture: Picture) -> list[_Single]:
         glyph = frame_single(ink)
         if glyph is not None and glyph.pixels.any():
             glyph = Glyph(glyph.pixels, picture.to_original(glyph.box))
-            singles.append(_Single(glyph, ink, _wholes(picture, ink)))
-    return singles or [_Single(BLANK, seen[0], [])]
+            singles.append(Single(glyph, ink, _wholes(picture, ink)))
+    return singles or [Single(BLANK, seen[0], [])]
 
 
 def _wholes(picture: Picture, ink: Ink) -> list[UInt8[np.ndarray, "28 28"]]:

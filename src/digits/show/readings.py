@@ -12,6 +12,7 @@ from digits.errors import DigitsError
 from digits.files import escaped, quoted
 
 if TYPE_CHECKING:
+    from digits.learning import Learned
     from digits.reading.results import Reading
     from digits.reading.scoring import Score
 from digits.show.console import print_lines, table_of
@@ -48,6 +49,25 @@ def show_reading(
     else:
         line = " ".join(reading.text.splitlines())
         print(reading.text if is_single else f"{quoted(path)}: {line}")
+
+
+def show_learned(learned: "Learned") -> None:
+    """Print what was learned from corrections, and the model folder.
+
+    Args:
+        learned: What was learned.
+    """
+    facts, console = learned.facts, Console()
+    for each in facts["left_out"]:
+        print(f"digits: {quoted(each['name'])}: {escaped(each['reason'])}", file=sys.stderr)
+    for name in facts["still_wrong"]:
+        print(f"digits: {quoted(name)}: still read otherwise; is its label right?", file=sys.stderr)
+    table = table_of("", "before", "after")
+    figures = {**facts["retention"], "MNIST's test set read right": facts["mnist_test"]}
+    for name, shares in figures.items():
+        table.add_row(name, f"{shares['before']:.2%}", f"{shares['after']:.2%}")
+    console.print(table)
+    print(f"\n{learned.summary}\n{quoted(learned.model)}  ({learned.seconds:.0f} s)")
 
 
 def show_score(score: "Score") -> None:

@@ -20,3 +20,9 @@ DROPOUT = 5
 
 CALIBRATE = 6
 """Changes of the images that a temperature is found on."""
+
+CORRECT = 7
+"""Changes and views of corrections."""
+
+REHEARSE = 8
+"""Images that are rehearsed beside corrections."""
