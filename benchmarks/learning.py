@@ -31,7 +31,7 @@ from silent_errors import guess
 import digits
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
-from digits.learning.corrections import Correction, see_glyph, see_words
+from digits.learning.corrections import NO_GLYPHS, Correction, see_glyph, see_words
 from digits.learning.glyphs import GlyphLearner
 from digits.learning.lines import LineLearner
 from digits.learning.retention import share_right
@@ -120,7 +120,8 @@ def measure_glyphs(data: Path, mnist: digits.DataSet) -> Figures:
         singles, labels = framed.singles[source], framed.labels[source]
         corrections = [
             Correction(
-                Path(str(index)),
+                str(index),
+                singles[index][0].glyph.pixels,
                 str(labels[index]),
                 see_glyph(singles[index], int(labels[index]), old),
                 [],
@@ -179,7 +180,7 @@ def measure_lines(data: Path, mnist: digits.DataSet) -> Figures:
         for index in chosen:
             path, text = data / "rows" / rows[index]["file"], rows[index]["text"]
             words = see_words(open_picture(path), text, old.lines, random)
-            corrections.append(Correction(path, text, np.zeros((0, 28, 28), np.uint8), words))
+            corrections.append(Correction(path.name, path, text, NO_GLYPHS, words))
         started = time.process_time()
         tuned = learner.learn(corrections)
         move = learner.choose_move(tuned)

@@ -66,7 +66,7 @@ def test_corrections_are_learned_and_the_same_seed_gives_the_same_bits(
     assert counts["right_after"] > counts["right_before"]
     assert len(facts["still_wrong"]) == 4 - counts["right_after"]
     assert facts["held_out"]["pictures"] == 1
-    assert [Path(each["file"]).name for each in facts["left_out"]] == ["damaged.png"]
+    assert [Path(each["name"]).name for each in facts["left_out"]] == ["damaged.png"]
     assert facts["retention"].keys() == retention.LIMITS.keys()
     assert learned.model == tmp_path / "new"
     assert learned.facts == facts

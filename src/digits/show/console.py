@@ -27,7 +27,7 @@ def print_json(document: Any) -> None:
 
 
 def print_lines(console: Console, lines: Sequence[str]) -> None:
-    """Print lines as they are, however long; what looks like markup is none."""
+    """Print lines as they are, however long; there is no markup in them."""
     for line in lines:
         console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
