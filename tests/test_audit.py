@@ -12,7 +12,7 @@ import torch
 from digits.data import DataSet, Split
 from digits.errors import InvalidInput
 from digits.recipe import Recipe
-from digits.report.audit import MOST_SHOWN, PAGE, TABLE, Audit, audit, write_audit
+from digits.report.audit import FEWEST_LISTED, MOST_SHOWN, PAGE, TABLE, Audit, audit, write_audit
 from digits.training.cross_validation import cross_validate
 from tests.conftest import blobs
 
@@ -86,7 +86,8 @@ def test_the_page_shows_each_picture_and_the_table_lists_all(
     assert "https:" not in page
     rows = list(csv.DictReader((tmp_path / "audit" / TABLE).read_text().splitlines()))
     assert [row["name"] for row in rows] == [one.name for one in found.suspects]
-    assert len(found.suspects) < MOST_SHOWN
+    assert len(found.suspects) == FEWEST_LISTED < MOST_SHOWN
+    assert found.num_likely < 40
 
 
 def test_the_command_writes_both_once(
@@ -105,6 +106,17 @@ def test_the_command_writes_both_once(
     status, _, errors = call(*arguments, "--out", str(folder))
     assert (status, errors.count("\n")) == (2, 1)
     assert "exists already" in errors
+
+
+def test_the_test_images_can_be_judged_alone(exchanged: tuple[DataSet, set[int]]) -> None:
+    data, wrong = exchanged
+    found = audit(data, RECIPE, split="test", num_folds=2)
+    assert found.num_images == len(found.suspects) == 100
+    assert {one.name.split()[0] for one in found.suspects} == {"test"}
+    of_test = {index for index in wrong if index >= 400}
+    assert {one.index for one in found.suspects[: len(of_test)]} == of_test
+    with pytest.raises(InvalidInput, match="split: expected all or train or test, found 'some'"):
+        audit(data, RECIPE, split="some")
 
 
 def test_too_many_parts_are_refused(exchanged: tuple[DataSet, set[int]]) -> None:

@@ -88,6 +88,13 @@ def audit(
         ),
     ] = DEFAULT_RECIPE,
     data_path: DataPath = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Whose labels to judge: all, train or test.",
+            autocompletion=offer(("all", "train", "test")),
+        ),
+    ] = "all",
     folds: Annotated[int, typer.Option(min=2, help="Parts of the set; a network judges each.")] = 5,
     out: Annotated[
         Path | None,
@@ -109,7 +116,9 @@ def audit(
     expect_absent(folder)
     data = load_set(chosen)
     progress = TrainingProgress(Console(stderr=True))
-    found = find_suspects(data, chosen, num_folds=folds, device=device, progress=progress)
+    found = find_suspects(
+        data, chosen, split=split, num_folds=folds, device=device, progress=progress
+    )
     page = write_audit(found, data, folder)
     if as_json:
         print_json({**found.to_dict(), "page": str(page)})

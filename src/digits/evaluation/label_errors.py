@@ -8,54 +8,62 @@ are; which they are, a ranking says that finds more of them than the rule by its
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from digits.errors import InvalidInput
 
 
-class LabelErrors(NamedTuple):
-    """Labels that are likely wrong, the least probable first."""
+class Doubts(NamedTuple):
+    """Labels in the order in which they are to be looked at, the least probable first."""
 
-    indices: Int64[Tensor, " likely"]
-    """Which of the labels they are. (likely,)"""
-    suggested: Int64[Tensor, " likely"]
-    """The most probable other class of each. (likely,)"""
-    confidence: Float[Tensor, " likely"]
-    """Probability of each label. (likely,)"""
+    indices: Int64[Tensor, " n"]
+    """Which of the labels they are. (n,)"""
+    suggested: Int64[Tensor, " n"]
+    """The most probable other class of each. (n,)"""
+    confidence: Float[Tensor, " n"]
+    """Probability of each label. (n,)"""
+    num_likely: int
+    """Number of them that are likely wrong."""
 
 
-def find_label_errors(
-    probabilities: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]
-) -> LabelErrors:
-    """Find labels that are likely wrong: as many as confident learning counts, the least probable.
+def doubt_labels(
+    probabilities: Float[Tensor, "n classes"],
+    labels: Int64[Tensor, " n"],
+    among: Bool[Tensor, " n"] | None = None,
+) -> Doubts:
+    """Put labels in the order of their probability, and count those that are likely wrong.
 
     Args:
         probabilities: Those of each class, for each image, by a network not trained on it.
         labels: The labels as they are, 0 to classes - 1.
+        among: Whether a label is to be doubted; all are, if not given.
 
     Raises:
-        InvalidInput: If there are no images.
+        InvalidInput: If there are no labels.
     """
     if len(labels) == 0:
         raise InvalidInput("Expected at least one label, found none.")
+    among = torch.ones_like(labels, dtype=torch.bool) if among is None else among
     own = probabilities.gather(1, labels[:, None])[:, 0]
-    indices = own.argsort(stable=True)[: count_label_errors(probabilities, labels)]
+    chosen = among.nonzero()[:, 0]
+    indices = chosen[own[chosen].argsort(stable=True)]
     others = probabilities[indices].scatter(1, labels[indices, None], -torch.inf)
-    return LabelErrors(indices, others.argmax(dim=1), own[indices])
+    num_likely = int((find_likely_errors(probabilities, labels) & among).sum())
+    return Doubts(indices, others.argmax(dim=1), own[indices], num_likely)
 
 
-def count_label_errors(
+def find_likely_errors(
     probabilities: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]
-) -> int:
-    """Count the labels that are likely wrong, by confident learning.
+) -> Bool[Tensor, " n"]:
+    """Tell which labels are likely wrong, by confident learning.
 
     A class is likely for an image if its probability is at least as high as, on average, for the
-    images that are labelled with it. Of the classes that are likely for an image, the most probable
-    is another than its label: so many times.
+    images that are labelled with it. A label is likely wrong if, of the classes that are likely,
+    the most probable is another.
 
     Args:
-        probabilities: As `find_label_errors` takes them.
+        probabilities: As `doubt_labels` takes them.
         labels: The same.
     """
     num_classes = probabilities.shape[1]
@@ -66,4 +74,4 @@ def count_label_errors(
     thresholds = torch.where(counts > 0, sums / counts.clamp(min=1), torch.inf)
     among_likely = probabilities.where(probabilities >= thresholds, -torch.inf)
     best, found = among_likely.max(dim=1)
-    return int(((found != labels) & (best > -torch.inf)).sum())
+    return (found != labels) & (best > -torch.inf)

@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from digits.data import DataSet
-from digits.evaluation.label_errors import find_label_errors
+from digits.errors import InvalidInput
+from digits.evaluation.label_errors import doubt_labels
 from digits.files import write_atomic
 from digits.recipe import Recipe
 from digits.report.page import templates
@@ -23,20 +24,23 @@ from digits.training.progress import TrainingProgress
 PAGE, TABLE = "audit.html", "audit.csv"
 """Names of the files that are written."""
 
-MOST_SHOWN = 200
-"""Most pictures on the page."""
+FEWEST_LISTED, MOST_SHOWN = 100, 200
+"""Labels that are listed, also where fewer are likely wrong; most pictures on the page."""
+
+SPLITS = ("all", "train", "test")
+"""Parts of a set whose labels may be audited."""
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image whose label is likely wrong."""
+    """An image whose label is to be looked at."""
 
     name: str
     """Its picture, or its split and place there."""
     label: str
     """Its label."""
     suggested: str
-    """The class that is likely instead."""
+    """The most probable other class."""
     confidence: float
     """Probability of its label, 0 to 1."""
     index: int
@@ -59,6 +63,9 @@ class Audit:
     title: str
     """Name of the data set."""
     num_images: int
+    """Number of images whose labels were judged."""
+    num_likely: int
+    """Number of labels that are likely wrong."""
     accuracy: float
     """Share of the images that were read as they are labelled."""
     recipe: str
@@ -66,17 +73,18 @@ class Audit:
     num_folds: int
     """Number of networks, each trained without one part of the images."""
     suspects: tuple[Suspect, ...]
-    """The labels that are likely wrong, the least probable first."""
+    """The least probable labels, in this order: those that are likely wrong, or a hundred."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
         return {
             "dataset": self.title,
             "images": self.num_images,
+            "likely_wrong": self.num_likely,
             "read_as_labelled": self.accuracy,
             "recipe": self.recipe,
             "folds": self.num_folds,
-            "likely_wrong": [suspect.to_dict() for suspect in self.suspects],
+            "least_probable": [suspect.to_dict() for suspect in self.suspects],
         }
 
 
@@ -84,6 +92,7 @@ def audit(
     data: DataSet,
     recipe: Recipe,
     *,
+    split: str = "all",
     num_folds: int = NUM_FOLDS,
     device: str = "auto",
     progress: TrainingProgress | None = None,
@@ -94,30 +103,48 @@ def audit(
         data: The data set.
         recipe: The recipe to train the networks by that judge them; on all images alike, whatever
             its `hard_fraction`, as none are harder than those with wrong labels.
+        split: Whose labels to judge: all, train or test; networks are trained on all others alike.
         num_folds: Number of parts; a network judges each, and is trained on the others.
         device: The device to compute on: auto, cpu, cuda or mps.
         progress: Where to report progress; nowhere if not given.
 
     Raises:
-        InvalidInput: If the recipe or the number of parts does not fit the set.
+        InvalidInput: If the recipe or the number of parts does not fit the set, or there is no such
+            split.
     """
-    split = data.whole
+    if split not in SPLITS:
+        raise InvalidInput(f"split: expected {' or '.join(SPLITS)}, found {split!r}.")
+    whole = data.whole
     recipe = recipe.override(hard_fraction=1.0)
-    judged = cross_validate(recipe, split, num_folds=num_folds, device=device, progress=progress)
-    found = find_label_errors(judged.probabilities, split.labels)
+    judged = cross_validate(recipe, whole, num_folds=num_folds, device=device, progress=progress)
+    is_test = torch.arange(len(whole)) >= len(data.train)
+    among = {"all": torch.ones_like(is_test), "train": ~is_test, "test": is_test}[split]
+    found = doubt_labels(judged.probabilities, whole.labels, among)
+    num_listed = max(found.num_likely, FEWEST_LISTED)
     names = _names(data)
     suspects = tuple(
         Suspect(
             names[index],
-            data.classes[int(split.labels[index])],
+            data.classes[int(whole.labels[index])],
             data.classes[suggested],
             confidence,
             index,
         )
-        for index, suggested, confidence in zip(*(part.tolist() for part in found), strict=True)
+        for index, suggested, confidence in zip(
+            *(part[:num_listed].tolist() for part in found[:3]), strict=True
+        )
     )
-    accuracy = judged.accuracy(split.labels)
-    return Audit(data.title, len(split), accuracy, recipe.name, num_folds, suspects)
+    predicted = judged.probabilities.argmax(dim=1)
+    accuracy = float((predicted == whole.labels)[among].double().mean())
+    return Audit(
+        title=data.title,
+        num_images=int(among.sum()),
+        num_likely=found.num_likely,
+        accuracy=accuracy,
+        recipe=recipe.name,
+        num_folds=num_folds,
+        suspects=suspects,
+    )
 
 
 def write_audit(found: Audit, data: DataSet, folder: Path) -> Path:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 WORDS = (
     "", "layer", "kind", "recipe", "run folder", "report", "class", "read as", "picture", "label",
-    "verdict", "likely",
+    "verdict", "or",
 )  # fmt: skip
 """Titles of columns that hold words."""
 

@@ -153,15 +153,15 @@ def show_audit(found: "Audit", page: Path) -> None:
     print_lines(
         console,
         [
-            f"{len(found.suspects):,} of {found.num_images:,} labels are likely wrong; "
+            f"{found.num_likely:,} of {found.num_images:,} labels are likely wrong; "
             f"{found.accuracy:.2%} of the images were read as they are labelled"
         ],
     )
     if found.suspects:
-        table = table_of("picture", "label", "likely", "confidence")
+        table = table_of("picture", "label", "or", "confidence")
         table.columns[0].overflow = "fold"
         for one in found.suspects[:MOST_LISTED]:
             cells = (one.name, one.label, one.suggested)
             table.add_row(*(Text(escaped(cell)) for cell in cells), f"{one.confidence:.2%}")
         console.print(table)
-    print_lines(console, [f"all of them: {quoted(page)}"])
+    print_lines(console, [f"the {len(found.suspects):,} least probable: {quoted(page)}"])
