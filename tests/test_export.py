@@ -180,7 +180,7 @@ def in_int8(run: Run, blob_set: DataSet, shown: list[np.ndarray]) -> exporting.I
         return quantize_onnx(content, images)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.export.load", lambda name: blob_set)
+        patch.setattr("digits.export.load_set", lambda recipe: blob_set)
         patch.setattr("digits.export.quantize_onnx", quantize_and_note)
         return exporting.export_int8(run)
 

@@ -42,7 +42,14 @@ def noisy_set(blob_set: DataSet) -> DataSet:
 def run(tmp_path_factory: pytest.TempPathFactory, noisy_set: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.training.loop.load_set", lambda recipe: noisy_set)
+        patch.setattr(calibration, "MIN_HELD_OUT", 100)  # else the set is too small to say much
         return train(RECIPE, out=tmp_path_factory.mktemp("calibrated") / "run")
+
+
+@pytest.fixture
+def enough_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small set says how sure to be, as in the run."""
+    monkeypatch.setattr(calibration, "MIN_HELD_OUT", 100)
 
 
 @pytest.fixture
@@ -76,6 +83,7 @@ def loss_at(temperature: float, model: nn.Module, images: Tensor, labels: Tensor
     return negative_log_likelihood(committee(list(logits / temperature)), labels)
 
 
+@pytest.mark.usefixtures("enough_images")
 def test_the_labels_are_likeliest_at_the_temperature_for_the_mean_over_the_views(
     run: Run, noisy_set: DataSet, seen: list[Tensor]
 ) -> None:
@@ -155,6 +163,16 @@ def test_held_out_images_are_used_as_they_are_if_there_are_enough(
         assert len(images) == 500
 
 
+@pytest.mark.parametrize(("enough", "is_surer"), [(100, True), (2500, False)])
+def test_a_small_set_makes_no_network_surer_than_it_is(
+    run: Run, blob_set: DataSet, monkeypatch: pytest.MonkeyPatch, enough: int, is_surer: bool
+) -> None:
+    """All of its training images are read right, which the test images of its kind need not be."""
+    monkeypatch.setattr(calibration, "MIN_HELD_OUT", enough)
+    found = find_temperature(run.model, run.recipe, blob_set)
+    assert found < 1 if is_surer else found == 1
+
+
 def test_a_large_set_is_thinned_out(
     run: Run, noisy_set: DataSet, seen: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +181,7 @@ def test_a_large_set_is_thinned_out(
     assert len(seen[0]) == 200
 
 
+@pytest.mark.usefixtures("enough_images")
 def test_a_finished_run_keeps_its_temperature(run: Run, noisy_set: DataSet) -> None:
     kept = run.temperature
     assert kept == pytest.approx(find_temperature(run.model, run.recipe, noisy_set), rel=1e-3)
@@ -246,6 +265,7 @@ def test_a_network_of_one_s_own_is_calibrated_too(
         def __init__(self) -> None:
             super().__init__(nn.Flatten(), nn.Linear(784, 10))
 
+    monkeypatch.setattr(calibration, "MIN_HELD_OUT", 100)
     mine = digits.train(RECIPE, network="flat", out=tmp_path / "mine", progress=TrainingProgress())
     assert mine.temperature is not None
     assert mine.temperature != 1

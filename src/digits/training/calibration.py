@@ -42,7 +42,8 @@ def find_temperature(
     """Find the temperature by which a trained network's logits are to be divided.
 
     It is found on the held-out images, if there are enough of them; else on training images, each
-    changed a little. The recipe's own augmentation may have outliers, or be harder than any
+    changed a little. Of a small set, there are too few of either for a network to be made surer
+    than it is: the temperature is 1 then, or more. The recipe's own augmentation may have outliers, or be harder than any
     handwriting, and is not used.
 
     Args:
@@ -66,7 +67,9 @@ def find_temperature(
         generator = torch.Generator().manual_seed(derive_seed(recipe.seed, CALIBRATE))
         images, _ = augment(images, labels, CHANGES, generator, num_classes=len(data.classes))
     num_views = count_views(data.classes)
-    return fit_temperature(_logits_of_views(model, images, num_views, device), labels)
+    found = fit_temperature(_logits_of_views(model, images, num_views, device), labels)
+    # So few images are read right to the last, and say nothing of how sure to be of new ones.
+    return found if len(labels) >= MIN_HELD_OUT else max(found, 1.0)
 
 
 def count_views(classes: Sequence[str]) -> int:
