@@ -43,8 +43,8 @@ def find_temperature(
 
     It is found on the held-out images, if there are enough of them; else on training images, each
     changed a little. Of a small set, there are too few of either for a network to be made surer
-    than it is: the temperature is 1 then, or more. The recipe's own augmentation may have outliers, or be harder than any
-    handwriting, and is not used.
+    than it is: the temperature is 1 then, or more. The recipe's own augmentation may have
+    outliers, or be harder than any handwriting, and is not used.
 
     Args:
         model: The trained network.
