@@ -18,6 +18,7 @@ dependencies = [
     "jaxtyping",
     "numpy",
     "onnxruntime",
+    "platformdirs",
     "safetensors",
     "tomli_w",
     "torch",

@@ -101,11 +101,11 @@ def blob_set() -> DataSet:
 @pytest.fixture
 def with_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> DataSet:
     """Training takes the small set for MNIST."""
-    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe: blob_set)
+    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe, **_: blob_set)
     return blob_set
 
 
 @pytest.fixture
 def export_with_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> None:
     """Exporting compares on the small set, with which the run was trained."""
-    monkeypatch.setattr("digits.export.load_set", lambda recipe: blob_set)
+    monkeypatch.setattr("digits.export.load_set", lambda recipe, **_: blob_set)

@@ -96,7 +96,7 @@ def test_the_command_writes_both_once(
     call: Call,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("digits.run.load_set", lambda recipe: exchanged[0])
+    monkeypatch.setattr("digits.run.load_set", lambda recipe, **_: exchanged[0])
     folder = tmp_path / "audit"
     arguments = ("audit", "--recipe", "fast", "--batch-size", "50", "--folds", "2")
     status, out, _ = call(*arguments, "--out", str(folder), "--json")

@@ -77,7 +77,7 @@ def test_without_paper_added_the_checks_fail_only_for_rows_that_are_no_square_im
 def test_it_trains_to_the_bits_of_a_run_and_leaves_nothing_on_the_disk(
     blob_set: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe: blob_set)
+    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe, **_: blob_set)
     run = train(SMALL, out=tmp_path / "run", seed=7)
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")

@@ -117,7 +117,7 @@ def test_commands_take_a_folder(shapes: Path, tmp_path: Path, call: Call) -> Non
     status, out, _ = call("data", str(shapes))
     assert status == 0
     assert "90 pictures, 40 × 50 to 40 × 50 pixels" in out
-    assert "72 training and 18 test images: a fifth of each class" in out
+    assert "72 training and 18 test images: of each class a fifth, or nearly" in out
     facts = json.loads(call("data", str(shapes), "--json")[1])
     assert [row["name"] for row in facts["classes"]] == list(SHAPES)
     folder = str(tmp_path / "run")

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("export_with_blobs")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.training.loop.load_set", lambda recipe: blob_set)
+        patch.setattr("digits.training.loop.load_set", lambda recipe, **_: blob_set)
         return train(RECIPE, out=tmp_path_factory.mktemp("export") / "run")
 
 
@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Run:
 def written(run: Run, blob_set: DataSet) -> Export:
     """The run's network, as a file in a folder that there was not."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.export.load_set", lambda recipe: blob_set)
+        patch.setattr("digits.export.load_set", lambda recipe, **_: blob_set)
         return export(run, run.folder / "deep" / "model.onnx")
 
 
@@ -180,7 +180,7 @@ def in_int8(run: Run, blob_set: DataSet, shown: list[np.ndarray]) -> exporting.I
         return quantize_onnx(content, images)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.export.load_set", lambda recipe: blob_set)
+        patch.setattr("digits.export.load_set", lambda recipe, **_: blob_set)
         patch.setattr("digits.export.quantize_onnx", quantize_and_note)
         return exporting.export_int8(run)
 

@@ -158,8 +158,8 @@ def test_ten_classes_that_are_no_digits_are_not_read_as_digits(
         replace(split, classes=clothes) for split in (blob_set.train, blob_set.test)
     )
     data = DataSet("fashion-mnist", train_split, test, "made by the tests")
-    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe: data)
-    monkeypatch.setattr("digits.export.load_set", lambda recipe: data)
+    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe, **_: data)
+    monkeypatch.setattr("digits.export.load_set", lambda recipe, **_: data)
     run = train("fast", dataset="fashion-mnist", batch_size=50, out=tmp_path / "run")
     assert Network(export(run).path).classes == clothes
     with pytest.raises(InvalidInput, match=r"found one of 10 classes \(T-shirt/top, trouser"):
@@ -199,7 +199,9 @@ def test_c_has_as_many_pixels_and_logits(tmp_path: Path) -> None:
 def test_what_does_not_fit_a_set_is_refused_before_anything_is_fetched_or_made(
     recipe: str, dataset: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe: pytest.fail("was loaded"))
+    monkeypatch.setattr(
+        "digits.training.loop.load_set", lambda recipe, **_: pytest.fail("was loaded")
+    )
     chosen = load_recipe(recipe).override(dataset=dataset, batch_size=20, validation_size=0)
     with pytest.raises(InvalidInput, match=message):
         train(chosen, out=tmp_path / "run")
@@ -264,7 +266,7 @@ def test_a_network_of_lines_is_measured_on_digits_alone(letters: Run) -> None:
 def older(letters: Run, tmp_path: Path, blob_set: DataSet, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run of digits as older versions made it."""
     for module in ("training.loop", "export", "report"):
-        monkeypatch.setattr(f"digits.{module}.load_set", lambda recipe: blob_set)
+        monkeypatch.setattr(f"digits.{module}.load_set", lambda recipe, **_: blob_set)
     run = train("fast", batch_size=50, out=tmp_path / "older")
     without_classes(run.folder)
     return Run(run.folder)

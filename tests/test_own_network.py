@@ -70,8 +70,8 @@ class ThreeChannels(nn.Module):
 def registered(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> None:
     """`own` is known, and gone after each test."""
     monkeypatch.setattr("digits.models.registry.NETWORKS", dict(NETWORKS))
-    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe: blob_set)
-    monkeypatch.setattr("digits.report.load_set", lambda recipe: blob_set)
+    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe, **_: blob_set)
+    monkeypatch.setattr("digits.report.load_set", lambda recipe, **_: blob_set)
     monkeypatch.setattr("digits.plots.to_png", lambda figure: b"rendered")
     register_network("own")(Own)
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("export_with_blobs")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.training.loop.load_set", lambda recipe: blob_set)
+        patch.setattr("digits.training.loop.load_set", lambda recipe, **_: blob_set)
         recipe = Recipe(name="mine", network="tiny", epochs=1, batch_size=50, validation_size=0)
         return train(recipe, out=tmp_path_factory.mktemp("reader") / "run")
 

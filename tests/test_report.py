@@ -56,7 +56,7 @@ class Page(HTMLParser):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> None:
     """Use small data, and do not render the figures, which have tests of their own."""
-    monkeypatch.setattr("digits.report.load_set", lambda recipe: blob_set)
+    monkeypatch.setattr("digits.report.load_set", lambda recipe, **_: blob_set)
     monkeypatch.setattr("digits.plots.to_png", lambda figure: b"rendered")
     monkeypatch.setattr("digits.report.illustrations.SALIENCY_SAMPLES", 1)
 
@@ -66,7 +66,7 @@ def page(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Page:
     """An ordinary report, rendered in full."""
     run = make_run(tmp_path_factory.mktemp("runs") / "run", metrics_of(blob_set))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.report.load_set", lambda recipe: blob_set)
+        patch.setattr("digits.report.load_set", lambda recipe, **_: blob_set)
         return Page(write_report(run))
 
 

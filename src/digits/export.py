@@ -50,9 +50,10 @@ NUM_CHECKED = 1000
 NUM_CALIBRATED = 1000
 """Number of training images that say how large the values of each layer become."""
 
-MOST_CHANGED = 10
-"""Most of the images on which the two are compared that integers of eight bits may read as another
-class. Source: of 5,000 training images, none to two are with `fast`, `balanced` and `compact`."""
+MOST_CHANGED = 0.01
+"""Largest share of the images on which the two are compared that integers of eight bits may read as
+another class, 0 to 0.1; one always may be. Source: of 5,000 training images, none to two are with
+`fast`, `balanced` and `compact`."""
 
 TORCH_FORMATS = {"torchscript": "model.ts", "pt2": "model.pt2"}
 """Formats of torch itself, with the name of the file in the run folder."""
@@ -229,20 +230,23 @@ def export_int8(run: Run, path: Path | None = None) -> Int8Export:
     _expect_glyphs(run, "integers of eight bits")
     path = path or run.folder / "model-int8.onnx"
     made = convert(run)
-    data = load_set(run.recipe)
+    data = load_set(run.recipe, is_same=False)
     split, _ = data.split(run.recipe.validation_size)
     content = quantize_onnx(made.content, split.images[:NUM_CALIBRATED].numpy())
     # What is large and in floating point still: the weights that make the views.
     content = _with_half_weights(content)
-    content = _with_metadata(content, {**_facts(run, made.temperature), "weights": "int8"})
+    facts = _facts(run, made.temperature)
+    facts.pop("test_accuracy", None)  # that of another network
+    content = _with_metadata(content, {**facts, "weights": "int8"})
     images = data.test.images[:NUM_CHECKED]
     found = Network(content).probabilities(images.numpy())
     with torch.inference_mode():
         expected = _calibrated(run, made.temperature)(images[:, None].float()).numpy()
     num_changed = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
-    if num_changed > MOST_CHANGED:
+    most = max(1, int(MOST_CHANGED * len(images)))
+    if num_changed > most:
         raise DigitsError(
-            f"{run.folder}: expected integers of eight bits to read at most {MOST_CHANGED} of "
+            f"{run.folder}: expected integers of eight bits to read at most {most} of "
             f"{len(images):,} images otherwise than torch, found {num_changed:,}; nothing was "
             "written. Export it in floating point."
         )
@@ -281,7 +285,7 @@ def export_torch(run: Run, format: str, path: Path | None = None) -> Export:
         raise InvalidInput(f"format: expected {' or '.join(TORCH_FORMATS)}, found {format!r}.")
     _expect_glyphs(run, format)
     path = path or run.folder / TORCH_FORMATS[format]
-    data = load_set(run.recipe)
+    data = load_set(run.recipe, is_same=False)
     temperature = temperature_of(run, data)
     model = _calibrated(run, temperature)
     facts = {"digits.json": json.dumps(_facts(run, temperature))}
@@ -331,7 +335,7 @@ def export_c(run: Run, path: Path | None = None) -> CExport:
             f"none; found one on {run.size}."
         )
     path = path or run.folder / "model.h"
-    split, _ = load_set(run.recipe).split(run.recipe.validation_size)
+    split, _ = load_set(run.recipe, is_same=False).split(run.recipe.validation_size)
     assert isinstance(run.model, Tiny)
     layers = quantize(run.model, split.images[:NUM_CALIBRATED])
     write_atomic(path, write_c(layers, size=run.size).encode())
@@ -350,7 +354,7 @@ def convert(run: Run) -> Converted:
     Raises:
         DigitsError: As `export` does.
     """
-    data = load_set(run.recipe)
+    data = load_set(run.recipe, is_same=False)
     if reads_lines(run.recipe.network):
         return _convert_lines(run, data)
     temperature = temperature_of(run, data)

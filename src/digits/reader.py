@@ -56,7 +56,7 @@ def _as_network(model: Any) -> str | Path | bytes | Network | LineNetwork | Netw
     path = getattr(model, "folder", model)
     if not isinstance(path, str | Path):
         raise InvalidInput(
-            f"model: expected a run folder or an ONNX file, found {type(model).__name__}."
+            f"model: expected a run, a model folder or an ONNX file, found {type(model).__name__}."
         )
     if not Path(path).is_dir() or is_model_folder(path):
         return path

@@ -284,6 +284,8 @@ class Recipe:
         changes = {k: v for k, v in overrides.items() if k in inner}
         own = {k: v for k, v in overrides.items() if k not in inner}
         _check_names(own, Recipe)
+        if "dataset" in own:  # these two say more about the set that was
+            own = {"crop": None, "digest": None, **own}
         if changes:
             base = own.get("augmentation", self.augmentation)
             own["augmentation"] = replace(base, **changes)

@@ -299,8 +299,12 @@ class Run:
             )
 
 
-def load_set(recipe: Recipe) -> DataSet:
+def load_set(recipe: Recipe, *, is_same: bool = True) -> DataSet:
     """Load the data set that a recipe names; of one's own, the same as when its run began.
+
+    Args:
+        recipe: The recipe.
+        is_same: Whether it has to be the same.
 
     Raises:
         InvalidInput: If there is no such set.
@@ -308,7 +312,7 @@ def load_set(recipe: Recipe) -> DataSet:
     """
     data = load(recipe.dataset, crop=recipe.crop)
     found = None if data.own is None else data.own.digest
-    if recipe.digest is not None and found != recipe.digest:
+    if is_same and recipe.digest is not None and found != recipe.digest:
         raise DigitsError(
             f"{recipe.dataset} is no longer what the run was trained on (expected digest "
             f"{recipe.digest}, found {found}); restore it, or train anew."

@@ -289,9 +289,10 @@ def test_the_command_shows_classes_origin_and_licence(
 def test_an_unknown_set_is_one_line(call: Callable[..., tuple[int, str, str]]) -> None:
     status, _, errors = call("data", "--dataset", "fashion_mnist")
     assert status == 2
-    assert (
-        errors == "digits: No data set is called 'fashion_mnist'; did you mean 'fashion-mnist'?\n"
+    expected = (
+        "No data set is called 'fashion_mnist'; did you mean 'fashion-mnist'? Your own is given"
     )
+    assert errors == f"digits: {expected} as a path, such as ./mine.\n"
 
 
 def test_the_catalogue_is_as_the_sets_are_described() -> None:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def test_other_things_are_taken_whole_with_their_aspect_kept(tmp_path: Path) -> 
     for label, level in (("cat", 40), ("dog", 200)):
         for number in range(5):
             image = np.full((50, 100), level, np.uint8)
-            image[10:40, 10 + number : 60] = 120
+            image[10:40, 10 + 3 * number : 60 + number] = 120
             write(tmp_path / label / f"{number}.png", np.stack([image] * 3, axis=2))
     data = load(tmp_path)
     assert data.classes == ("cat", "dog")
@@ -114,7 +115,7 @@ def test_other_things_are_taken_whole_with_their_aspect_kept(tmp_path: Path) -> 
     assert ground == 40
     assert (squared[:7] == ground).all()
     assert (squared[21:] == ground).all(), "the picture is half as high as wide"
-    assert (squared[10:18, 6:16] == 120).all()
+    assert (squared[10:18, 8:16] == 120).all()
 
 
 def test_small_squares_of_one_size_stay_as_they_are(tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def npz(**arrays: Any) -> bytes:
     return stream.getvalue()
 
 
-ONE = np.zeros((1, 5, 5), np.uint8)
+ONE = np.full((1, 5, 5), 255, np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +274,7 @@ ONE = np.zeros((1, 5, 5), np.uint8)
         ("a.npz", npz(images=ONE, labels=np.zeros(2, int)), "a label for each of 1 images"),
         ("a.npz", npz(images=ONE, labels=np.zeros(1)), "whole numbers or texts as labels"),
         ("a.npz", npz(images=ONE[0], labels=np.zeros(5, int)), r"images \(n, h, w\).* \(5, 5\)"),
-        ("a.npz", npz(images=ONE + 0.0 - 3, labels=np.zeros(1, int)), "from 0 to 255"),
+        ("a.npz", npz(images=ONE - 300.0, labels=np.zeros(1, int)), "from 0 to 255"),
         ("a.npz", npz(images=ONE, labels=np.array([3]), classes=np.array(["a"])), "from 0 to 0"),
         ("a.npz", npz(images=np.array([{}]), labels=np.array([1])), "expected an .npz file"),
         ("a.csv", b"", "names the columns file and label, found nothing"),
@@ -281,14 +282,18 @@ ONE = np.zeros((1, 5, 5), np.uint8)
         ("a.csv", b"file,label\nx.png\n", "line 2: expected 2 columns, found 1"),
         ("a.csv", b"file,label\nx.png,\n", "line 2: expected a label of 1 to"),
         ("a.csv", b"file,label\nx.png,\x1b[31m\n", "line 2: expected a label of 1 to"),
-        ("a.csv", b"file,label,split\nx.png,1,dev\n", "line 2: expected train or test"),
+        ("a.csv", b"file,label,split\nx.png,1,part\n", "expected train, test or validation"),
         ("a.csv", b"file,label,split\nx.png,1,test\ny.png,1,\n", "found 1 without, such as y.png"),
         ("a.csv", b"file,label\nx.png," + b"1" * (MAX_LABEL + 1), "expected a label of 1 to"),
         ("a.csv", b"\xff\xfe\x00", "expected a CSV file in UTF-8"),
         ("a.csv", b"file,label\n", "expected labelled pictures, found none"),
-        ("a.csv", b"label,pixel0,pixel1\n1,2,3\n", "pixels of a square image"),
-        ("a.csv", b"label,pixel0\n1,x\n", "expected numbers as pixels"),
+        ("a.csv", b"label,pixel0,pixel1\n1,2,200\n", "pixels of a square image"),
+        ("a.csv", b"label,pixel0\n1,x\n2,255\n", "expected numbers as pixels"),
         ("a.csv", b"file,label\nmissing.png,1\n", "missing.png: There is no such file"),
+        ("a.npz", npz(images=ONE // 16, labels=np.zeros(1, int)), "found at most 15; scale them"),
+        ("a.csv", b"label,pixel0\n1,16\n", "found at most 16; scale them"),
+        ("a.npz", npz(images=ONE, labels=np.array([0]), classes=np.array("a")), "as a list"),
+        ("a.npz", npz(images=ONE, labels=np.array(["b"]), classes=np.array(["a"])), "found 'b'"),
         ("a.txt", b"file,label\n", "found something else"),
     ],
 )  # fmt: skip
@@ -323,7 +328,7 @@ def test_folders_that_are_no_set_are_refused_in_one_line(tmp_path: Path) -> None
 
 def test_too_many_classes_are_refused(tmp_path: Path) -> None:
     num = MAX_CLASSES + 1
-    np.savez(tmp_path / "a.npz", x=np.zeros((num, 4, 4), np.uint8), y=np.arange(num) + 10)
+    np.savez(tmp_path / "a.npz", x=np.full((num, 4, 4), 255, np.uint8), y=np.arange(num) + 10)
     with pytest.raises(InvalidInput, match="at most 1,000 classes, found 1,001"):
         load(tmp_path / "a.npz")
 
@@ -366,6 +371,49 @@ def test_a_set_is_kept_in_the_cache_until_anything_changes(
     assert load_custom(folder).digest != first.digest
     own_cache.chmod(0o500)
     assert load_custom(folder, crop="none").cropped.crop == "none"
+
+
+def test_where_nothing_can_test_it_is_said_and_nothing_is_trained(tmp_path: Path) -> None:
+    """All pictures of one writer: none can be held out."""
+    rows = []
+    for number in range(20):
+        write(tmp_path / f"{number}.png", drawn("24"[number % 2], seed=number))
+        rows.append(f"{number}.png,{'24'[number % 2]},anna")
+    (tmp_path / "one.csv").write_text("file,label,writer\n" + "\n".join(rows))
+    facts = load_custom(tmp_path / "one.csv").describe()
+    assert (facts["train"], facts["test"], facts["writers"]) == (20, 0, 1)
+    with pytest.raises(InvalidInput, match="expected test images, found none, as all pictures"):
+        digits.train("fast", dataset=tmp_path / "one.csv", batch_size=4, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert load(tmp_path / "one.csv").split(5)[1] is None
+
+
+def test_validation_folders_test_where_none_else_do(folder: Path) -> None:
+    root = folder.parent / "split"
+    (root / "val" / "4").mkdir(parents=True)
+    folder.rename(root / "train")
+    write(root / "val" / "4" / "x.png", drawn("4", seed=50))
+    (root / "__MACOSX").mkdir()
+    assert (len(load(root).train), len(load(root).test)) == (30, 1)
+    write(root / "test" / "4" / "y.png", drawn("4", seed=51))
+    assert (len(load(root).train), len(load(root).test)) == (31, 1)
+    write(root / "7" / "z.png", drawn("7", seed=52))
+    with pytest.raises(InvalidInput, match="folders of splits alone, or of classes alone"):
+        load(root)
+
+
+def test_images_may_be_from_0_to_1_in_any_type(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 2, (10, 6, 6))
+    for number, kind in enumerate((np.uint8, np.int64, np.float32, bool)):
+        path = tmp_path / f"{number}.npz"
+        np.savez(path, images=pixels.astype(kind), labels=np.array(list("ab") * 5))
+        assert np.array_equal(load_custom(path).cropped.images, pixels * 255)
+
+
+def test_names_that_are_no_text_are_taken(folder: Path) -> None:
+    strange = os.fsencode(folder / "4") + b"/\xff\xfe.png"
+    os.rename(folder / "4" / "0.png", strange)  # noqa: PTH104 - no Path has such a name
+    assert len(load(folder).whole) == 30
 
 
 @settings(max_examples=60, deadline=None)

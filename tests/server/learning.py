@@ -8,7 +8,7 @@ from typing import Any
 
 from digits import reading
 from digits.reading.reader import Reader
-from digits.server.learning import Learner
+from digits.server.learning import LearningCommand
 from tests.server.conftest import Client, serving
 
 WEIGHTS = Path(reading.__file__).parent / "weights"
@@ -24,9 +24,9 @@ def open_reader(model: str) -> Reader:
     return Reader(model, num_threads=1)
 
 
-def learner_that(code: str, folder: Path) -> Learner:
+def learner_that(code: str, folder: Path) -> LearningCommand:
     """Learn by code of Python; its arguments are a folder, --out, a path, and --json."""
-    return Learner(folder, open_reader, command=(sys.executable, "-c", code))
+    return LearningCommand(folder, open_reader, command=(sys.executable, "-c", code))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 from digits.errors import DigitsError
 from digits.reading.reader import Reader
 from digits.server import limits
-from digits.server.learning import Learner
+from digits.server.learning import LearningCommand
 from digits.server.readers import ReaderInUse
 from tests.server.conftest import PICTURE, Client, Pending, SlowReader, assert_problem, png
 from tests.server.learning import (
@@ -197,7 +197,7 @@ FAILING = {
 }
 
 
-def attempt(learner: Learner) -> list[Reader]:
+def attempt(learner: LearningCommand) -> list[Reader]:
     """Learn without a server; returns what was adopted."""
     adopted: list[Reader] = []
 
@@ -222,7 +222,7 @@ def test_a_command_that_fails_is_told_of_in_one_line(tmp_path: Path, name: str) 
 
 
 def test_a_command_that_is_not_there_is_told_of_in_one_line(tmp_path: Path) -> None:
-    learner = Learner(tmp_path, open_reader, command=("/nowhere/digits",))
+    learner = LearningCommand(tmp_path, open_reader, command=("/nowhere/digits",))
     assert attempt(learner) == []
     assert learner.message == "Can't run /nowhere/digits: No such file or directory."
 
@@ -274,11 +274,11 @@ SERVES = """
 import sys
 from pathlib import Path
 from digits.reading.reader import Reader
-from digits.server.learning import Learner
+from digits.server.learning import LearningCommand
 from digits.server.readers import ReaderInUse
 from digits.server.process import serve
 folder, code = sys.argv[1:]
-learner = Learner(Path(folder), Reader, command=(sys.executable, "-c", code))
+learner = LearningCommand(Path(folder), Reader, command=(sys.executable, "-c", code))
 serve(Reader(num_threads=1), port=0, learner=learner)
 """
 

@@ -41,7 +41,7 @@ def noisy_set(blob_set: DataSet) -> DataSet:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, noisy_set: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.training.loop.load_set", lambda recipe: noisy_set)
+        patch.setattr("digits.training.loop.load_set", lambda recipe, **_: noisy_set)
         patch.setattr(calibration, "MIN_HELD_OUT", 100)  # else the set is too small to say much
         return train(RECIPE, out=tmp_path_factory.mktemp("calibrated") / "run")
 

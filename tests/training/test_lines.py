@@ -59,7 +59,7 @@ def with_drawn(monkeypatch: pytest.MonkeyPatch, drawn: DataSet) -> None:
     """Everything takes the small set for MNIST."""
     monkeypatch.setattr("digits.data.load", lambda name: drawn)
     for module in ("digits.training.loop", "digits.export"):
-        monkeypatch.setattr(f"{module}.load_set", lambda recipe: drawn)
+        monkeypatch.setattr(f"{module}.load_set", lambda recipe, **_: drawn)
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_the_average_follows_the_weights_and_is_what_is_evaluated(drawn: DataSet
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, drawn: DataSet) -> Run:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.training.loop.load_set", lambda recipe: drawn)
+        patch.setattr("digits.training.loop.load_set", lambda recipe, **_: drawn)
         return train(RECIPE, out=tmp_path_factory.mktemp("lines") / "run", progress=Silent())
 
 
@@ -294,7 +294,7 @@ def test_the_command_shows_a_run_of_lines(
 @pytest.fixture(scope="module")
 def written(run: Run, drawn: DataSet) -> Export:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digits.export.load_set", lambda recipe: drawn)
+        patch.setattr("digits.export.load_set", lambda recipe, **_: drawn)
         return export(run, run.folder / "lines.onnx")
 
 

@@ -110,10 +110,11 @@ def audit(
 
     from digits.report.audit import audit as find_suspects
     from digits.report.audit import write_audit
-    from digits.run import expect_absent, load_set
+    from digits.run import load_set
     from digits.training.progress import TrainingProgress
 
-    expect_absent(folder)
+    if folder.exists():
+        raise InvalidInput(f"{folder} exists already; name another folder.")
     data = load_set(chosen)
     progress = TrainingProgress(Console(stderr=True))
     found = find_suspects(

@@ -127,19 +127,29 @@ def serve(
 ) -> None:
     """Serve a page to draw digits on, and an HTTP API that reads pictures."""
     from digits.reader import Reader
-    from digits.server.learning import Learner
+    from digits.reading.model_folder import is_model_folder
+    from digits.server.learning import COMMAND, LearningCommand
     from digits.server.process import serve as run_server
 
     def open_reader(model: Path | str | None) -> Reader:
         # More threads for one request would wait for those of the others.
         return Reader(model, num_threads=1)
 
+    learner = None
+    if learn is not None:
+        learns_on = () if model is None else ("--model", str(model.absolute()))
+        if model is not None and not is_model_folder(model):
+            raise InvalidInput(
+                "--learn goes on from the networks of the package, or from a model folder made by "
+                f"digits learn, and {model} is none; leave one of the two away."
+            )
+        learner = LearningCommand(learn, open_reader, command=(*COMMAND, *learns_on))
     run_server(
         open_reader(model),
         host=host,
         port=port,
         open_browser=open_browser,
         origins=tuple(allow_origin or ()),
-        learner=None if learn is None else Learner(learn, open_reader),
+        learner=learner,
         learn_from_anyone=learn_from_anyone,
     )

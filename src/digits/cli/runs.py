@@ -80,11 +80,11 @@ def evaluate(
 
     members = [Run(folder) for folder in runs]
     if data_path is not None:
-        data = load(data_path, crop=crop or members[0].recipe.crop)
-        test = choose_unseen(data, members)
+        first = members[0]
+        data = load(data_path, crop=crop or first.recipe.crop, size=first.size)
     else:
         data = load(dataset) if dataset else load_set(members[0].recipe)
-        test = data.test
+    test = data.test if data.own is None else choose_unseen(data, members)
     metrics = evaluate_task(members, test, device=device)
     if as_json:
         found = metrics.to_dict()
@@ -126,12 +126,19 @@ def summary(
             f"{suggest(recipe_or_run, recipe_names())}"
         )
 
+    from digits.data import DataSet
+    from digits.data.catalog import Published
     from digits.models import build_model
     from digits.models.costs import image_shape, layer_costs
     from digits.run import Run, load_set
 
-    recipe = load_recipe(recipe_or_run) if is_recipe else Run(recipe_or_run).recipe
-    data = load_set(recipe) if is_path(recipe.dataset) else find(recipe.dataset)
+    run = None if is_recipe else Run(recipe_or_run)
+    recipe = load_recipe(recipe_or_run) if run is None else run.recipe
+    data: Run | DataSet | Published
+    if not is_path(recipe.dataset):
+        data = find(recipe.dataset)
+    else:  # a run knows its classes, whatever became of the pictures since
+        data = run if run is not None and run.is_finished else load_set(recipe)
     shape = image_shape(recipe.network, data.size)
     # Costs are the same whatever the network is normalised by.
     model = build_model(

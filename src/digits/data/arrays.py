@@ -22,6 +22,9 @@ IMAGES, LABELS = ("images", "x", "data"), ("labels", "y", "targets", "target")
 IDX_IMAGES = re.compile(r"(?P<before>.*)images(?P<after>[-.]idx3.*?)(\.gz)?", re.IGNORECASE)
 """Pattern of the name of an IDX file of images."""
 
+FEWEST_LEVELS = 64
+"""Grey level that the brightest pixel of a whole set reaches, unless it is on another scale."""
+
 MAX_BYTES = 4 << 30
 """Most bytes of a file once it is unpacked: some 5 million images of 28×28."""
 
@@ -42,9 +45,13 @@ def read_arrays(path: Path) -> LabelledPictures:
         DigitsError: If it can't be read.
     """
     arrays = _load(path)
-    classes = tuple(
-        clean_label(str(name), f"{quoted(path)}: classes") for name in arrays.get("classes", ())
-    )
+    names = arrays.get("classes", np.zeros(0, str))
+    if names.ndim != 1 or len(set(names.tolist())) < len(names):
+        raise InvalidInput(
+            f"{quoted(path)}: expected classes as a list of different names, found "
+            f"{names.shape} with {len(set(names.ravel().tolist()))}."
+        )
+    classes = tuple(clean_label(str(name), f"{quoted(path)}: classes") for name in names.tolist())
     pictures: list[LabelledPicture] = []
     for split in ("train", "test", None):
         images, labels = _named(arrays, IMAGES, split), _named(arrays, LABELS, split)
@@ -62,8 +69,13 @@ def read_arrays(path: Path) -> LabelledPictures:
 
 
 def find_idx(folder: Path) -> list[Path]:
-    """List the files of images in MNIST's format that lie in a folder."""
-    return sorted(path for path in folder.iterdir() if IDX_IMAGES.fullmatch(path.name))
+    """List the files of images in MNIST's format that lie in a folder; of two copies, the plain."""
+    found = {path.name: path for path in folder.iterdir() if IDX_IMAGES.fullmatch(path.name)}
+    return [
+        path
+        for name, path in sorted(found.items())
+        if name.removesuffix(".gz") == name or name.removesuffix(".gz") not in found
+    ]
 
 
 def read_idx_folder(folder: Path) -> LabelledPictures:
@@ -78,6 +90,13 @@ def read_idx_folder(folder: Path) -> LabelledPictures:
     """
     pictures: list[LabelledPicture] = []
     found = find_idx(folder)
+    num_test = sum(_is_test(path) for path in found)
+    if num_test > 1 or len(found) - num_test > 1:
+        names = ", ".join(path.name for path in found[:3])
+        raise InvalidInput(
+            f"{quoted(folder)}: expected one file of training images and one of test images, found "
+            f"{names}; give each set a folder of its own."
+        )
     for path in found:
         matched = IDX_IMAGES.fullmatch(path.name)
         assert matched is not None
@@ -86,12 +105,15 @@ def read_idx_folder(folder: Path) -> LabelledPictures:
         labels_path = next((each for each in candidates if each.is_file()), None)
         if labels_path is None:
             raise InvalidInput(f"{quoted(path)}: expected its labels in {stem}, found none.")
-        is_test = re.search("t10k|test", path.name, re.IGNORECASE) is not None
-        split = None if len(found) == 1 else "test" if is_test else "train"
+        split = None if len(found) == 1 else "test" if _is_test(path) else "train"
         images = read_idx(_unpacked(path), path.name)
         labels = read_idx(_unpacked(labels_path), labels_path.name)
         pictures += _pictures(path, images, labels, (), split, None)
     return LabelledPictures(folder, "IDX", pictures)
+
+
+def _is_test(path: Path) -> bool:
+    return re.search("t10k|test", path.name, re.IGNORECASE) is not None
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
@@ -105,12 +127,18 @@ def _load(path: Path) -> dict[str, np.ndarray]:
                 f"{num_bytes:,}; cut it into parts."
             )
         with np.load(path, allow_pickle=False) as arrays:
-            return {name.lower(): arrays[name] for name in arrays.files}
+            found = {name.lower(): arrays[name] for name in arrays.files}
+        strange = [name for name, array in found.items() if not isinstance(array, np.ndarray)]
+        if strange:
+            raise ValueError(f"{strange[0]} is no array")
+        return found
     except OSError as error:
         raise DigitsError(f"Can't read {quoted(path)}: {error.strerror or error}.") from error
     except InvalidInput:
         raise
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes NumPy raise almost anything
         reason = " ".join(str(error).split())[:100]
         raise InvalidInput(f"{quoted(path)}: expected an .npz file of arrays: {reason}.") from error
 
@@ -159,7 +187,7 @@ def _pictures(
 
 
 def _as_pictures(images: np.ndarray, path: Path) -> UInt8[np.ndarray, "n ..."]:
-    """Take images as 8 bits: floats are from 0 to 1, or from 0 to 255."""
+    """Take images as 8 bits: numbers are from 0 to 1, or from 0 to 255."""
     side = isqrt(images.shape[1]) if images.ndim == 2 else 0
     if side and side * side == images.shape[1]:
         images = images.reshape(len(images), side, side)
@@ -178,9 +206,25 @@ def _as_pictures(images: np.ndarray, path: Path) -> UInt8[np.ndarray, "n ..."]:
                 f"{quoted(path)}: expected pixels from 0 to 255, or from 0 to 1, found {low:g} to "
                 f"{high:g}."
             )
-        scale = 255 if images.dtype.kind in "bf" and high <= 1 else 1
+        scale = 255 if high <= 1 else 1
         images = np.rint(images.astype(np.float32) * scale).astype(np.uint8)
+    elif int(images.max()) == 1:
+        images = images * np.uint8(255)
+    expect_contrast(int(images.max()), path)
     return images[..., 0] if has_channels and images.shape[3] == 1 else images
+
+
+def expect_contrast(brightest: int, path: Path) -> None:
+    """Refuse images that are all but black: they are on another scale.
+
+    Raises:
+        InvalidInput: If the brightest pixel of all is below 64.
+    """
+    if brightest < FEWEST_LEVELS:
+        raise InvalidInput(
+            f"{quoted(path)}: expected pixels from 0 to 255, or from 0 to 1, found at most "
+            f"{brightest}; scale them."
+        )
 
 
 def _label(value: Any, classes: tuple[str, ...], where: str) -> str:
@@ -193,7 +237,10 @@ def _label(value: Any, classes: tuple[str, ...], where: str) -> str:
                 f"{len(classes)} classes, found {value}."
             )
         return classes[value]
-    return clean_label(str(value), where)
+    label = clean_label(str(value), where)
+    if classes and label not in classes:
+        raise InvalidInput(f"{where}: expected one of its classes as a label, found {label!r}.")
+    return label
 
 
 def _unpacked(path: Path) -> bytes:

@@ -73,7 +73,9 @@ class Cropped:
     """Height and width of each picture, upright. (n, 2)"""
 
 
-def crop_pictures(found: LabelledPictures, crop: str | None = None) -> Cropped:
+def crop_pictures(
+    found: LabelledPictures, crop: str | None = None, size: int | None = None
+) -> Cropped:
     """Make images of labelled pictures.
 
     Args:
@@ -84,6 +86,7 @@ def crop_pictures(found: LabelledPictures, crop: str | None = None) -> Cropped:
             square size of at most 64 pixels; else resized so that its longer side is 28, its aspect
             kept, the rest filled with the grey level of its edge. If not given, it is `ink` for
             digits, and `none` for anything else.
+        size: Height and width of the images in pixels, if these are to be others.
 
     Returns:
         The images, and what was left out: pictures that are damaged, or have no ink to cut out.
@@ -113,7 +116,7 @@ def crop_pictures(found: LabelledPictures, crop: str | None = None) -> Cropped:
         )
     sides = {one.pixels.shape[0] for one in images}
     squares = all(one.size == one.pixels.shape for one in images)
-    side = sides.pop() if len(sides) == 1 and squares else SIZE
+    side = size or (sides.pop() if len(sides) == 1 and squares else SIZE)
     return Cropped(
         np.stack([_resized(one.pixels, side) for one in images]),
         np.array(kept, np.int64),
@@ -199,8 +202,10 @@ def _are_framed(pictures: Sequence[LabelledPicture]) -> bool:
         grey = _opened(open_grey, picture)
         if isinstance(grey, str):
             continue
-        if grey.shape != (SIZE, SIZE) or float(np.median(grey)) >= 128 or not grey.any():
+        if grey.shape != (SIZE, SIZE) or float(np.median(grey)) >= 128:
             return False
+        if not grey.any():
+            continue
         mass = cv2.moments(grey)
         x, y = mass["m10"] / mass["m00"], mass["m01"] / mass["m00"]
         distances.append(float(np.hypot(x - CENTRE, y - CENTRE)))

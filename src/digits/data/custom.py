@@ -119,7 +119,7 @@ class CustomSet:
         """Whether each image is a test image: as the set says, or a fifth of each class."""
         if self.is_split:
             return np.array([picture.split == "test" for picture in self.pictures], bool)
-        size = len(self.labels) // TEST_PART
+        size = max(1, len(self.labels) // TEST_PART)
         return hold_out(self.labels, size, len(self.classes), self.groups)
 
     def names(self, *, is_test: bool) -> list[str]:
@@ -143,12 +143,16 @@ class CustomSet:
         parts = [self.labels[~self.is_test], self.labels[self.is_test]]
         counts = [np.bincount(part, minlength=len(self.classes)).tolist() for part in parts]
         heights, widths = self.cropped.sizes.T
-        copies = Counter(self.duplicates.groups.tolist())
+        groups = self.duplicates.groups.tolist()
+        copies = Counter(groups)
+        writers_of: list[set[str]] = [set(), set()]
         labels_of: dict[int, set[str]] = {}
         splits_of: dict[int, set[bool]] = {}
         for group, picture, is_test in zip(
-            self.duplicates.groups.tolist(), self.pictures, self.is_test.tolist(), strict=True
+            groups, self.pictures, self.is_test.tolist(), strict=True
         ):
+            if picture.writer is not None:
+                writers_of[is_test].add(picture.writer)
             labels_of.setdefault(group, set()).add(picture.label)
             splits_of.setdefault(group, set()).add(is_test)
         return {
@@ -172,10 +176,14 @@ class CustomSet:
             },
             "left_out": [one._asdict() for one in self.cropped.left_out],
             "ignored": list(self.found.ignored),
-            "writers": len({picture.writer for picture in self.pictures} - {None}),
+            "writers": len(writers_of[0] | writers_of[1]),
+            "writers_in_both_splits": len(writers_of[0] & writers_of[1]),
             "exact_duplicates": self.duplicates.num_exact,
             "near_duplicates": self.duplicates.num_near,
-            "copies_in_both_splits": sum(len(splits) > 1 for splits in splits_of.values()),
+            "copies_in_both_splits": sum(
+                is_test and len(splits_of[group]) > 1
+                for group, is_test in zip(groups, self.is_test.tolist(), strict=True)
+            ),
             "copies_of_different_labels": [
                 {"name": picture.name, "label": picture.label}
                 for picture, group in zip(
@@ -186,12 +194,13 @@ class CustomSet:
         }
 
 
-def load_custom(path: str | Path, *, crop: str | None = None) -> CustomSet:
+def load_custom(path: str | Path, *, crop: str | None = None, size: int | None = None) -> CustomSet:
     """Load a data set of one's own.
 
     Args:
         path: As `find_labelled` takes it.
         crop: How pictures become images; see `crop_pictures`.
+        size: Height and width of the images in pixels; what suits them, if not given.
 
     Raises:
         InvalidInput: If it is no such set, or no picture in it can be used.
@@ -200,28 +209,31 @@ def load_custom(path: str | Path, *, crop: str | None = None) -> CustomSet:
     if crop is not None and crop not in CROPS:
         raise InvalidInput(f"crop: expected {' or '.join(CROPS)}, found {crop!r}.")
     found = find_labelled(Path(path))
-    kept_at = data_root() / "custom" / f"{_sum_of(found, crop)}.npz"
+    kept_at = data_root() / "custom" / f"{_sum_of(found, crop, size)}.npz"
     kept = _read_kept(kept_at)
     if kept is not None:
         return CustomSet(found, *kept)
-    cropped = crop_pictures(found, crop)
+    cropped = crop_pictures(found, crop, size)
     made = CustomSet(found, cropped, find_duplicates(cropped.images))
     with suppress(DigitsError):  # where nothing can be written, it is made anew each time
         write_atomic(kept_at, _packed(made))
     return made
 
 
-def _sum_of(found: LabelledPictures, crop: str | None) -> str:
+def _sum_of(found: LabelledPictures, crop: str | None, size: int | None) -> str:
     """Sum up all that decides the images: files, labels, crop, and the code that makes them."""
-    digest = hashlib.sha256(f"{FORMAT} {version('digits')} {crop} {found.classes}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {version('digits')} {crop} {size} {found.classes}".encode())
     for picture in found.pictures:
-        digest.update(f"{len(picture.name)} {picture.name} {picture.label}".encode())
+        named = f"{len(picture.name)} {picture.name} {picture.label}"
+        digest.update(named.encode(errors="surrogateescape"))  # a name may be no text
         if isinstance(picture.source, np.ndarray):
             digest.update(f"{picture.source.shape}".encode())
             digest.update(np.ascontiguousarray(picture.source).tobytes())
-        elif picture.source.is_file():  # what can't be read is told when it is opened
-            with suppress(OSError), picture.source.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        else:
+            with suppress(OSError):  # what can't be read is told when it is opened
+                if picture.source.is_file():
+                    with picture.source.open("rb") as stream:
+                        digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 

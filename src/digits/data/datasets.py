@@ -195,7 +195,8 @@ class DataSet:
                 given, or a tenth of a smaller set.
 
         Returns:
-            The remaining training set and the validation set, which is None if its size is 0.
+            The remaining training set and the validation set, which is None if its size is 0, or
+            all images are of one group.
 
         Raises:
             InvalidInput: If `validation_size` is out of range.
@@ -212,11 +213,15 @@ class DataSet:
         groups = None if self.train.groups is None else self.train.groups.cpu().numpy()
         labels = self.train.labels.cpu().numpy()
         chosen = hold_out(labels, validation_size, len(self.classes), groups)
+        if not chosen.any():  # all images are of one group
+            return self.train, None
         held_out = torch.from_numpy(chosen).to(self.train.labels.device)
         return self.train.chosen("train", ~held_out), self.train.chosen("validation", held_out)
 
 
-def load(name: str | Path = "mnist", *, crop: str | None = None) -> DataSet:
+def load(
+    name: str | Path = "mnist", *, crop: str | None = None, size: int | None = None
+) -> DataSet:
     """Load a data set by name, fetching it into the cache the first time; or one's own by its path.
 
     Args:
@@ -226,6 +231,8 @@ def load(name: str | Path = "mnist", *, crop: str | None = None) -> DataSet:
         crop: How pictures of one's own become images: "ink" cuts the digit out of each, and frames
             it as MNIST's are; "none" takes the whole picture. If not given, it is "ink" for
             digits, unless they are framed already, and "none" for anything else.
+        size: Height and width of the images of one's own, in pixels, such as a network takes them;
+            28 if not given, or that of small square pictures that are all of one size.
 
     Returns:
         The training and test images, uint8 (n, h, w), with their labels, int64 (n,); for MNIST,
@@ -240,12 +247,13 @@ def load(name: str | Path = "mnist", *, crop: str | None = None) -> DataSet:
     Source: `digits.data.catalog` names the makers of each, and where it is described.
     """
     if isinstance(name, Path) or is_path(name):
-        return _load_custom(Path(name), crop)
-    if crop is not None:
-        raise InvalidInput(
-            f"crop: expected none for {name}, whose images are cropped already, found {crop!r}; "
-            "it is for pictures of your own."
-        )
+        return _load_custom(Path(name), crop, size)
+    for what, given in (("crop", crop), ("size", size)):
+        if given is not None:
+            raise InvalidInput(
+                f"{what}: expected none for {name}, whose images are cropped already, found "
+                f"{given!r}; it is for pictures of your own."
+            )
     published = find(name)
     raw = fetch(name)
     return DataSet(
@@ -256,17 +264,17 @@ def load(name: str | Path = "mnist", *, crop: str | None = None) -> DataSet:
     )
 
 
-def _load_custom(path: Path, crop: str | None) -> DataSet:
+def _load_custom(path: Path, crop: str | None, size: int | None) -> DataSet:
     from digits.data.custom import load_custom  # with it, what decodes pictures
 
-    custom = load_custom(path, crop=crop)
+    custom = load_custom(path, crop=crop, size=size)
     images, labels, groups = map(
         torch.from_numpy, (custom.cropped.images, custom.labels, custom.groups)
     )
     every = Split("train", images, labels, custom.classes, groups)
     is_test = torch.from_numpy(custom.is_test)
     return DataSet(
-        name=str(path.absolute()),
+        name=str(path.resolve()),
         train=every.chosen("train", ~is_test),
         test=every.chosen("test", is_test),
         source=str(path),

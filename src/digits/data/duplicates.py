@@ -1,6 +1,7 @@
 """Near-duplicates: images that are copies of another, but for how they were saved."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -76,17 +77,16 @@ def find_duplicates(images: UInt8[np.ndarray, "n h w"]) -> Duplicates:
     return Duplicates(groups.astype(np.int64), len(images) - len(different), num_near)
 
 
-def _near_pairs(images: UInt8[np.ndarray, "n h w"]) -> list[tuple[int, int]]:
-    """List the pairs of images whose pixels correlate enough."""
+def _near_pairs(images: UInt8[np.ndarray, "n h w"]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of images whose pixels correlate enough."""
     if len(images) < 2:
-        return []
+        return
     size = len(images), -1
     whole = _normalised(images.reshape(size).astype(np.float32))
     blocks = _block_means(whole.reshape(images.shape)).reshape(size)
     # The squared distance of two normalised images is 2 - 2 r.
     most = 2 - 2 * DUPLICATES.correlation
     squares = (blocks**2).sum(axis=1)
-    pairs: list[tuple[int, int]] = []
     for start in range(0, len(images), NUM_COMPARED):
         part = slice(start, start + NUM_COMPARED)
         distances = (
@@ -97,8 +97,7 @@ def _near_pairs(images: UInt8[np.ndarray, "n h w"]) -> list[tuple[int, int]]:
             some = slice(begin, begin + NUM_COMPARED * 8)
             first, second = rows[some] + start, columns[some] + start
             near = (whole[first] * whole[second]).sum(axis=1) >= DUPLICATES.correlation
-            pairs += zip(first[near].tolist(), second[near].tolist(), strict=True)
-    return pairs
+            yield from zip(first[near].tolist(), second[near].tolist(), strict=True)
 
 
 def _normalised(pixels: Float32[np.ndarray, "n p"]) -> Float32[np.ndarray, "n p"]:

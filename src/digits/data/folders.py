@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from digits.data.labelled import SPLITS, LabelledPicture, LabelledPictures, clean_label
-from digits.errors import DigitsError
+from digits.errors import DigitsError, InvalidInput
 from digits.files import quoted
 from digits.reading.folder import natural_key
 from digits.reading.ink.formats import OTHER_SUFFIXES, SUFFIXES
+
+NO_CLASSES = ("__MACOSX",)
+"""Folders that programs leave behind."""
 
 
 def read_folders(folder: Path) -> LabelledPictures:
@@ -25,11 +28,18 @@ def read_folders(folder: Path) -> LabelledPictures:
         them, so that none is left out in silence; other files are ignored, and listed.
 
     Raises:
-        InvalidInput: If a folder's name is no label.
+        InvalidInput: If a folder's name is no label, or folders of splits and classes are mixed.
         DigitsError: If a folder can't be listed.
     """
-    outer = {name for name in _folders(folder) if name.lower() in SPLITS}
-    is_split = bool(outer) and outer == set(_folders(folder))
+    inner = [name for name in _folders(folder) if any(_files(folder / name))]
+    outer = {name for name in inner if name.lower() in SPLITS}
+    is_split = bool(outer)
+    if is_split and outer != set(inner):
+        (other, *_) = (name for name in inner if name not in outer)
+        raise InvalidInput(
+            f"{quoted(folder)}: expected folders of splits alone, or of classes alone, found "
+            f"{quoted(sorted(outer)[0])} beside {quoted(other)}."
+        )
     pictures: list[LabelledPicture] = []
     ignored: list[str] = []
     for part in sorted(outer, key=natural_key) if is_split else [""]:
@@ -47,7 +57,11 @@ def read_folders(folder: Path) -> LabelledPictures:
 
 
 def _folders(folder: Path) -> list[str]:
-    return [entry.name for entry in _entries(folder) if entry.is_dir(follow_symlinks=False)]
+    return [
+        entry.name
+        for entry in _entries(folder)
+        if entry.is_dir(follow_symlinks=False) and entry.name not in NO_CLASSES
+    ]
 
 
 def _files(folder: Path, *, deep: bool = True) -> Iterator[Path]:

@@ -22,7 +22,11 @@ SHOWN = 40
 MAX_CLASSES = 1000
 """Most classes of a set, as a run's metadata may not ask for more."""
 
-SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+}
 """What people call a set's splits, as names of folders and in tables."""
 
 
@@ -37,7 +41,7 @@ class LabelledPicture:
     source: Path | UInt8[np.ndarray, "..."]
     """The file, or the pixels (h, w) or (h, w, channels)."""
     split: str | None = None
-    """`train` or `test`, if the set says it."""
+    """`train`, `test` or `validation`, if the set says it."""
     writer: str | None = None
     """Who wrote it, if the set says it."""
 
@@ -100,7 +104,10 @@ def clean_label(text: str, where: str) -> str:
 
 
 def settle_splits(found: LabelledPictures) -> LabelledPictures:
-    """Take the splits that a set names if it names both, for all of its pictures; else none.
+    """Take the splits that a set names, if it names two at least, for all of its pictures.
+
+    What is called validation is the test split, if there is no other; else it trains with the rest,
+    of which images are held out to choose by.
 
     Raises:
         InvalidInput: If it has no pictures, or only some say what split they are of.
@@ -116,7 +123,13 @@ def settle_splits(found: LabelledPictures) -> LabelledPictures:
             f"{quoted(found.path)}: expected train or test as the split of all pictures, or of "
             f"none; found {len(without):,} without, such as {escaped(without[0].name)}."
         )
-    if len({picture.split for picture in found.pictures}) == 1:
-        pictures = [replace(picture, split=None) for picture in found.pictures]
-        return replace(found, pictures=pictures)
-    return found
+    names = {picture.split for picture in found.pictures}
+    new: dict[str | None, str] = {}
+    if len(names) == 1:
+        pass
+    elif "test" in names:  # images to choose by are held out of those that train
+        new = {"train": "train", "validation": "train", "test": "test"}
+    else:
+        new = {"train": "train", "validation": "test"}
+    pictures = [replace(picture, split=new.get(picture.split)) for picture in found.pictures]
+    return replace(found, pictures=pictures)

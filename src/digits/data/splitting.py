@@ -17,7 +17,9 @@ def hold_out(
 
     Each class contributes in proportion to its size, at even intervals over its length, because
     neighbouring images may come from one writer. Images of one group stay together: a group is held
-    out where that brings the classes nearer to their proportions, and leaves some of each.
+    out where that brings the classes nearer to their proportions, and leaves some of each; where no
+    group does, it is the one of the nearest size that leaves some. With groups, none may be held
+    out at all, and a class keeps its last image.
 
     Args:
         labels: True classes, 0 to classes - 1. (n,)
@@ -48,11 +50,32 @@ def hold_out(
     missing = quotas - np.bincount(labels[chosen], minlength=num_classes)
     for label, wanted in enumerate(missing.tolist()):
         positions = np.flatnonzero((labels == label) & single)
-        count, quota = len(positions), min(wanted, len(positions))
+        count = len(positions)
+        most = count - 1 if groups is not None and count == counts[label] else count
+        quota = min(wanted, most)
         # The middle image of each of `quota` equal intervals of the class.
         middles = [(2 * i + 1) * count // (2 * quota) for i in range(quota)]
         chosen[positions[middles]] = True
+    if groups is not None and size and not chosen.any():
+        chosen = _nearest_group(labels, size, counts, groups)
     return chosen
+
+
+def _nearest_group(
+    labels: Int64[np.ndarray, " n"],
+    size: int,
+    counts: Int64[np.ndarray, " classes"],
+    groups: Int64[np.ndarray, " n"],
+) -> Bool[np.ndarray, " n"]:
+    """Choose the group of the nearest size that leaves some of each of its classes, if any does."""
+    best, nearest = np.zeros(len(labels), bool), len(labels)
+    for group in np.unique(groups):
+        within = groups == group
+        own = np.bincount(labels[within], minlength=len(counts))
+        distance = abs(int(within.sum()) - size)
+        if (counts - own)[own > 0].all() and distance < nearest:
+            best, nearest = within, distance
+    return best
 
 
 def _quotas(counts: Int64[np.ndarray, " classes"], size: int) -> Int64[np.ndarray, " classes"]:

@@ -6,11 +6,13 @@ Kaggle's form of MNIST, with a column for the label and one for each pixel, is t
 import csv
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import isqrt
 from pathlib import Path
 
 import numpy as np
 
+from digits.data.arrays import expect_contrast
 from digits.data.labelled import SPLITS, LabelledPicture, LabelledPictures, clean_label
 from digits.errors import DigitsError, InvalidInput
 from digits.files import escaped, quoted
@@ -61,6 +63,11 @@ def read_table(path: Path) -> LabelledPictures:
             f"{found}."
         )
     pictures = []
+    scale = 1.0
+    if "file" not in places:
+        brightest = _brightest(rows[1:], pixels)
+        scale = 255.0 if brightest <= 1 else 1.0
+        expect_contrast(round(brightest * scale), path)
     for number, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
@@ -75,7 +82,7 @@ def read_table(path: Path) -> LabelledPictures:
                 raise InvalidInput(f"{where}: expected the name of a file, found {name!r}.")
             source = path.parent / name
         else:
-            name, source = f"line {number}", _image([row[place] for place in pixels], where)
+            name, source = f"line {number}", _image([row[place] for place in pixels], where, scale)
         pictures.append(
             LabelledPicture(
                 name, clean_label(cells["label"], where), source, _split(cells, where),
@@ -97,11 +104,22 @@ def _places(titles: Sequence[str]) -> dict[str, int]:
 def _split(cells: Mapping[str, str], where: str) -> str | None:
     word = cells.get("split", "").strip().lower()
     if word and word not in SPLITS:
-        raise InvalidInput(f"{where}: expected train or test as its split, found {word!r}.")
+        raise InvalidInput(
+            f"{where}: expected train, test or validation as its split, found {word!r}."
+        )
     return SPLITS.get(word)
 
 
-def _image(cells: Sequence[str], where: str) -> np.ndarray:
+def _brightest(rows: Sequence[Sequence[str]], pixels: Sequence[int]) -> float:
+    """Find the brightest pixel of all; what is no number is told where it stands."""
+    brightest = 0.0
+    for row in rows:
+        with suppress(ValueError, IndexError):
+            brightest = max(brightest, *(float(row[place]) for place in pixels))
+    return brightest
+
+
+def _image(cells: Sequence[str], where: str, scale: float) -> np.ndarray:
     side = isqrt(len(cells))
     try:
         values = np.array(cells, np.float64)
@@ -113,4 +131,4 @@ def _image(cells: Sequence[str], where: str) -> np.ndarray:
             f"{where}: expected the pixels of a square image, from 0 to 255, found {len(cells)} "
             "of them or others."
         )
-    return np.rint(values).astype(np.uint8).reshape(side, side)
+    return np.rint(values * scale).astype(np.uint8).reshape(side, side)

@@ -29,6 +29,10 @@ Layer = tuple[tuple[str, tuple[int, ...]], ...]
 """What a layer is known by: names and shapes of its tensors, such as weight and bias."""
 
 
+NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int32, torch.int64)
+"""Types of numbers that weights may have."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """The network that weights fit."""
@@ -109,6 +113,12 @@ def read_state_dict(weights: str | Path | Mapping[str, Any]) -> dict[str, Tensor
             raise InvalidInput(
                 f"{source}: expected tensors by name, found {type(value).__name__} for {name!r}."
             )
+        is_plain = value.layout == torch.strided and not (value.is_quantized or value.is_meta)
+        if value.is_nested or not is_plain or value.dtype not in NUMBERS:
+            raise InvalidInput(
+                f"{source}: expected ordinary numbers, found {value.dtype} in {name}; save the "
+                "weights before they are quantised or sparse."
+            )
         if not value.isfinite().all():
             raise InvalidInput(f"{source}: expected finite numbers, found others in {name}.")
         tensors[name] = value.detach().cpu()
@@ -156,8 +166,9 @@ def fit_network(
             and standard deviation are missing, or others than those in the weights.
     """
     mean, std = _known("mean", mean, tensors), _known("std", std, tensors)
-    if std is not None and not std > 0:
-        raise InvalidInput(f"std: expected more than 0, found {std:g}.")
+    for what, value, low, high in (("mean", mean, 0, 1), ("std", std, 0.001, 10)):
+        if value is not None and not low <= value <= high:  # nor NaN
+            raise InvalidInput(f"{what}: expected {low:g} to {high:g}, found {value:g}.")
     given = _layers(tensors)
     networks = {
         name: _layers(_build(name, 0.5, 0.5, num_classes, size).state_dict())

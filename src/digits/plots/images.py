@@ -129,7 +129,8 @@ def predictions(
     num_rows = -(-len(images) // num_columns)
     figure = new_figure(1.1 * num_rows + 0.35)
     grid = figure.add_gridspec(num_rows, 2 * num_columns, width_ratios=[1, 1.45] * num_columns)
-    top = probabilities.topk(3, dim=1)
+    num_guesses = min(3, probabilities.shape[1])
+    top = probabilities.topk(num_guesses, dim=1)
     for i, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
         row, column = divmod(i, num_columns)
         axes = figure.add_subplot(grid[row, 2 * column])
@@ -140,11 +141,11 @@ def predictions(
         colours = [BLUE if guess == label else GREY for guess in guesses]
         if guesses[0] != label:
             colours[0] = ORANGE
-        bars.barh(range(3), values, color=colours, height=0.62)
+        bars.barh(range(num_guesses), values, color=colours, height=0.62)
         for rank, value in enumerate(values):
             bars.text(value + 0.04, rank, percent(value), va="center", fontsize=8)
         names = [classes[guess] for guess in guesses]
-        bars.set_yticks(range(3), names)
+        bars.set_yticks(range(num_guesses), names)
         if max(map(len, names)) > 2:
             bars.tick_params(axis="y", labelsize=6)
         bars.set_xticks([])

@@ -119,6 +119,8 @@ def audit(
     judged = cross_validate(recipe, whole, num_folds=num_folds, device=device, progress=progress)
     is_test = torch.arange(len(whole)) >= len(data.train)
     among = {"all": torch.ones_like(is_test), "train": ~is_test, "test": is_test}[split]
+    if not among.any():
+        raise InvalidInput(f"split: expected one with images, found none in {split!r}.")
     found = doubt_labels(judged.probabilities, whole.labels, among)
     num_listed = max(found.num_likely, FEWEST_LISTED)
     names = _names(data)

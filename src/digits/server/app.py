@@ -26,7 +26,7 @@ from digits.server.bodies import (
     unless_gone,
 )
 from digits.server.corrections import CorrectionsFull
-from digits.server.learning import Learner
+from digits.server.learning import LearningCommand
 from digits.server.metrics import Metrics, MetricsMiddleware
 from digits.server.problems import ErrorMiddleware, RequestRefused
 from digits.server.readers import ReaderInUse
@@ -66,7 +66,7 @@ def create_app(
     *,
     origins: tuple[str, ...] = (),
     loopback_only: bool = True,
-    learner: Learner | None = None,
+    learner: LearningCommand | None = None,
 ) -> FastAPI:
     """Make the application, for any ASGI server.
 
@@ -214,7 +214,7 @@ def _add_reading(
 
 
 def _add_learning(
-    app: FastAPI, in_use: ReaderInUse, admission: AdmissionControl, learner: Learner
+    app: FastAPI, in_use: ReaderInUse, admission: AdmissionControl, learner: LearningCommand
 ) -> None:
     errors = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
     label = {"type": "string", "pattern": f"^[0-9]{{1,{limits.MAX_LABEL_DIGITS}}}$"}
@@ -291,12 +291,12 @@ def _add_learning(
         return await _status(in_use, learner)
 
 
-def _expect_no_learning(learner: Learner) -> None:
+def _expect_no_learning(learner: LearningCommand) -> None:
     if learner.is_learning:
         raise RequestRefused(HTTPStatus.CONFLICT, "A network is being learned already.")
 
 
-async def _status(in_use: ReaderInUse, learner: Learner) -> schemas.LearningStatus:
+async def _status(in_use: ReaderInUse, learner: LearningCommand) -> schemas.LearningStatus:
     state = await learner.state()
     ready: Literal["none", "ready"] = "none" if state.learned is None else "ready"
     return schemas.LearningStatus(
@@ -312,7 +312,7 @@ def _add_status(
     in_use: ReaderInUse,
     admission: AdmissionControl,
     metrics: Metrics,
-    learner: Learner | None,
+    learner: LearningCommand | None,
 ) -> None:
     errors = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
 

@@ -17,6 +17,7 @@ from digits.errors import DigitsError, InvalidInput
 from digits.files import make_folder, write_atomic
 from digits.reading.ink.conversion import to_8_bits
 from digits.reading.ink.errors import blame, damaged
+from digits.reading.ink.formats import SUFFIXES
 from digits.reading.ink.limits import LimitedFile, check_size
 from digits.server import limits
 
@@ -61,9 +62,10 @@ class Corrections:
     def kept(self) -> Kept:
         """Count what is in the folder, whoever put it there."""
         sizes = []
-        for path in self.folder.glob("[!.]*/[!.]*.png"):
-            with suppress(FileNotFoundError):  # it was removed just now
-                sizes.append(path.stat().st_size)
+        for path in self.folder.glob("[!.]*/**/[!.]*"):
+            if path.suffix.lower() in SUFFIXES:
+                with suppress(FileNotFoundError):  # it was removed just now
+                    sizes.append(path.stat().st_size)
         return Kept(len(sizes), sum(sizes))
 
     def keep(self, content: bytes, label: str) -> None:

@@ -21,8 +21,9 @@ from digits.server import limits
 from digits.server.corrections import Corrections, new_name
 from digits.server.workers import Workers
 
-COMMAND = (sys.executable, "-m", "digits", "learn")
-"""The command that learns; it needs the extra `train`, which the server does not."""
+COMMAND = (sys.executable, "-P", "-m", "digits", "learn")
+"""The command that learns; it needs the extra `train`, which the server does not. -P: no module in
+the folder that the server was started in is taken for one of the command's."""
 
 NICE = 19
 """The lowest of POSIX's priorities: learning takes what time reading leaves."""
@@ -36,7 +37,7 @@ OpenReader = Callable[[str], Reader]
 """Opens what the command made."""
 
 
-class Learned(NamedTuple):
+class Outcome(NamedTuple):
     """What the command made of the corrections."""
 
     model: str
@@ -49,11 +50,11 @@ class State(NamedTuple):
     """What a folder holds."""
 
     num_corrections: int
-    learned: Learned | None
+    learned: Outcome | None
     """The last network that was learned in it, by whatever server."""
 
 
-class Learner:
+class LearningCommand:
     """Keeps corrections in a folder, and learns from them, one attempt at a time.
 
     The command is called as `COMMAND FOLDER --out FOLDER/.learned/NAME --json`. With exit status 0
@@ -106,7 +107,7 @@ class Learner:
             self._looking = self._disk.submit(self._look)
         return await asyncio.shield(self._looking)
 
-    async def open(self, learned: Learned, prepare: Callable[[Reader], Prepared]) -> Prepared:
+    async def open(self, learned: Outcome, prepare: Callable[[Reader], Prepared]) -> Prepared:
         """Open what was learned, and prepare its reader.
 
         Raises:
@@ -148,8 +149,11 @@ class Learner:
             self.is_learning = False
 
     def _look(self) -> State:
-        paths = self._paths()
-        learned = _parse(paths[-1].read_bytes(), str(paths[-1])) if paths else None
+        learned = None
+        for path in reversed(self._paths()):
+            with suppress(DigitsError, OSError):  # damaged, or removed: the one before is the last
+                learned = _parse(path.read_bytes(), str(path))
+                break
         return State(self.corrections.kept().num_corrections, learned)
 
     def _paths(self) -> list[Path]:
@@ -174,7 +178,7 @@ class Learner:
         self.message = learned.summary
         return prepared
 
-    def _run(self, out: Path) -> Learned:
+    def _run(self, out: Path) -> Outcome:
         """Run the command to its end.
 
         Raises:
@@ -215,7 +219,7 @@ class Learner:
             return self._process
 
 
-def _parse(content: bytes, source: str) -> Learned:
+def _parse(content: bytes, source: str) -> Outcome:
     """Parse what the command printed.
 
     Raises:
@@ -228,7 +232,7 @@ def _parse(content: bytes, source: str) -> Learned:
             raise TypeError
     except (ValueError, KeyError, TypeError) as error:
         raise DigitsError(f"{source}: expected JSON with a model and a summary.") from error
-    return Learned(model, _in_a_line(summary))
+    return Outcome(model, _in_a_line(summary))
 
 
 def _in_a_line(text: str) -> str:

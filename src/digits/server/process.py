@@ -21,7 +21,7 @@ from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.app import create_app
 from digits.server.connection import LimitedHttpProtocol
-from digits.server.learning import Learner
+from digits.server.learning import LearningCommand
 from digits.server.security import LOOPBACK_HOSTS
 
 NUM_ACCEPTED = 64
@@ -46,7 +46,7 @@ def serve(
     port: int = 8000,
     open_browser: bool = False,
     origins: tuple[str, ...] = (),
-    learner: Learner | None = None,
+    learner: LearningCommand | None = None,
     learn_from_anyone: bool = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; requests in progress are answered first (graceful shutdown).
@@ -73,6 +73,8 @@ def serve(
             raise InvalidInput(
                 f"--allow-origin: expected a site such as https://example.org, found {origin!r}."
             )
+    if learner is None and learn_from_anyone:
+        raise InvalidInput("--learn-from-anyone: expected --learn FOLDER with it, found none.")
     if learner is not None:
         if host not in LOOPBACK_HOSTS and not learn_from_anyone:
             raise InvalidInput(
@@ -88,8 +90,10 @@ def serve(
     with _listen(host, port) as listener:
         url = _url(host, listener.getsockname()[1])
         # uvicorn handles signals only while it runs, and raises them again afterwards.
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signal_number, server.handle_exit)
+        # A terminal that is closed (SIGHUP) ends the server, and what learns for it.
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+            if hasattr(signal, name):  # Windows has no SIGHUP
+                signal.signal(getattr(signal, name), server.handle_exit)
         print(f"Draw and read at {url}  (Ctrl-C ends it)", flush=True)
         if open_browser:
             # Early requests wait in the listener's backlog. A text browser blocks until it is quit.

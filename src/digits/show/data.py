@@ -63,7 +63,7 @@ def show_own_data(facts: dict[str, Any]) -> None:
         f"{facts['train'] + facts['test']:,} pictures, {sizes[0]} to {sizes[2]} pixels (median "
         f"{sizes[1]}), as images of {height} × {width}: {how}"
     )
-    said = "as the set says" if facts["is_split"] else "a fifth of each class"
+    said = "as the set says" if facts["is_split"] else "of each class a fifth, or nearly"
     lines.append(f"{facts['train']:,} training and {facts['test']:,} test images: {said}")
     console = Console()
     print_lines(console, lines)
@@ -91,7 +91,9 @@ def _remarks(facts: dict[str, Any]) -> list[str]:
             f"{names}{more}"
         )
     if facts["writers"]:
-        lines.append(f"{facts['writers']:,} writers, each in one split")
+        both = facts["writers_in_both_splits"]
+        where = f"{both:,} of them in both splits" if both else "each in one split"
+        lines.append(f"{facts['writers']:,} writers, {where}")
     if facts["exact_duplicates"] or facts["near_duplicates"]:
         lines.append(
             f"{facts['exact_duplicates']:,} are copies of another, and "
@@ -100,13 +102,18 @@ def _remarks(facts: dict[str, Any]) -> list[str]:
         )
     if facts["copies_in_both_splits"]:
         lines.append(
-            f"{facts['copies_in_both_splits']:,} images are in both splits, so that the test is "
-            "easier than it seems"
+            f"{facts['copies_in_both_splits']:,} test images have a copy among the training "
+            "images, so that the test is easier than it seems"
         )
     lines += [
         f"a copy of another label: {quoted(one['name'])} (labelled {escaped(one['label'])})"
         for one in facts["copies_of_different_labels"][:MOST_LISTED]
     ]
+    untested = [row["name"] for row in facts["classes"] if row["train"] and not row["test"]]
+    if untested:
+        shown = ", ".join(map(escaped, untested[:MOST_LISTED]))
+        more = ", …" if len(untested) > MOST_LISTED else ""
+        lines.append(f"{len(untested):,} classes have no test images ({shown}{more})")
     if few:
         shown = ", ".join(map(escaped, few[:MOST_LISTED]))
         more = ", …" if len(few) > MOST_LISTED else ""

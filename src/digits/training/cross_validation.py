@@ -83,4 +83,9 @@ def _assign_folds(split: Split, num_folds: int) -> Int64[Tensor, " n"]:
         chosen = hold_out(labels[rest], size, len(split.classes), some)
         folds[rest[chosen]] = fold
         rest = rest[~chosen]
+    if len(np.unique(folds)) < num_folds:
+        raise InvalidInput(
+            f"folds: expected images of {num_folds} writers at least, or that are no copies, for "
+            f"as many parts, found fewer; name fewer parts."
+        )
     return torch.from_numpy(folds)

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,10 @@ def train(
         >>> run = digits.train("classic", epochs=1)  # doctest: +SKIP
     """
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    chosen = chosen.override(**overrides)
+    if isinstance(overrides.get("dataset"), Path):
+        overrides["dataset"] = str(overrides["dataset"].absolute())
+    # A recipe that a run wrote may be used anew, whatever became of its data set.
+    chosen = replace(chosen.override(**overrides), digest=None)
     compute_device = select_device(device)
     if out is not None:
         expect_absent(Path(out))
@@ -83,6 +87,11 @@ def train(
         expect_fitting_set(chosen, find(chosen.dataset))  # before anything is downloaded
     data = load_set(chosen)
     expect_fitting_set(chosen, data)
+    if len(data.test) == 0:
+        raise InvalidInput(
+            f"{data.name}: expected test images, found none, as all pictures are of one writer, or "
+            "copies of one; say which test: in folders train and test, or in a column split."
+        )
     chosen = complete(chosen, data, compute_device)
     with seeded(chosen.seed, compute_device):
         trainer = Trainer(chosen, data, compute_device)

@@ -54,7 +54,7 @@ export class Learning {
   }
 
   async #look() {
-    const network = await fetch("v1/network").then((response) => response.json()).catch(() => null);
+    const network = await fetch("v1/network").then((response) => (response.ok ? response.json() : null)).catch(() => null);
     this.show(network ? network.learning : this.#status);
   }
 
