@@ -217,6 +217,7 @@ def test_the_reader_takes_integers_and_shows_the_same_layers(
     )
     assert [layer.name for layer in found] == [layer.name for layer in expected]
     facts, plain = Network(in_int8.path).metadata, Network(written.path).metadata
+    plain.pop("test_accuracy")  # of this network, none was measured
     assert facts == {**plain, "weights": "int8"}
 
 
@@ -232,7 +233,7 @@ def test_integers_that_read_otherwise_are_not_written(
 ) -> None:
     other = PACKAGED.read_bytes()
     monkeypatch.setattr("digits.export.quantize_onnx", lambda *_: other)
-    with pytest.raises(DigitsError, match="at most 10 of 100 images otherwise than torch, found"):
+    with pytest.raises(DigitsError, match="at most 1 of 100 images otherwise than torch, found"):
         exporting.export_int8(run, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
 

@@ -121,5 +121,5 @@ def test_the_commands_say_the_same_in_one_line(
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("model", [5, ["runs/a"], np.zeros(3)])
 def test_other_objects_are_no_models(model: Any) -> None:
-    with pytest.raises(InvalidInput, match="expected a run folder or an ONNX file, found"):
+    with pytest.raises(InvalidInput, match="expected a run, a model folder or an ONNX file, found"):
         Reader(model)
