@@ -144,6 +144,7 @@ def test_commands_take_a_folder(shapes: Path, tmp_path: Path, call: Call) -> Non
         (("data", "--crop", "ink"), "--crop is for pictures of your own"),
         (("evaluate", "reader"), "--data PATH"),
         (("evaluate", "r", "--crop", "ink"), "name them with --data"),
+        (("evaluate", "r", "--model", "m"), "--model is for the reader"),
         (("evaluate", "r", "--data", "x", "--dataset", "mnist"), "each name a data set"),
     ],
 )

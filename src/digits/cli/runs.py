@@ -14,6 +14,7 @@ from digits.flags import (
     DataPath,
     Device,
     Json,
+    Model,
     offer,
     offer_recipes,
 )
@@ -49,10 +50,13 @@ def evaluate(
     ] = None,
     data_path: DataPath = None,
     crop: Crop = None,
+    model: Model = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Measure a run, several as a committee, or the reader, on images with labels."""
+    if model is not None and runs != [READER]:
+        raise InvalidInput("--model is for the reader: digits evaluate reader --model MODEL.")
     if data_path is not None and dataset is not None:
         raise InvalidInput("--data and --dataset each name a data set; give one of them.")
     if data_path is None and crop is not None:
@@ -65,7 +69,9 @@ def evaluate(
         from digits.reading.scoring import score_pictures
 
         pictures = find_labelled(data_path).pictures
-        score = score_pictures(Reader(), [(one.name, one.label, one.source) for one in pictures])
+        score = score_pictures(
+            Reader(model), [(one.name, one.label, one.source) for one in pictures]
+        )
         if as_json:
             print_json({"reader": True, "dataset": str(data_path), "test": score.to_dict()})
         else:

@@ -14,6 +14,7 @@ from torch import nn
 
 from digits.data import DataSet, load
 from digits.errors import DigitsError, InvalidInput
+from digits.files import make_folder
 from digits.hardware import describe_versions, limited_threads
 from digits.learning.corrections import Correction, read_corrections
 from digits.learning.glyphs import GlyphLearner
@@ -97,6 +98,12 @@ def learn(
     started = perf_counter()
     place = Path("runs", f"learned-{datetime.now():%Y%m%d-%H%M%S}") if out is None else Path(out)
     expect_nothing_at(place)
+    if seed < 0:
+        raise InvalidInput(f"seed: expected 0 or more, found {seed}.")
+    try:
+        make_folder(place.parent)  # now, and not after two minutes
+    except OSError as error:
+        raise DigitsError(f"Can't write {place}: {error.strerror or error}.") from error
     old = _open(model)
     corrections, left_out = read_corrections(Path(folder), old, seed=seed)
     before = _read(old, corrections)

@@ -91,7 +91,8 @@ class LearningCommand:
             DigitsError: If it can't be made or written to, or what was learned not be understood.
         """
         self.corrections.prepare()
-        self._look()
+        for path in self._paths()[-1:]:
+            _parse(path.read_bytes(), str(path))
 
     async def keep(self, picture: bytes, label: str) -> None:
         """Keep a correction; raises as `Corrections.keep` does."""
@@ -149,11 +150,8 @@ class LearningCommand:
             self.is_learning = False
 
     def _look(self) -> State:
-        learned = None
-        for path in reversed(self._paths()):
-            with suppress(DigitsError, OSError):  # damaged, or removed: the one before is the last
-                learned = _parse(path.read_bytes(), str(path))
-                break
+        found = (_find_outcome(path) for path in reversed(self._paths()))
+        learned = next((outcome for outcome in found if outcome is not None), None)
         return State(self.corrections.kept().num_corrections, learned)
 
     def _paths(self) -> list[Path]:
@@ -217,6 +215,18 @@ class LearningCommand:
             if hasattr(os, "setpriority"):
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
             return self._process
+
+
+def _find_outcome(path: Path) -> Outcome | None:
+    """Find what was learned; None if what says so is damaged, or the networks were removed."""
+    try:
+        outcome = _parse(path.read_bytes(), str(path))
+    except (DigitsError, OSError):
+        return None
+    beside = path.with_suffix("")  # where it is, also after the whole folder was moved
+    if beside.exists():
+        return outcome._replace(model=str(beside))
+    return outcome if Path(outcome.model).exists() else None
 
 
 def _parse(content: bytes, source: str) -> Outcome:
