@@ -32,6 +32,18 @@ def test_each_network_gets_what_it_sees_of_a_picture(tmp_path: Path, packaged: N
     assert len({image.shape[1] for image in year.words[0].images}) > 1  # views of several widths
 
 
+def test_of_copies_the_last_one_counts(tmp_path: Path, packaged: Networks) -> None:
+    """A correction that was corrected."""
+    write_number(tmp_path / "7" / "1-first.png", "1")
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "2-second.png").write_bytes((tmp_path / "7" / "1-first.png").read_bytes())
+    corrections, left_out = read_corrections(tmp_path, packaged, seed=0)
+    assert [each.number for each in corrections] == ["1"]
+    assert [(one.name, one.reason) for one in left_out] == [
+        ("7/1-first.png", "It is a copy of 1/2-second.png.")
+    ]
+
+
 def test_the_same_seed_gives_the_same_views(tmp_path: Path, packaged: Networks) -> None:
     write_number(tmp_path / "42" / "a.png", "42")
     for seed, are_alike in ((0, True), (1, False)):

@@ -383,3 +383,13 @@ def test_a_server_that_keeps_no_more_is_told_of(
             "there."
         )
         assert sorted(labels(page)) == ["71", "79"]
+
+
+def test_a_correction_that_is_corrected_takes_the_place_of_the_first(open_page: Open) -> None:
+    page = open_page()
+    draw_72(page)
+    correct_line(page, "79")
+    expect(page.locator("#text")).to_have_text("79")
+    correct_line(page, "78")
+    expect(page.locator("#text")).to_have_text("78")
+    assert labels(page) == ["78"]

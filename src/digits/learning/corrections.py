@@ -1,5 +1,6 @@
 """Corrections: labelled pictures, in folders by label, and what the networks see of them."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,11 +103,10 @@ def read_corrections(
     Raises:
         InvalidInput: If there are no pictures, a label is no number, or nothing is left.
     """
-    labelled = find_labelled(folder).pictures
+    labelled, left_out = _without_copies(find_labelled(folder).pictures)
     numbers = [digits_of(each.label) for each in labelled]
     random = np.random.default_rng(seed)
     corrections: list[Correction] = []
-    left_out: list[LeftOut] = []
     for each, number in zip(labelled, numbers, strict=True):
         try:
             corrections.append(_see(each, number, networks, random))
@@ -119,6 +119,33 @@ def read_corrections(
             f"be used; the first is {first.name}: {first.reason}"
         )
     return corrections, left_out
+
+
+def _without_copies(
+    labelled: list[LabelledPicture],
+) -> tuple[list[LabelledPicture], list[LeftOut]]:
+    """Take each picture once: of copies the last by name, as names of corrections tell the time."""
+    last: dict[bytes, LabelledPicture] = {}
+    keys = [_key(each) for each in labelled]
+    for each, key in zip(labelled, keys, strict=True):
+        if key not in last or Path(each.name).name >= Path(last[key].name).name:
+            last[key] = each
+    left_out = [
+        LeftOut(each.name, f"It is a copy of {last[key].name}.")
+        for each, key in zip(labelled, keys, strict=True)
+        if last[key] is not each
+    ]
+    return list(last.values()), left_out
+
+
+def _key(labelled: LabelledPicture) -> bytes:
+    """Digest of what a picture is; of one that can't be read, that is told later, its name."""
+    source = labelled.source
+    try:
+        content = source.read_bytes() if isinstance(source, Path) else source.tobytes()
+    except OSError:
+        content = labelled.name.encode(errors="surrogateescape")
+    return hashlib.sha256(content).digest()
 
 
 def _see(

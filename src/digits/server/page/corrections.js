@@ -67,8 +67,10 @@ export class Corrections {
     this.show();
   }
 
-  // Keep a picture, which is a data URL; returns what went wrong, in a line, or nothing.
+  // Keep a picture, which is a data URL; returns what went wrong, in a line, or nothing. The same
+  // picture under another label was a slip, and goes.
   add(label, picture) {
+    for (const path of paths()) if (localStorage[PREFIX + path] === picture) localStorage.removeItem(PREFIX + path);
     try {
       if (paths().length >= MAX_KEPT) throw new DOMException("", "QuotaExceededError");
       const name = `${new Date().toISOString().replace(/[-:]|\..*/g, "")}-${Math.random().toString(36).slice(2, 10)}`;
