@@ -36,9 +36,19 @@ from tests.server.learning import LEARNS, taking
 pytestmark = needs_chromium
 
 
-def draw_72(page: Page) -> None:
-    draw_at_once(page, number("72", left=60, top=120, height=130, style=0))
+def draw_72(page: Page, *, height: int = 130) -> None:
+    draw_at_once(page, number("72", left=60, top=120, height=height, style=0))
     assert settled(page) == "72"
+
+
+def correct_others(page: Page, *texts: str) -> None:
+    """Correct a number that is drawn smaller, and so another picture, for each label."""
+    for num, label in enumerate(texts):
+        if num:
+            page.locator("#clear").click()
+        draw_72(page, height=130 - 9 * num)
+        correct_line(page, label)
+        expect(page.locator("#corrections li")).to_have_count(num + 1)
 
 
 def kept(page: Page) -> dict[str, bytes]:
@@ -199,10 +209,7 @@ def test_no_part_of_another_line_is_kept(open_page: Open, reader: Reader) -> Non
 
 def test_corrections_survive_a_reload_and_can_be_removed(open_page: Open) -> None:
     page = open_page()
-    draw_72(page)
-    for label in ("1", "22", "333"):
-        correct_line(page, label)
-        expect(page.locator("#corrections li")).to_have_count(len(label))
+    correct_others(page, "1", "22", "333")
     page.reload()
     assert sorted(labels(page)) == ["1", "22", "333"]
     expect(page.locator("#kept")).to_contain_text("3 are kept in this browser.")
@@ -222,10 +229,7 @@ def test_corrections_survive_a_reload_and_can_be_removed(open_page: Open) -> Non
 
 def test_the_zip_has_a_folder_a_label(open_page: Open, reader: Reader, tmp_path: Path) -> None:
     page = open_page()
-    draw_72(page)
-    for label in ("72", "1995", "72"):
-        correct_line(page, label)
-    expect(page.locator("#corrections li")).to_have_count(3)
+    correct_others(page, "72", "1995", "72")
     with page.expect_download() as download:
         page.locator("#download").click()
     assert download.value.suggested_filename == "corrections.zip"
