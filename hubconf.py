@@ -1,6 +1,6 @@
-"""Entry points of `torch.hub`: `torch.hub.load(CLONE, "balanced", source="local")`.
+"""Entry point of `torch.hub`: `torch.hub.load(CLONE, "balanced", source="local")`.
 
-Each gives a trained network: raw pixels, 0 to 255, white on black (n, 1, 28, 28), to ten logits.
+It gives a trained network: raw pixels, 0 to 255, white on black (n, 1, 28, 28), to ten logits.
 """
 
 import sys
@@ -29,11 +29,6 @@ dependencies = [
 def balanced() -> nn.Module:
     """Three convolutions, trained by the recipe `balanced`; 99.67 % of MNIST's test set right."""
     return _pretrained("balanced")
-
-
-def compact() -> nn.Module:
-    """Two convolutions, trained by the recipe `compact`; 99.32 % of MNIST's test set right."""
-    return _pretrained("compact")
 
 
 def _pretrained(recipe: str) -> nn.Module:

@@ -83,9 +83,9 @@ def test_damage_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("deep", "balanced and compact, and not for 'deep'; train it with: digits train --recipe"),
+        ("deep", "balanced, and not for 'deep'; train it with: digits train --recipe"),
         ("balancd", "No weights are called 'balancd'; did you mean 'balanced'"),
-        ("../weights", "No weights are called '../weights'; there are balanced, compact."),
+        ("../weights", "No weights are called '../weights'; there are balanced."),
     ],
 )
 def test_names_without_weights_are_told_those_that_have_some(name: str, message: str) -> None:

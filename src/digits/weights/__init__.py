@@ -12,7 +12,7 @@ from digits.errors import InvalidInput, suggest
 from digits.recipe import recipe_names
 from digits.run import Run
 
-PRETRAINED = ("balanced", "compact")
+PRETRAINED = ("balanced",)
 """Recipes whose weights come with the package."""
 
 
@@ -20,7 +20,7 @@ def pretrained(recipe: str) -> nn.Module:
     """Load a trained network that comes with the package.
 
     Args:
-        recipe: Name of the recipe that it was trained by: balanced or compact.
+        recipe: Name of the recipe that it was trained by: balanced.
 
     Returns:
         The network, in evaluation mode, on the CPU: raw pixels, 0 to 255, white on black
