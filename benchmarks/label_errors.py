@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     results: dict[str, Any] = {
-        "recipe": arguments.recipe,
+        "recipe_name": arguments.recipe,
         "machine": describe_machine(),
         "versions": describe_versions(),
         "commit": find_commit(),

@@ -57,7 +57,7 @@ def drawn() -> DataSet:
 @pytest.fixture
 def with_drawn(monkeypatch: pytest.MonkeyPatch, drawn: DataSet) -> None:
     """Everything takes the small set for MNIST."""
-    monkeypatch.setattr("digits.data.load", lambda name: drawn)
+    monkeypatch.setattr("digits.run.load_set", lambda recipe, **_: drawn)
     for module in ("digits.training.loop", "digits.export"):
         monkeypatch.setattr(f"{module}.load_set", lambda recipe, **_: drawn)
 
