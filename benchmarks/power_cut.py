@@ -57,7 +57,7 @@ def few_images() -> Iterator[None]:
     labels = torch.arange(160) % 10
     train, test = Split("train", images[:128], labels[:128]), Split("test", images, labels)
     data = DataSet(name="mnist", train=train, test=test, source="drawn at random")
-    with patch("digits.training.loop.load_set", lambda name: data):
+    with patch("digits.training.loop.load_set", lambda recipe: data):
         yield
 
 

@@ -81,8 +81,8 @@ def proxy(reader: Reader, tmp_path: Path) -> Iterator[Proxy]:
         ["openssl", "passwd", "-6", "lovelace"], capture_output=True, text=True, check=True
     ).stdout
     (tmp_path / "digits.users").write_text(f"ada:{hashed}")
-    port = free_port()
     with serving(reader, origins=(f"https://{NAME}",)) as client:
+        port = free_port()  # only now, or the server itself may be given it
         site = block("nginx").replace("/etc/nginx/", f"{tmp_path}/")
         site = site.replace("listen 443", f"listen 127.0.0.1:{port}")
         site = site.replace("127.0.0.1:8000", f"127.0.0.1:{client.port}")
