@@ -27,12 +27,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from silent_errors import guess
+from torch import nn
 
 import digits
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
 from digits.learning.corrections import NO_GLYPHS, Correction, see_glyph, see_words
 from digits.learning.glyphs import GlyphLearner
+from digits.learning.learner import Learner, Move
 from digits.learning.lines import LineLearner
 from digits.learning.retention import share_right
 from digits.reading.confidence import CONFIDENCE
@@ -100,6 +102,14 @@ def _read(network: Network, singles: list[list[Single]]) -> list[digits.Digit]:
     return [digit for digit, _ in reader.read_framed(singles)]
 
 
+def teach(learner: Learner[Any], corrections: list[Correction]) -> tuple[nn.Module, Move, float]:
+    """Fine-tune a network on corrections; gives how far it is moved, and the processor seconds."""
+    started = time.process_time()
+    tuned = learner.learn(corrections)
+    move = learner.choose_move(tuned)
+    return tuned, move, time.process_time() - started
+
+
 def measure_glyphs(data: Path, mnist: digits.DataSet) -> Figures:
     """Learn single digits of each source."""
     framed, old = Framed(data), Network(num_threads=1)
@@ -128,10 +138,7 @@ def measure_glyphs(data: Path, mnist: digits.DataSet) -> Figures:
             )
             for index in chosen
         ]
-        started = time.process_time()
-        tuned = learner.learn(corrections)
-        move = learner.choose_move(tuned)
-        seconds = time.process_time() - started
+        tuned, move, seconds = teach(learner, corrections)
         new = learner.moved(tuned, move.share)
         after = framed.wrong(new)
         return {
@@ -181,10 +188,7 @@ def measure_lines(data: Path, mnist: digits.DataSet) -> Figures:
             path, text = data / "rows" / rows[index]["file"], rows[index]["text"]
             words = see_words(open_picture(path), text, old.lines, random)
             corrections.append(Correction(path.name, path, text, NO_GLYPHS, words))
-        started = time.process_time()
-        tuned = learner.learn(corrections)
-        move = learner.choose_move(tuned)
-        seconds = time.process_time() - started
+        tuned, move, seconds = teach(learner, corrections)
         new = Networks(old.glyphs, learner.moved(tuned, move.share))
         return {
             "source": source,

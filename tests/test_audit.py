@@ -47,7 +47,7 @@ def test_each_image_is_judged_once_and_groups_stay_together() -> None:
 
 
 def test_a_network_does_not_judge_what_it_was_trained_on() -> None:
-    """Of noise, only what was seen can be read."""
+    """Noise can be read by a network that has seen it, and by no other."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (200, 28, 28), dtype=torch.uint8, generator=generator)
     split = Split("all", images, torch.arange(200) % 10)
