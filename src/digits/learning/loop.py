@@ -29,6 +29,7 @@ from digits.reading.model_folder import (
     write_model_folder,
 )
 from digits.reading.reader import Reader
+from digits.reading.scoring import RIGHT, score_pictures
 
 LEARNERS: dict[str, type[Learner[Any]]] = {"lines": LineLearner, "glyphs": GlyphLearner}
 """The networks that learn, by their names in `Networks`; first the one that takes longest."""
@@ -228,17 +229,13 @@ def _learn(learner: Learner[Any], corrections: list[Correction]) -> nn.Module:
 
 
 def _read(networks: Networks, corrections: Sequence[Correction]) -> list[bool]:
-    """Tell which corrections are read right, with nothing refused."""
-    reader = Reader(networks)
-    return [_is_right(reader, each) for each in corrections]
+    """Tell which corrections are read right, with nothing refused.
 
-
-def _is_right(reader: Reader, correction: Correction) -> bool:
-    try:
-        text = reader.read(correction.source).text
-    except DigitsError:  # there may be too much on it to be read, and yet one digit to learn from
-        return False
-    return "".join(text.split()) == correction.number
+    There may be too much on one to be read, and yet one digit to learn from.
+    """
+    pictures = [(each.name, each.number, each.source) for each in corrections]
+    found = score_pictures(Reader(networks), pictures)
+    return [one.verdict == RIGHT for one in found.pictures]
 
 
 def _counts(before: list[bool], after: list[bool]) -> dict[str, int]:
