@@ -9,8 +9,9 @@ import pytest
 from alignment import count_wrong
 from ruled_paper import ruled_paper
 
+from digits.bulk.records import read_pages
+from digits.bulk.sources import find_sources
 from digits.errors import InvalidInput
-from digits.reading.folder import read_pictures
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
 from tests.reading.cases import (
@@ -231,12 +232,16 @@ def test_a_file_that_can_t_be_read_is_told_of_with_a_way_out(
 
 @with_cases
 def test_each_file_of_a_mixed_folder_is_read_or_told_of(reader: Reader) -> None:
-    found = {path.name: read for path, read in read_pictures(reader, [CASES / "mixed-folder"])}
+    found = {
+        Path(source.name).name: read_pages(reader, source)
+        for source in find_sources([CASES / "mixed-folder"])
+    }
     assert found.keys() == {"IMG_0001.HEIC", "scan.pdf", "wide.png"}
-    assert isinstance(found["IMG_0001.HEIC"], InvalidInput)
-    assert isinstance(found["scan.pdf"], InvalidInput)
-    assert isinstance(found["wide.png"], Reading)
-    assert found["wide.png"].text == "2479"
+    assert isinstance(found["IMG_0001.HEIC"][0], InvalidInput)
+    assert isinstance(found["scan.pdf"][0], InvalidInput)
+    (wide,) = found["wide.png"]
+    assert isinstance(wide, Reading)
+    assert wide.text == "2479"
 
 
 @with_cases

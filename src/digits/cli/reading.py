@@ -12,7 +12,7 @@ from digits.flags import (
     Model,
 )
 from digits.show.console import print_json
-from digits.show.readings import show_learned, show_reading
+from digits.show.readings import show_learned, show_record
 
 
 @app.command()
@@ -37,8 +37,9 @@ def read(
     ] = False,
 ) -> int:
     """Read the digits in people's own pictures: photos, scans, drawings."""
+    from digits.bulk.records import read_pages, record_of
+    from digits.bulk.sources import find_sources
     from digits.reader import Reader
-    from digits.reading.folder import read_pictures
 
     is_single = len(pictures) == 1 and not pictures[0].is_dir()
     if explain is not None:
@@ -47,13 +48,16 @@ def read(
         # Before anything is read, as the base installation has nothing to draw with.
         from digits.plots.readings import write_explanation
     reader = Reader(model, threshold=threshold)
-    has_failed = False
-    for path, reading in read_pictures(reader, pictures, rotate=rotate):
-        show_reading(path, reading, as_json=as_json, is_single=is_single)
-        if isinstance(reading, DigitsError):
-            has_failed = True
-        elif explain is not None:
-            write_explanation(reading, explain)
+    record, has_failed = None, False
+    for source in find_sources(pictures):
+        pages = read_pages(reader, source, rotate=rotate)
+        record = record_of(source, pages)
+        show_record(record, as_json=as_json, is_single=is_single)
+        has_failed = has_failed or record.has_failed
+        if explain is not None and not isinstance(pages[0], DigitsError):
+            write_explanation(pages[0], explain)
+    if record is None:
+        raise InvalidInput(f"{', '.join(map(str, pictures))}: expected pictures, found none.")
     return int(has_failed)
 
 

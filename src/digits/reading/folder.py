@@ -1,41 +1,12 @@
-"""Pictures in folders: which files are taken for pictures, and all of them read."""
+"""Pictures in folders: which files are taken for pictures, and in which order."""
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from digits.errors import DigitsError, InvalidInput
+from digits.errors import DigitsError
 from digits.reading.ink.formats import OTHER_SUFFIXES, SUFFIXES
-from digits.reading.reader import Reader
-from digits.reading.results import Reading
-
-
-def read_pictures(
-    reader: Reader, paths: Sequence[Path], *, rotate: bool = True
-) -> Iterator[tuple[Path, Reading | DigitsError]]:
-    """Read files and folders of pictures, one picture after the other.
-
-    Args:
-        reader: The reader to use.
-        paths: Pictures, or folders of them.
-        rotate: Apply the EXIF orientation.
-
-    Yields:
-        The file of each picture, and its reading, or the error of one that can't be read.
-
-    Raises:
-        InvalidInput: If there are none.
-        DigitsError: If a folder can't be listed.
-    """
-    path = None
-    for path in find_pictures(paths):
-        try:
-            yield path, reader.read(path, rotate=rotate)
-        except DigitsError as error:
-            yield path, error
-    if path is None:
-        raise InvalidInput(f"{', '.join(map(str, paths))}: expected pictures, found none.")
 
 
 def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:

@@ -2,18 +2,16 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from digits.errors import DigitsError
 from digits.files import escaped, quoted
 
 if TYPE_CHECKING:
+    from digits.bulk.records import Record
     from digits.learning import Learned
-    from digits.reading.results import Reading
     from digits.reading.scoring import Score
 from digits.show.console import print_lines, table_of
 
@@ -21,34 +19,30 @@ MOST_MISSED = 30
 """Most pictures that are listed of those that were not read right."""
 
 
-def show_reading(
-    path: Path, reading: "Reading | DigitsError", *, as_json: bool, is_single: bool
-) -> None:
-    """Print the reading of one picture, as text or as a JSON document on one line.
+def show_record(record: "Record", *, as_json: bool, is_single: bool) -> None:
+    """Print what was read of a file, each page as text or as a JSON document on one line.
 
-    The reason why a picture cannot be read goes to standard error, and a note if there is ink in
-    it but no digit.
+    The reason why a page cannot be read goes to standard error, and a note if there is ink on it
+    but no digit.
 
     Args:
-        path: The picture.
-        reading: What was read, or the reason why the picture cannot be read.
+        record: What was read.
         as_json: Whether to print JSON.
-        is_single: Whether it is the only picture, whose path is left out of the text.
+        is_single: Whether it is the only file, whose name is left out of the text.
     """
-    if isinstance(reading, DigitsError):
-        print(f"digits: {quoted(path)}: {escaped(reading)}", file=sys.stderr)
+    for page in record.pages:
+        if "error" in page:
+            print(f"digits: {quoted(record.name)}: {escaped(page['error'])}", file=sys.stderr)
+        elif not page["digits"] and page["has_ink"]:
+            print(
+                f"digits: {quoted(record.name)}: there is ink, but no digit was read in it.",
+                file=sys.stderr,
+            )
         if as_json:
-            print(json.dumps({"file": str(path), "error": str(reading)}))
-        return
-    if not reading.digits and (reading.left_out or reading.ink.mask.any()):
-        print(
-            f"digits: {quoted(path)}: there is ink, but no digit was read in it.", file=sys.stderr
-        )
-    if as_json:
-        print(json.dumps({"file": str(path), **reading.to_dict()}))
-    else:
-        line = " ".join(reading.text.splitlines())
-        print(reading.text if is_single else f"{quoted(path)}: {line}")
+            print(json.dumps({"file": record.name, **page}))
+        elif "error" not in page:
+            line = " ".join(page["text"].splitlines())
+            print(page["text"] if is_single else f"{quoted(record.name)}: {line}")
 
 
 def show_learned(learned: "Learned") -> None:

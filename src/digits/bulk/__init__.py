@@ -1,0 +1,1 @@
+"""Reading of many pictures: from files, wherever they are, to tables."""

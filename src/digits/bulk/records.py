@@ -1,0 +1,56 @@
+"""Records: what was read of a file, as plain data that goes between processes and into files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from digits.bulk.sources import Source
+from digits.errors import DigitsError
+from digits.reading.reader import Reader
+from digits.reading.results import Reading
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was read of a file."""
+
+    name: str
+    """The name of its source."""
+    pages: tuple[dict[str, Any], ...]
+    """Its pages in order, each with its number, from 1, as `page`: as `Reading.to_dict` has it, and
+    whether there is ink as `has_ink`; or with the reason why it can't be read as `error`."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a page can't be read."""
+        return any("error" in page for page in self.pages)
+
+
+def read_pages(
+    reader: Reader, source: Source, *, rotate: bool = True
+) -> list[Reading | DigitsError]:
+    """Read all pages of a file: each, or the reason why it can't be read.
+
+    Args:
+        reader: The reader to use.
+        source: The file.
+        rotate: Apply the EXIF orientation.
+    """
+    try:
+        return [reader.read(source.content, rotate=rotate)]
+    except DigitsError as error:
+        return [error]
+
+
+def record_of(source: Source, pages: Sequence[Reading | DigitsError]) -> Record:
+    """Make the record of what was read of a file."""
+    return Record(
+        source.name, tuple(_page(number, page) for number, page in enumerate(pages, start=1))
+    )
+
+
+def _page(number: int, page: Reading | DigitsError) -> dict[str, Any]:
+    if isinstance(page, DigitsError):
+        return {"page": number, "error": str(page)}
+    has_ink = bool(page.left_out) or bool(page.ink.mask.any())
+    return {"page": number, "has_ink": has_ink, **page.to_dict()}
