@@ -1,6 +1,7 @@
 """Files in other formats than the usual ones: read, each in a process that may die of it."""
 
 import io
+import random
 import struct
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import mutations
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -98,6 +100,19 @@ def test_a_file_that_is_cut_off_is_told_to_be(name: str) -> None:
     with pytest.raises(InvalidInput, match=r"^The picture is damaged") as caught:
         open_picture(content[: len(content) // 2])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_mutated_files_are_opened_or_refused_in_a_line(name: str) -> None:
+    """A few, each in a process of its own; benchmarks/damaged_files.py has hundreds of each."""
+    content, rng, messages = content_of(name), random.Random(0), []
+    for _ in range(6):
+        mutated = mutations.mutate(content, content, rng)
+        try:
+            messages += [str(one) for one in open_pictures(mutated) if isinstance(one, DigitsError)]
+        except InvalidInput as error:
+            messages.append(str(error))
+    assert not any("\n" in message for message in messages)
 
 
 @pytest.mark.parametrize(("name", "package"), decoder_process.PACKAGES.items())
