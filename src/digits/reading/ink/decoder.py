@@ -126,7 +126,7 @@ def limit_memory(num_bytes: int) -> None:
     if sys.platform == "linux":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (num_bytes, num_bytes))
+        _limit(resource.RLIMIT_AS, num_bytes)
 
 
 def limit_time(seconds: int) -> None:
@@ -134,9 +134,16 @@ def limit_time(seconds: int) -> None:
     if sys.platform != "win32":
         import resource
 
-        used = math.ceil(sum(os.times()[:2]))
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, hard))
+        _limit(resource.RLIMIT_CPU, math.ceil(sum(os.times()[:2])) + seconds)
+
+
+def _limit(kind: int, amount: int) -> None:
+    """Set a limit, but none above one that is set already."""
+    import resource
+
+    _, hard = resource.getrlimit(kind)
+    is_free = hard == resource.RLIM_INFINITY
+    resource.setrlimit(kind, (amount if is_free else min(amount, hard), hard))
 
 
 def plain(image: Image.Image, side: int) -> Image.Image:
@@ -195,7 +202,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # sizes are checked by who asks
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-    out = sys.stdout.buffer
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what decoders print is no answer
     try:
         for facts, pixels in answers(sys.stdin.buffer):
             out.write(json.dumps(facts).encode() + b"\n" + pixels)
