@@ -342,7 +342,7 @@ def test_a_process_that_dies_while_it_decodes_is_a_damaged_picture(
         "os.abort()\n"
     )
     monkeypatch.setattr(decoder_process, "PROGRAM", program)
-    with pytest.raises(InvalidInput, match=r"^The picture is damaged, or takes more than 1,200,"):
+    with pytest.raises(InvalidInput, match=r"^The picture is damaged, or takes more than 1,500,"):
         open_picture(by_opencv(".pgm"))
 
 

@@ -31,7 +31,7 @@ MAX_REDUCED_PIXELS = 256_000_000
 MAX_PAGES = 1000
 """Limit on a file's time: pages that are read of it."""
 
-DECODER_BYTES = 1_200_000_000
+DECODER_BYTES = 1_500_000_000
 """Limit on memory: bytes that the process has in which a picture of another than the usual formats
 is decoded, besides those of its file; on Linux alone."""
 
