@@ -6,7 +6,7 @@ import io
 import random
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
@@ -17,6 +17,8 @@ import mutations
 import numpy as np
 import torch
 from drawn_digit import draw
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 from PIL import Image
 
 from digits.data.checksums import DataFile
@@ -25,6 +27,7 @@ from digits.errors import DigitsError
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.reader import Reader
+from digits.reading.results import Reading
 from digits.recipe import load_recipe, recipe_names
 from digits.run import Run
 
@@ -74,7 +77,25 @@ def reader() -> Reader:
 
 
 def read_picture(content: bytes, folder: Path) -> object:
-    return reader().read(content)
+    """Read all pages of a file; one that is refused refuses it."""
+    return _all_of(reader().read_pages(content))
+
+
+def read_document(content: bytes, folder: Path) -> object:
+    """Read a file of a format that is decoded in a process of its own, page by page.
+
+    How large its pages are, is not known here; so the limit is that of large ones.
+    """
+    return _all_of(reader().read_pages(content))
+
+
+def _all_of(pages: Iterator[Reading | DigitsError]) -> list[Reading]:
+    found = []
+    for page in pages:
+        if isinstance(page, DigitsError):
+            raise page
+        found.append(page)
+    return found
 
 
 def count_pixels(content: bytes) -> int:
@@ -202,6 +223,74 @@ def gifs(folder: Path) -> list[bytes]:
             save(image.convert("RGB"), "GIF", transparency=0),
             save(image, "GIF", save_all=True, append_images=frames, loop=0, disposal=2),
         ]
+    return found
+
+
+def avifs(folder: Path) -> list[bytes]:
+    found = []
+    for image in drawings():
+        frames = [image.rotate(90)]
+        found += [save(image, "AVIF"), save(image.convert("RGBA"), "AVIF", exif=exif(6))]
+        found += [save(image, "AVIF", save_all=True, append_images=frames)]
+    return found
+
+
+def heics(folder: Path) -> list[bytes]:
+    from pillow_heif import from_pillow
+
+    found = []
+    for image in drawings():
+        large = image.resize((8 * image.width, 8 * image.height))
+        for each, options in (
+            (image, {}),
+            (image.convert("RGBA"), {}),
+            (large, {"tile_size": 128}),
+        ):
+            file = io.BytesIO()
+            from_pillow(each).save(file, quality=60, **options)
+            found.append(file.getvalue())
+    return found
+
+
+def jpeg_2000s(folder: Path) -> list[bytes]:
+    found = []
+    for image in drawings():
+        found += [
+            save(image, "JPEG2000"),
+            save(image, "JPEG2000", no_jp2=True),
+            save(image, "JPEG2000", tile_size=(16, 16)),
+            save(image, "JPEG2000", irreversible=True, quality_layers=[40, 20, 10]),
+            save(image.convert("RGBA"), "JPEG2000"),
+            save(_in_mode(image, "I;16"), "JPEG2000"),
+        ]
+    return found
+
+
+def pdfs(folder: Path) -> list[bytes]:
+    """Pages of a size that is read quickly: scanned, or drawn with a text and a line."""
+    found = [save(image.convert("RGB"), "PDF", resolution=100) for image in drawings()]
+    first, *others = [image.convert("L") for image in drawings()]
+    found.append(save(first, "PDF", resolution=100, save_all=True, append_images=others))
+    for compression in (0, 6):
+        with rc_context({"pdf.compression": compression}):
+            figure = Figure(figsize=(1, 0.4))
+            figure.text(0.1, 0.2, "24", fontsize=20)
+            figure.add_axes((0.6, 0.2, 0.3, 0.6)).plot([1, 2, 1])
+            file = io.BytesIO()
+            figure.savefig(file, format="pdf")
+            found.append(file.getvalue())
+    return found
+
+
+def ppms(folder: Path) -> list[bytes]:
+    found = []
+    for image in drawings():
+        levels = np.asarray(image.convert("L"))
+        head = b"P2\n# plain\n%d %d\n200\n" % image.size
+        plain = b" ".join(b"%d" % (level * 200 // 255) for level in levels.ravel().tolist())
+        modes = ("1", "L", "RGB", "I;16")
+        found += [save(_in_mode(image, mode), "PPM") for mode in modes]
+        found += [head + plain, b"P5 %d %d 300\n" % image.size + levels.astype(">u2").tobytes()]
     return found
 
 
@@ -381,6 +470,11 @@ TARGETS = {
     "BMP": Target(".bmp", 4_000, bmps, read_picture),
     "TIFF": Target(".tiff", 10_000, tiffs, read_picture),
     "GIF": Target(".gif", 7_000, gifs, read_picture),
+    "AVIF": Target(".avif", 500, avifs, read_document),
+    "HEIC": Target(".heic", 500, heics, read_document),
+    "JPEG 2000": Target(".jp2", 500, jpeg_2000s, read_document),
+    "PDF": Target(".pdf", 500, pdfs, read_document),
+    "PPM": Target(".ppm", 500, ppms, read_document),
     "PNG of the usual size": Target(".png", 500, usual_pngs, read_picture, mutations.mutate_png),
     "JPEG of the usual size": Target(".jpg", 500, usual_jpegs, read_picture),
     "array": Target(".seed", 1_000, no_samples, read_array, make_seed),
@@ -398,4 +492,4 @@ TARGETS = {
     "IDX, gzipped": Target(".gz", 2_000, gzipped, read_gzipped),
     "recipe": Target(".toml", 3_000, recipes, read_recipe),
 }
-"""What is attacked, by format: 71,000 files."""
+"""What is attacked, by format: 73,500 files."""

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.extras import MissingExtraError, optional_imports
+from digits.extras import IMPORTED_AS, MissingExtraError, optional_imports
+from digits.reading.ink.decoder_process import PACKAGES
 from tests.reading.drawings import draw
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +48,7 @@ INSTALLED = packages_distributions()
 BASE = declared(PROJECT["dependencies"])
 TRAIN = declared(PROJECT["optional-dependencies"]["train"])
 SKLEARN = declared(PROJECT["optional-dependencies"]["sklearn"]) - {"digits"}
+FORMATS = declared(PROJECT["optional-dependencies"]["formats"])
 
 
 def imports(path: Path, *, at_once: bool = False) -> set[str]:
@@ -95,7 +97,7 @@ def base_files() -> set[Path]:
 
 
 def test_reading_page_and_server_need_what_the_base_declares_and_all_of_it() -> None:
-    used = set().union(*map(distributions, base_files()))
+    used = set().union(*map(distributions, base_files())) - FORMATS
     assert used | (BASE & LOADED_BY_OTHERS.keys()) == BASE
 
 
@@ -103,6 +105,12 @@ def test_all_else_needs_what_the_extras_declare_and_all_of_it() -> None:
     others = set(SOURCE.rglob("*.py")) - base_files()
     used = set().union(*map(distributions, others)) - BASE
     assert used | (TRAIN & LOADED_BY_OTHERS.keys()) == TRAIN | SKLEARN
+
+
+def test_formats_need_what_their_extra_declares_and_all_of_it() -> None:
+    decoder = SOURCE / "reading" / "ink" / "decoder.py"
+    assert distributions(decoder) == FORMATS | {"pillow"}
+    assert set(PACKAGES.values()) == {IMPORTED_AS.get(name, name) for name in FORMATS}
 
 
 def test_dependencies_that_are_not_imported_are_those_of_others() -> None:
@@ -126,6 +134,7 @@ def test_tutorial_and_development_contain_training() -> None:
     assert "digits[sklearn]" in extras["tutorial"]
     assert "digits[train]" in extras["tutorial"]
     assert "digits[tutorial]" in extras["dev"]
+    assert "digits[formats]" in extras["dev"]
 
 
 # A Python in which some packages can't be found, whatever is installed.

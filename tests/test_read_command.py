@@ -231,17 +231,30 @@ def test_a_folder_s_pictures_in_formats_that_are_not_read_are_said_not_left_out(
     call: Call,
 ) -> None:
     Image.fromarray(draw("83")).save("scans/a.png")
-    Image.fromarray(draw("7")).save("scans/c.pdf")
-    Path("scans/IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    Path("scans/c.jxl").write_bytes(b"\xff\x0a" + bytes(100))
     Path("scans/notes.txt").write_text("no picture")
     status, output, errors = call("read", "scans")
     assert status == 1
     assert output == f"{Path('scans/a.png')}: 83\n{Path('scans/b.png')}: 42\n"
-    heic, pdf = errors.splitlines()
-    assert heic.startswith(f"digits: {Path('scans/IMG_1.HEIC')}: ")
-    assert heic.endswith("found HEIC: save it as PNG or JPEG.")
-    assert pdf.startswith(f"digits: {Path('scans/c.pdf')}: ")
-    assert pdf.endswith("found PDF: save it as PNG or JPEG.")
+    assert errors.startswith(f"digits: {Path('scans/c.jxl')}: ")
+    assert errors.endswith("found JPEG XL: save it as PNG or JPEG.\n")
+
+
+@pytest.mark.usefixtures("workspace")
+def test_each_page_of_a_file_has_a_line_with_its_number(call: Call) -> None:
+    first, second, blank = (Image.fromarray(draw(text)) for text in ("83", "15", ""))
+    first.save("form.tiff", save_all=True, append_images=[blank, second])
+    name = Path("form.tiff")
+    status, output, errors = call("read", "form.tiff")
+    assert (status, errors) == (0, "")
+    assert output == f"{name}, page 1: 83\n{name}, page 2: \n{name}, page 3: 15\n"
+    _, output, _ = call("read", "form.tiff", "--json")
+    pages = [json.loads(line) for line in output.splitlines()]
+    assert [(page["file"], page["page"], page["text"]) for page in pages] == [
+        (str(name), 1, "83"),
+        (str(name), 2, ""),
+        (str(name), 3, "15"),
+    ]
 
 
 @pytest.mark.usefixtures("workspace")

@@ -155,12 +155,12 @@ def test_what_can_not_be_used_is_left_out_and_listed(folder: Path) -> None:
     (folder / "notes.txt").write_text("not a picture")
     (folder / "7" / "Thumbs.db").write_text("neither")
     (folder / ".hidden").mkdir()
-    (folder / "2" / "photo.heic").write_bytes(b"....ftypheic")
+    (folder / "2" / "photo.jxl").write_bytes(b"\xff\x0a")
     facts = load_custom(folder).describe()
     reasons = {one["name"]: one["reason"] for one in facts["left_out"]}
-    assert set(reasons) == {"4/broken.png", "4/empty.jpg", "7/blank.png", "2/photo.heic"}
+    assert set(reasons) == {"4/broken.png", "4/empty.jpg", "7/blank.png", "2/photo.jxl"}
     assert reasons["7/blank.png"] == NO_INK
-    assert "HEIC" in reasons["2/photo.heic"]
+    assert "JPEG XL" in reasons["2/photo.jxl"]
     assert set(facts["ignored"]) == {"notes.txt", "7/Thumbs.db"}
     assert facts["train"] + facts["test"] == 30
     assert facts["sizes"]["largest"] == [60, 80]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from digits.errors import InvalidInput
-from digits.reading.ink import decoding, limits, open_picture
+from digits.reading.ink import decoding, limits, open_picture, pages
 from digits.reading.reader import Reader
 from digits.reading.work import GivenUp
 from tests.reading.test_ink import png_that_claims, saved
@@ -24,7 +24,7 @@ NUM_PIXELS = 90 * 90
 def room(monkeypatch: pytest.MonkeyPatch) -> limits.Room:
     """A room for one picture, in which all are decoded."""
     room = limits.Room(NUM_PIXELS)
-    monkeypatch.setattr(decoding, "DECODING", room)
+    monkeypatch.setattr(pages, "DECODING", room)
     return room
 
 

@@ -17,7 +17,7 @@ from digits.errors import InvalidInput
 from digits.reading.ink import erase_ruled_lines, find_lines, frame_single, open_picture
 from digits.reading.ink.binarization import binarize
 from digits.reading.ink.drawings import binarize_drawing
-from digits.reading.ink.formats import OTHER_FORMATS
+from digits.reading.ink.formats import NOT_READ
 from tests.reading.drawings import INK, PAPER, draw, enlarged, turned, write
 
 
@@ -138,7 +138,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "no palette": (without_palette(), "damaged or cut off: it has no palette"),
     "a bomb": (png_that_claims(60_000, 60_000), "at most 64,000,000 pixels, found more: make"),
     "a smaller bomb": (png_that_claims(9_000, 9_000), "found 81,000,000: make the picture smaller"),
-    "108 megapixels": (jpeg_that_claims(12_000, 9_000), "found 108,000,000: make the picture"),
+    "more than may be reduced": (jpeg_that_claims(17_000, 16_000), "found 272,000,000: make the"),
     "a strip": (png_that_claims(40_000, 2), "a strip of 40,000 × 2"),
     "animated": (of_two_pages("GIF"), "one page, found a GIF of more: save each page as PNG"),
     "two pages": (of_two_pages("TIFF"), "one page, found a TIFF of more: save each page as PNG"),
@@ -167,31 +167,22 @@ def test_bad_input_is_refused_in_one_line(name: str) -> None:
     assert len(str(caught.value)) < 200
 
 
-def box(brand: bytes) -> bytes:
-    """The first box of a file of HEIC or AVIF, of which it is told."""
-    return struct.pack(">I", 24) + b"ftyp" + brand + bytes(4) + b"mif1miaf" + bytes(200)
-
-
-NOT_READ = {
-    "HEIC": box(b"heic"),
-    "AVIF": box(b"avif"),
-    "JPEG 2000": cv2.imencode(".jp2", PAGE)[1].tobytes(),
+NO_PICTURES = {
     "JPEG XL": b"\xff\x0a" + bytes(200),
-    "PDF": saved(Image.fromarray(PAGE), "PDF"),
-    "PPM": saved(Image.fromarray(COLOUR), "PPM"),
+    "PAM": b"P7\nWIDTH 1\n",
     "SVG": b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>",
 }
 """Files by their format, which is known and not read."""
 
 
-@pytest.mark.parametrize("name", NOT_READ)
+@pytest.mark.parametrize("name", NO_PICTURES)
 def test_a_format_that_is_not_read_is_named_with_a_way_out(name: str) -> None:
     with pytest.raises(InvalidInput, match=rf"\(PNG, .*\), found {name}: save it as PNG or JPEG"):
-        open_picture(NOT_READ[name])
+        open_picture(NO_PICTURES[name])
 
 
 def test_the_formats_that_are_not_read_are_all_tried_here() -> None:
-    assert {other.name for other in OTHER_FORMATS} == NOT_READ.keys()
+    assert {other.name for other in NOT_READ} == NO_PICTURES.keys()
 
 
 LEVELS = {

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image, ImageFile, TiffImagePlugin
 
 from digits.errors import InvalidInput
-from digits.reading.ink import Picture, decoding, limits, open_picture
+from digits.reading.ink import Picture, decoding, limits, open_picture, pages
 from digits.reading.ink.conversion import reduce_image, to_8_bits
 from digits.reading.ink.picture import picture_of
 from tests.reading.drawings import PAPER, draw, enlarged
@@ -199,7 +199,7 @@ def test_room_is_asked_for_all_that_a_decoder_holds(
     monkeypatch: pytest.MonkeyPatch, form: str, options: dict[str, Any], expected: int
 ) -> None:
     room = RecordedRoom()
-    monkeypatch.setattr(decoding, "DECODING", room)
+    monkeypatch.setattr(pages, "DECODING", room)
     open_picture(saved(Image.new("L", (4000, 3000), 200), form, **options))
     assert room.asked_for == [expected]
 
@@ -213,7 +213,7 @@ def test_webp_has_a_limit_of_its_own() -> None:
 def test_as_many_pictures_are_decoded_at_once_as_there_is_room_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(decoding, "DECODING", limits.Room(2 * 90 * 100))
+    monkeypatch.setattr(pages, "DECODING", limits.Room(2 * 90 * 100))
     large, small = (saved(Image.new("L", (90, height)), "PNG") for height in (100, 50))
     lock, all_inside, num_inside, most = threading.Lock(), threading.Event(), 0, 0
     expected = 0

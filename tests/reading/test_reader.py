@@ -15,10 +15,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 import digits
-from digits.errors import InvalidInput
+from digits.errors import DigitsError, InvalidInput
 from digits.plots.readings import explanation
 from digits.reading.folder import find_pictures
-from digits.reading.ink import open_picture
+from digits.reading.ink import open_pictures
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
@@ -544,6 +544,10 @@ def test_mutated_files_never_break_the_reader(reader: Reader) -> None:
         buffer = io.BytesIO()
         image.save(buffer, format=format)
         originals.append(buffer.getvalue())
+    for format in ("GIF", "TIFF"):
+        buffer = io.BytesIO()
+        image.save(buffer, format=format, save_all=True, append_images=[image.rotate(90)])
+        originals.append(buffer.getvalue())
     rng = random.Random(0)
     messages = []
     for number in range(2400):
@@ -562,9 +566,11 @@ def test_mutated_files_never_break_the_reader(reader: Reader) -> None:
             if not content:
                 break
         try:
-            picture = open_picture(bytes(content))
-            if number % 8 == 0:
-                reader.read(np.array(picture.grey))
+            for page in open_pictures(bytes(content)):
+                if isinstance(page, DigitsError):
+                    raise page
+                if number % 8 == 0:
+                    reader.read(np.array(page.grey))
         except InvalidInput as error:
             messages.append(str(error))
     assert 200 < len(messages) < 2300

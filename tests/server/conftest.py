@@ -84,6 +84,7 @@ class SlowReader(Reader):
         source: Any,
         *,
         rotate: bool = True,
+        only_usual: bool = False,
         is_given_up: Callable[[], bool] = lambda: False,
     ) -> Any:
         self.is_reading.release()
@@ -91,7 +92,7 @@ class SlowReader(Reader):
             if is_given_up():
                 self.given_up.release()
                 raise GivenUp
-        return super().read(source, rotate=rotate, is_given_up=is_given_up)
+        return super().read(source, rotate=rotate, only_usual=only_usual, is_given_up=is_given_up)
 
     def classify(self, glyphs: Any) -> Any:
         self.batch_sizes.append(len(glyphs))

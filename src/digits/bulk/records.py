@@ -1,6 +1,6 @@
 """Records: what was read of a file, as plain data that goes between processes and into files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,21 +28,25 @@ class Record:
 
 def read_pages(
     reader: Reader, source: Source, *, rotate: bool = True
-) -> list[Reading | DigitsError]:
-    """Read all pages of a file: each, or the reason why it can't be read.
+) -> Iterator[Reading | DigitsError]:
+    """Read the pages of a file one after the other: each, or the reason why it can't be read.
 
     Args:
         reader: The reader to use.
         source: The file.
         rotate: Apply the EXIF orientation.
+
+    Yields:
+        The pages; the reason alone, if the file as a whole can't be read. None of them is kept, as
+        a reading holds its picture.
     """
     try:
-        return [reader.read(source.content, rotate=rotate)]
+        yield from reader.read_pages(source.content, rotate=rotate)
     except DigitsError as error:
-        return [error]
+        yield error
 
 
-def record_of(source: Source, pages: Sequence[Reading | DigitsError]) -> Record:
+def record_of(source: Source, pages: Iterable[Reading | DigitsError]) -> Record:
     """Make the record of what was read of a file."""
     return Record(
         source.name, tuple(_page(number, page) for number, page in enumerate(pages, start=1))

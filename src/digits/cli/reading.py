@@ -1,5 +1,6 @@
 """Commands about pictures: to read them, to learn from them, to serve those who have some."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,9 @@ def read(
     ] = None,
     explain: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="Draw how one picture was read."),
+        typer.Option(
+            metavar="PNG", help="Draw how one picture was read, or the first page of a file."
+        ),
     ] = None,
     rotate: Annotated[
         bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
@@ -51,11 +54,14 @@ def read(
     record, has_failed = None, False
     for source in find_sources(pictures):
         pages = read_pages(reader, source, rotate=rotate)
+        if explain is not None:
+            page = next(pages)
+            if not isinstance(page, DigitsError):
+                write_explanation(page, explain)
+            pages = chain([page], pages)
         record = record_of(source, pages)
         show_record(record, as_json=as_json, is_single=is_single)
         has_failed = has_failed or record.has_failed
-        if explain is not None and not isinstance(pages[0], DigitsError):
-            write_explanation(pages[0], explain)
     if record is None:
         raise InvalidInput(f"{', '.join(map(str, pictures))}: expected pictures, found none.")
     return int(has_failed)

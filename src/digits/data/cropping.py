@@ -14,6 +14,7 @@ from digits.data.catalog import DIGITS
 from digits.data.labelled import LabelledPicture, LabelledPictures
 from digits.data.progress import print_status
 from digits.errors import InvalidInput, OutOfMemory
+from digits.extras import MissingExtraError
 from digits.reading.ink import SIZE, Picture, open_grey, open_picture
 from digits.reading.ink.glyphs import CENTRE
 from digits.reading.network import Network
@@ -188,7 +189,7 @@ def _opened(open_one: Callable[[Any], Opened], picture: LabelledPicture) -> Open
         return open_one(picture.source)
     except OutOfMemory:
         raise
-    except InvalidInput as error:
+    except (InvalidInput, MissingExtraError) as error:
         return str(error)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from jaxtyping import UInt8
 
 from digits.errors import DigitsError, InvalidInput, OutOfMemory, is_out_of_memory
 from digits.reading.confidence import CONFIDENCE, judge
-from digits.reading.ink import HYPOTHESES, Picture, open_picture
+from digits.reading.ink import HYPOTHESES, Picture, open_picture, open_pictures
 from digits.reading.ink.errors import NO_MEMORY
 from digits.reading.line_network import LineNetwork
 from digits.reading.line_reader import LineReader
@@ -73,6 +74,7 @@ class Reader:
         source: Any,
         *,
         rotate: bool = True,
+        only_usual: bool = False,
         is_given_up: Callable[[], bool] = never,
     ) -> Reading:
         """Read all digits of a picture, from top to bottom and left to right.
@@ -84,6 +86,8 @@ class Reader:
                 with 1, 3 or 4 channels last or first; booleans, integers, or floats from 0 to 1 or
                 0 to 255.
             rotate: Apply the EXIF orientation.
+            only_usual: Refuse files in other formats than PNG, JPEG, WebP, BMP, TIFF and GIF, and
+                of more than 64 megapixels, as one may with what anyone can send.
             is_given_up: Tells whether to stop, as nobody waits for the reading any more; asked
                 from time to time, in this thread.
 
@@ -91,18 +95,59 @@ class Reader:
             The reading of the hypothesis about its ink that has the most evidence.
 
         Raises:
-            InvalidInput: If it is no picture, or can't be read; says why.
+            InvalidInput: If it is no picture, can't be read, or is a file of several pages, which
+                `read_pages` reads; says why.
+            MissingExtraError: If the package that decodes its format is not installed.
             OutOfMemory: If there is not enough memory for it.
             GivenUp: If it was given up.
             DigitsError: If it should be read, and can't: a defect of this package.
         """
         with _told_in_a_line():
-            picture = open_picture(source, rotate=rotate, is_given_up=is_given_up)
-            if not picture.is_small:
-                reading = self._lines.read(picture, Work(picture.num_pixels, is_given_up))
-                return self._as_single(picture, reading) if _may_be_single(reading) else reading
-            ((digit, ink),) = self._singles.read([picture])
-            return Reading((_alone(digit),) if digit.glyph.any() else (), (), picture, ink)
+            picture = open_picture(
+                source, rotate=rotate, only_usual=only_usual, is_given_up=is_given_up
+            )
+            return self._read(picture, is_given_up)
+
+    def read_pages(self, source: Any, *, rotate: bool = True) -> Iterator[Reading | DigitsError]:
+        """Read the pages of a file one after the other: of a PDF, a TIFF, or a GIF that moves.
+
+        Args:
+            source: As `read` takes it; all but a file has one page.
+            rotate: Apply the EXIF orientation.
+
+        Yields:
+            The reading of each page, or the reason why it can't be read; of 1,000 pages at most,
+            after which such a reason says that there are more. A PDF's page is rendered with
+            300 pixels per inch or, if it had more than 4,000 on a side then, with fewer.
+
+        Raises:
+            DigitsError: If the file can't be opened, for the reasons that `read` has.
+
+        Example:
+            >>> for page in digits.Reader().read_pages("scan.pdf"):  # doctest: +SKIP
+            ...     print(page if isinstance(page, DigitsError) else (page.page, page.text))
+            (1, '1995')
+        """
+        with _told_in_a_line():
+            for number, picture in enumerate(open_pictures(source, rotate=rotate), start=1):
+                if isinstance(picture, DigitsError):
+                    yield picture
+                else:
+                    yield self._read_page(picture, number)
+
+    def _read_page(self, picture: Picture, number: int) -> Reading | DigitsError:
+        try:
+            with _told_in_a_line():
+                return replace(self._read(picture, never), page=number)
+        except DigitsError as error:
+            return error
+
+    def _read(self, picture: Picture, is_given_up: Callable[[], bool]) -> Reading:
+        if not picture.is_small:
+            reading = self._lines.read(picture, Work(picture.num_pixels, is_given_up))
+            return self._as_single(picture, reading) if _may_be_single(reading) else reading
+        ((digit, ink),) = self._singles.read([picture])
+        return Reading((_alone(digit),) if digit.glyph.any() else (), (), picture, ink)
 
     def _as_single(self, picture: Picture, reading: Reading) -> Reading:
         """Ask the network of glyphs about a digit of which that of lines is not sure."""

@@ -148,6 +148,8 @@ class Reading:
     """The picture as it was read: upright, in grey levels."""
     ink: Ink = field(repr=False)
     """The ink that was read, of the hypothesis that had the most evidence."""
+    page: int = 1
+    """Its page in the file, from 1."""
 
     @property
     def digits(self) -> tuple[Digit, ...]:

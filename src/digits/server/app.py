@@ -166,7 +166,9 @@ def _add_reading(
             try:
                 reading = await unless_gone(
                     request,
-                    workers.run(lambda is_over: reader.read(picture, is_given_up=is_over)),
+                    workers.run(
+                        lambda is_over: reader.read(picture, only_usual=True, is_given_up=is_over)
+                    ),
                 )
             except InvalidInput as error:
                 raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error

@@ -30,19 +30,18 @@ def show_record(record: "Record", *, as_json: bool, is_single: bool) -> None:
         as_json: Whether to print JSON.
         is_single: Whether it is the only file, whose name is left out of the text.
     """
+    has_more = len(record.pages) > 1
     for page in record.pages:
+        name = quoted(record.name) + (f", page {page['page']}" if has_more else "")
         if "error" in page:
-            print(f"digits: {quoted(record.name)}: {escaped(page['error'])}", file=sys.stderr)
+            print(f"digits: {name}: {escaped(page['error'])}", file=sys.stderr)
         elif not page["digits"] and page["has_ink"]:
-            print(
-                f"digits: {quoted(record.name)}: there is ink, but no digit was read in it.",
-                file=sys.stderr,
-            )
+            print(f"digits: {name}: there is ink, but no digit was read in it.", file=sys.stderr)
         if as_json:
             print(json.dumps({"file": record.name, **page}))
         elif "error" not in page:
             line = " ".join(page["text"].splitlines())
-            print(page["text"] if is_single else f"{quoted(record.name)}: {line}")
+            print(page["text"] if is_single and not has_more else f"{name}: {line}")
 
 
 def show_learned(learned: "Learned") -> None:

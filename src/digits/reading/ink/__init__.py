@@ -1,7 +1,7 @@
 """Ink: any picture to hypotheses of its ink, to lines of words, to glyphs framed as MNIST's.
 
 ```
-bytes ─decoding─▶ picture ─hypotheses (page, binarization, shadows, drawings)─▶ ink
+bytes ─decoding, pages─▶ picture ─hypotheses (page, binarization, shadows, drawings)─▶ ink
   ink ─layout, ruled_lines─▶ lines of words ─line_images─▶ what the line network sees
   ink ─glyphs─▶ glyphs, 28×28 each
 ```
@@ -9,7 +9,7 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 """
 
 from digits.reading.ink.binarization import Ink
-from digits.reading.ink.decoding import open_grey, open_picture
+from digits.reading.ink.decoding import open_grey, open_picture, open_pictures
 from digits.reading.ink.glyphs import (
     DIGIT_SIZE,
     SIZE,
@@ -66,6 +66,7 @@ __all__ = [
     "line_images",
     "open_grey",
     "open_picture",
+    "open_pictures",
     "other_polarity",
     "whole_lines",
 ]

@@ -3,18 +3,20 @@
 import re
 from typing import NamedTuple
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-"""Formats that are read; Pillow's decoders of others are less tested."""
+USUAL = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+"""Usual formats, by Pillow's names; its decoders of others are less tested."""
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-"""Suffixes of files in these formats."""
+USUAL_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+
+JPEG = b"\xff\xd8\xff"
+"""What a JPEG begins with."""
 
 SIGNATURE_BYTES = 1024
 """Bytes at the beginning of a file among which a signature is looked for."""
 
 
-class OtherFormat(NamedTuple):
-    """A format that people have pictures in, and that is not read."""
+class Format(NamedTuple):
+    """A format that people have pictures in, besides the usual ones."""
 
     name: str
     signature: re.Pattern[bytes]
@@ -22,24 +24,51 @@ class OtherFormat(NamedTuple):
     suffixes: frozenset[str]
 
 
-def _other(name: str, signature: bytes, *suffixes: str) -> OtherFormat:
-    return OtherFormat(name, re.compile(signature, re.DOTALL), frozenset(suffixes))
+def _format(name: str, signature: bytes, *suffixes: str) -> Format:
+    return Format(name, re.compile(signature, re.DOTALL), frozenset(suffixes))
 
 
-OTHER_FORMATS = (
-    _other("AVIF", rb"....ftypavi[fs]", ".avif"),
-    _other("HEIC", rb"....ftyp(hei|hev|mif1|msf1)", ".heic", ".heif"),
-    _other("JPEG 2000", rb"....jP  \r\n|\xff\x4f\xff\x51", ".jp2", ".j2k", ".jpx"),
-    _other("JPEG XL", rb"....JXL \r\n|\xff\x0a", ".jxl"),
-    _other("PDF", rb".*%PDF-", ".pdf"),
-    _other("PPM", rb"P[1-7]\s", ".ppm", ".pgm", ".pbm", ".pnm", ".pam"),
-    _other("SVG", rb"\s*(<\?xml.*)?<svg\b", ".svg"),
+APART = (
+    # Of brands that several formats have, the compatible ones tell, of four letters each.
+    _format("AVIF", rb"....ftyp(avi[fs]|(mif1|msf1)(....){1,16}?avi[fs])", ".avif"),
+    _format("HEIC", rb"....ftyp(hei|hev|mif1|msf1)", ".heic", ".heif"),
+    _format("JPEG 2000", rb"....jP  \r\n|\xff\x4f\xff\x51", ".jp2", ".j2k", ".jpx"),
+    _format("PDF", rb".*%PDF-", ".pdf"),
+    _format("PPM", rb"P[1-6]\s", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
+"""Formats that are decoded in a process of their own."""
 
-OTHER_SUFFIXES = frozenset().union(*(other.suffixes for other in OTHER_FORMATS))
+NOT_READ = (
+    _format("JPEG XL", rb"....JXL \r\n|\xff\x0a", ".jxl"),
+    _format("PAM", rb"P7\s", ".pam"),
+    _format("SVG", rb"\s*(<\?xml.*)?<svg\b", ".svg"),
+)
+"""Formats that are not read."""
+
+NAMES = (*USUAL, *(one.name for one in APART))
+"""Names of all formats that are read."""
+
+SUFFIXES = USUAL_SUFFIXES.union(*(one.suffixes for one in APART))
+"""Suffixes of files in formats that are read."""
+
+OTHER_SUFFIXES = frozenset().union(*(other.suffixes for other in NOT_READ))
 """Suffixes of files that hold pictures, too, but are not read."""
 
 
-def name_other_format(beginning: bytes) -> str | None:
-    """Name the format of a file that is not read by its first bytes; None if it is not known."""
-    return next((one.name for one in OTHER_FORMATS if one.signature.match(beginning)), None)
+def name_apart(beginning: bytes) -> str | None:
+    """Name the format of a file that is decoded in a process of its own; None for any other."""
+    return _name(APART, beginning)
+
+
+def name_format(beginning: bytes) -> str | None:
+    """Name the format of a file that is none of the usual ones; None if it is not known."""
+    return _name((*APART, *NOT_READ), beginning)
+
+
+def expected_a_picture(found: str, expected: tuple[str, ...] = NAMES) -> str:
+    """Begin a message of what was expected, and what was found."""
+    return f"Expected a picture ({', '.join(expected)}), found {found}"
+
+
+def _name(formats: tuple[Format, ...], beginning: bytes) -> str | None:
+    return next((one.name for one in formats if one.signature.match(beginning)), None)

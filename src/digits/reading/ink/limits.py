@@ -3,6 +3,7 @@
 A file of a few bytes may claim any number of pixels, or so many parts that decoding takes minutes.
 """
 
+import os
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -20,6 +21,30 @@ MAX_PIXELS = 64_000_000
 
 MAX_WEBP_PIXELS = 24_000_000
 """The same for WebP, whose decoder keeps the whole picture several times: 20 bytes a pixel."""
+
+MAX_FRAME_PIXELS = 24_000_000
+"""The same for frames of what moves: their decoder keeps those before, in colour."""
+
+MAX_REDUCED_PIXELS = 256_000_000
+"""The same for a JPEG and a JPEG 2000, which are decoded at a part of their size."""
+
+MAX_PAGES = 1000
+"""Limit on a file's time: pages that are read of it."""
+
+DECODER_BYTES = 1_500_000_000
+"""Limit on memory: bytes that the process has in which a picture of another than the usual formats
+is decoded, besides those of its file; on Linux alone."""
+
+DECODER_SECONDS = 10
+"""Limit on a page's time: seconds of processor time that this process takes to open and decode it;
+not on Windows."""
+
+PDF_DPI = 300
+"""Resolution in which a PDF's pages are rendered, in pixels per inch, as most are scanned."""
+
+PDF_SIDE = 4000
+"""Limit on a page's time: pixels on the longer side of a PDF's page; larger ones are rendered in
+less resolution."""
 
 MAX_SIDE = 2000
 """Limit on a picture's time: pixels on the longer side that are looked at; more are shrunk."""
@@ -117,28 +142,32 @@ class LimitedFile:
         content: bytes = self._file.read(size)
         return content
 
+    def renew(self) -> None:
+        """Allow as many reads again, for the next page."""
+        self._left = MAX_READS
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
 
-def check_size(width: int, height: int, form: str | None = None) -> None:
+def check_size(width: int, height: int, limit: int = MAX_PIXELS) -> None:
     """Refuse a picture of no pixels, of too many, or in the shape of a strip.
 
     Args:
         width: Width in pixels.
         height: Height in pixels.
-        form: Format of its file, as Pillow names it, if it has one.
+        limit: Number of pixels that it may have.
     """
     if width < 1 or height < 1:
         raise InvalidInput(f"Expected a picture, found one of {width} × {height} pixels.")
-    _check_pixels(width * height, MAX_WEBP_PIXELS if form == "WEBP" else MAX_PIXELS)
+    _check_pixels(width * height, limit)
     if max(width, height) > ELONGATION * min(width, height):
         raise InvalidInput(f"Expected a picture, found a strip of {width:,} × {height:,} pixels.")
 
 
-def check_tiles(file: Any) -> None:
-    """Refuse a TIFF of too many tiles or numbers, before Pillow makes a list of them."""
-    for parts, number in _tiff_lists(file):
+def check_tiles(file: Any, page: int = 0) -> None:
+    """Refuse a TIFF of too many tiles or numbers on a page, before Pillow makes a list of them."""
+    for parts, number in _tiff_lists(file, page):
         if number > MAX_TILES:
             raise InvalidInput(_too_many(parts, number, MAX_TILES))
 
@@ -174,10 +203,10 @@ def _check_pixels(num_pixels: int, limit: int) -> None:
         raise InvalidInput(too_large(f"{num_pixels:,}", limit))
 
 
-def _tiff_lists(file: Any) -> list[tuple[str, int]]:
-    """List what a TIFF's first picture claims to have several of, and how many.
+def _tiff_lists(file: Any, page: int) -> list[tuple[str, int]]:
+    """List what a TIFF's page claims to have several of, and how many.
 
-    What follows the first picture need not be counted: Pillow reads none of that.
+    What follows the page need not be counted: Pillow reads none of that yet.
 
     Source: TIFF 6.0, section 2; for BigTIFF, libtiff's description of it.
     """
@@ -188,13 +217,20 @@ def _tiff_lists(file: Any) -> list[tuple[str, int]]:
         return []
     is_big = head[2] == 43  # as Pillow tells, whatever the order of the bytes
     length, entry = (f"{order}Q", f"{order}HHQ8x") if is_big else (f"{order}H", f"{order}HHI4x")
+    offset = f"{order}Q" if is_big else f"{order}I"
+
+    def read(form: str) -> int:
+        return int(struct.unpack(form, file.read(struct.calcsize(form)))[0])
+
     try:
-        file.seek(
-            struct.unpack(f"{order}Q", head[8:])[0]
-            if is_big
-            else struct.unpack(f"{order}I", head[4:8])[0]
-        )
-        num_entries = struct.unpack(length, file.read(struct.calcsize(length)))[0]
+        file.seek(8 if is_big else 4)
+        file.seek(read(offset))
+        for _ in range(page):
+            file.seek(read(length) * struct.calcsize(entry), os.SEEK_CUR)
+            if not (place := read(offset)):
+                raise ValueError("there is no such page")
+            file.seek(place)
+        num_entries = read(length)
         # A BigTIFF may claim any number; each that Pillow looks at is a read.
         entries = file.read(min(num_entries, MAX_READS) * struct.calcsize(entry))
         whole = len(entries) - len(entries) % struct.calcsize(entry)
@@ -203,7 +239,7 @@ def _tiff_lists(file: Any) -> list[tuple[str, int]]:
             for tag, kind, number in struct.iter_unpack(entry, entries[:whole])
             if tag in (STRIP_OFFSETS, TILE_OFFSETS) or kind not in (BYTES, TEXT, UNDEFINED)
         ]
-    except (struct.error, OverflowError, ValueError, OSError):  # it is damaged; Pillow says how
+    except (struct.error, OverflowError, ValueError, OSError):  # Pillow says what is wrong
         lists = []
     file.seek(0)
     return lists
