@@ -43,3 +43,11 @@ OTHER_SUFFIXES = frozenset().union(*(other.suffixes for other in OTHER_FORMATS))
 def name_other_format(beginning: bytes) -> str | None:
     """Name the format of a file that is not read by its first bytes; None if it is not known."""
     return next((one.name for one in OTHER_FORMATS if one.signature.match(beginning)), None)
+
+
+USUAL_SIGNATURE = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF....WEBP|GIF8[79]a|II[*+]\0|MM\0[*+]"
+    rb"|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",  # BM and the size of the header that follows
+    re.DOTALL,
+)
+"""What a file in one of the usual formats, `FORMATS`, begins with."""
