@@ -9,8 +9,8 @@ import pytest
 from alignment import count_wrong
 from ruled_paper import ruled_paper
 
-from digits.bulk.records import read_pages
 from digits.bulk.folders import LeftOut
+from digits.bulk.records import read_pages
 from digits.bulk.sources import find_sources
 from digits.errors import InvalidInput
 from digits.reading.reader import Reader

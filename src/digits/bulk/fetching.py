@@ -8,7 +8,8 @@ like any other. Proxies of the environment are not used, as they would connect t
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -18,7 +19,8 @@ import h11
 from digits.errors import DigitsError
 
 FETCH_SECONDS = 60.0
-"""Limit on time: from the first connection to the last byte, redirects included."""
+"""Limit on time: from the first connection to the last byte, redirects included. What the system
+takes to resolve a name comes on top."""
 
 CONNECT_SECONDS = 10.0
 """Limit on time: until a machine answers, of which a server may have several."""
@@ -80,28 +82,35 @@ def fetch(
         DigitsError: If it can't be had within these limits; says why in one line.
     """
     deadline = time.monotonic() + seconds
-    try:
+    with _told_in_a_line(seconds):
         for _ in range(MAX_REDIRECTS + 1):
             with _connected(urlsplit(url), deadline, may_connect) as connection:
                 found = _ask(connection, urlsplit(url), deadline, max_bytes)
             if isinstance(found, bytes):
                 return found
             url = urljoin(url, found)
+    raise DigitsError(f"Expected a file, found more than {MAX_REDIRECTS} redirects.")
+
+
+@contextmanager
+def _told_in_a_line(seconds: float) -> Iterator[None]:
+    """Turn what is raised between here and a server into an error of one line."""
+    try:
+        yield
     except DigitsError:
         raise
     except TimeoutError as error:
         limits = f"at most {CONNECT_SECONDS:g} s to connect, {seconds:g} s in all"
         raise DigitsError(f"Can't be fetched: it takes too long ({limits}).") from error
     except ssl.SSLCertVerificationError as error:
-        raise DigitsError(
-            f"Can't be fetched: the server's certificate is not valid: {error.verify_message}."
-        ) from error
-    except h11.RemoteProtocolError as error:
-        raise DigitsError(f"Can't be fetched: the connection broke off ({error}).") from error
-    except (OSError, ValueError, h11.LocalProtocolError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = f"the server's certificate is not valid: {error.verify_message}"
         raise DigitsError(f"Can't be fetched: {reason}.") from error
-    raise DigitsError(f"Expected a file, found more than {MAX_REDIRECTS} redirects.")
+    except h11.RemoteProtocolError as error:
+        reason = "the connection broke off, or the server does not speak HTTP"
+        raise DigitsError(f"Can't be fetched: {reason}.") from error
+    except (OSError, ValueError, h11.LocalProtocolError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DigitsError(f"Can't be fetched: {reason}.") from error
 
 
 def _connected(
@@ -136,7 +145,7 @@ def _connected(
     if failure is None:
         raise DigitsError(
             f"Expected a server of the internet, found {host} at {', '.join(refused)}, which is "
-            "this machine, or one of its own network."
+            "this machine or in its own network; give the file itself."
         )
     raise failure
 
@@ -192,7 +201,7 @@ def _check(answer: h11.Response, headers: dict[str, str], max_bytes: int) -> Non
         found = f"HTTP {answer.status_code} {answer.reason.decode('latin-1')}".strip()
         raise DigitsError(f"Expected a file, found {found}.")
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind.startswith("text/"):
+    if kind == "text/html":  # what else a type says is often wrong
         raise DigitsError(f"Expected a picture, found {kind}.")
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in UNTOUCHED:

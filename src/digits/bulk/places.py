@@ -70,16 +70,14 @@ def places_of(argument: str | Path) -> list[Place]:
     Returns:
         A place; for a pattern, those of the files that match, in natural order.
     """
-    if isinstance(argument, Path):
-        return [argument]
     if argument == "-":
         return [StandardInput()]
-    if re.match("https?://", argument, re.IGNORECASE):
-        return [Address(argument)]
+    if _is_address(argument):
+        return [Address(str(argument))]
     found: list[Path] = []
     if is_pattern(argument):
         # That of a path takes no absolute patterns, and finds hidden files.
-        found = [Path(name) for name in glob.glob(argument)]  # noqa: PTH207
+        found = [Path(name) for name in glob.glob(str(argument))]  # noqa: PTH207
     return [*sorted(found, key=_natural_key)] or [Path(argument)]
 
 
@@ -87,6 +85,7 @@ def is_pattern(argument: str | Path) -> bool:
     """Whether an argument is a pattern, which the shells of some systems do not expand."""
     return (
         isinstance(argument, str)
+        and not _is_address(argument)
         and glob.escape(argument) != argument
         and not os.path.lexists(argument)
     )
@@ -116,6 +115,10 @@ def key_of(place: Place) -> str:
         # A .. stays as it is: behind a link, it does not lead back.
         return os.path.normcase(place.absolute())
     return name_of(place)
+
+
+def _is_address(argument: str | Path) -> bool:
+    return isinstance(argument, str) and bool(re.match("https?://", argument, re.IGNORECASE))
 
 
 def _natural_key(path: Path) -> list[tuple[str, str]]:
