@@ -32,7 +32,7 @@ LOADED_BY_OTHERS = {
 }
 """Dependencies that no module of the project imports, and the module that does."""
 
-ROOTS = ("__init__", "__main__", "cli", "reading", "server")
+ROOTS = ("__init__", "__main__", "bulk/fetching", "bulk/sources", "cli", "reading", "server")
 """What the base installation can import, with all that is imported from there at once."""
 
 

@@ -38,9 +38,14 @@ def optional_imports(what: str) -> Iterator[None]:
             raise
         raise MissingExtraError(
             f"{what} needs packages that are not installed, such as {error.name}; install them "
-            f'with: {sys.executable} -m pip install "digits[{extra}]"',
+            f"with: {command_for(extra)}",
             name=error.name,
         ) from error
+
+
+def command_for(extra: str) -> str:
+    """The command that installs an extra."""
+    return f'{sys.executable} -m pip install "digits[{extra}]"'
 
 
 def _extras() -> dict[str | None, str]:

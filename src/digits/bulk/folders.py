@@ -69,20 +69,16 @@ class LeftOut:
         suffix = path.suffix.lower()
         if suffix in SUFFIXES:
             return True
-        name = self.name_of(path)
-        if suffix and suffix not in OTHER_SUFFIXES:
-            self.no_pictures.add(name)
-            return False
-        beginning = _beginning(path)
-        if beginning is None or USUAL_SIGNATURE.match(beginning):
-            return True
-        form = name_other_format(beginning)
-        if form is not None:
-            self.not_read.setdefault(form, Names()).add(name)
-        elif suffix:
-            return True
-        else:
-            self.no_pictures.add(name)
+        form = None
+        if not suffix or suffix in OTHER_SUFFIXES:
+            beginning = _beginning(path)
+            if beginning is None or USUAL_SIGNATURE.match(beginning):
+                return True
+            form = name_other_format(beginning)
+            if form is None and suffix:
+                return True
+        names = self.no_pictures if form is None else self.not_read.setdefault(form, Names())
+        names.add(self.name_of(path))
         return False
 
 
