@@ -215,7 +215,7 @@ def test_what_is_no_file_or_not_there_is_a_line_and_never_waited_for(folder: Pat
     sources = list(find_sources(["in", "x" * 300, "no\0such"]))
     Path("in/gone.png").unlink()
     reader = Reader(num_threads=1)
-    pages = {source.name: read_pages(reader, source)[0] for source in sources}
+    pages = {source.name: next(iter(read_pages(reader, source))) for source in sources}
     errors = {name: str(page) for name, page in pages.items() if isinstance(page, DigitsError)}
     assert errors == {
         "in/dangling.png": "There is no such file.",
