@@ -40,7 +40,7 @@ from digits.errors import DigitsError, InvalidInput
 from digits.history import EpochRecord
 from digits.models import build_model
 from digits.reading.ink import Picture, open_picture, open_pictures
-from digits.reading.ink.decoder_process import PACKAGES
+from digits.reading.ink.formats import PACKAGES
 from digits.reading.reader import Reader
 from digits.recipe import Recipe
 from digits.run import Run

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from digits.extras import IMPORTED_AS, MissingExtraError, optional_imports
-from digits.reading.ink.decoder_process import PACKAGES
+from digits.reading.ink.formats import PACKAGES
 from tests.reading.drawings import draw
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ LOADED_BY_OTHERS = {
 }
 """Dependencies that no module of the project imports, and the module that does."""
 
-ROOTS = ("__init__", "__main__", "cli", "reading", "server")
+ROOTS = ("__init__", "__main__", "bulk/fetching", "bulk/sources", "cli", "reading", "server")
 """What the base installation can import, with all that is imported from there at once."""
 
 

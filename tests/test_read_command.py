@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -227,17 +228,18 @@ def test_the_natural_order_counts_leading_zeros_and_other_scripts() -> None:
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_folder_s_pictures_in_formats_that_are_not_read_are_said_not_left_out(
-    call: Call,
-) -> None:
+def test_a_folder_s_pictures_in_formats_that_are_not_read_are_counted_and_fail(call: Call) -> None:
     Image.fromarray(draw("83")).save("scans/a.png")
-    Path("scans/c.jxl").write_bytes(b"\xff\x0a" + bytes(100))
-    Path("scans/notes.txt").write_text("no picture")
+    for number in range(5):
+        Path(f"scans/{number}.jxl").write_bytes(b"\xff\x0a" + bytes(100))
     status, output, errors = call("read", "scans")
     assert status == 1
     assert output == f"{Path('scans/a.png')}: 83\n{Path('scans/b.png')}: 42\n"
-    assert errors.startswith(f"digits: {Path('scans/c.jxl')}: ")
-    assert errors.endswith("found JPEG XL: save it as PNG or JPEG.\n")
+    advice = "save as PNG or JPEG"
+    assert errors == f"digits: scans: 5 pictures are JPEG XL ({advice}): 0.jxl, 1.jxl, 2.jxl …\n"
+    for name in ("a.png", "b.png"):
+        Path("scans", name).unlink()
+    assert call("read", "scans") == (1, "", errors)
 
 
 @pytest.mark.usefixtures("workspace")
@@ -255,6 +257,73 @@ def test_each_page_of_a_file_has_a_line_with_its_number(call: Call) -> None:
         (str(name), 2, ""),
         (str(name), 3, "15"),
     ]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_folder_names_what_is_no_picture_and_its_subfolders_and_that_is_no_failure(
+    call: Call,
+) -> None:
+    Path("scans/a.png").unlink()
+    for name in ("notes.txt", "b2.mp3", "b10.mp3", "zz\n7.csv", ".DS_Store", "Thumbs.db"):
+        Path("scans", name).write_text("no picture")
+    Path("scans/more").mkdir()
+    Path("scans/more/a.png").write_bytes(Path("scans/b.png").read_bytes())
+    first, (second, last) = f"{Path('scans/b.png')}: 42\n", ("no pictures", "b2.mp3, b10.mp3")
+    assert call("read", "scans") == (
+        0,
+        first,
+        f"digits: scans: 4 files are {second}: {last}, notes.txt …\n"
+        "digits: scans: 1 folder in it is left out (add --recursive): more\n",
+    )
+    status, output, errors = call("read", "scans", "--recursive")
+    assert (status, output) == (0, first + f"{Path('scans/more/a.png')}: 42\n")
+    assert errors.count("\n") == 1
+    Path("scans/b2.mp3").unlink()
+    Path("scans/notes.txt").unlink()
+    assert r"b10.mp3, $'zz\n7.csv'" in call("read", "scans")[2]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_file_is_read_from_standard_input() -> None:
+    command = [sys.executable, "-m", "digits", "read", "-"]
+    with Path("photo.jpg").open("rb") as file:
+        done = subprocess.run(command, stdin=file, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1995\n", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no such terminals")
+@pytest.mark.usefixtures("workspace")
+def test_a_terminal_is_not_waited_for(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(ours), os.fdopen(theirs) as terminal:
+        monkeypatch.setattr("sys.stdin", terminal)
+        status, output, errors = call("read", "-")
+    assert (status, output) == (2, "")
+    assert errors == "digits: - is a picture from standard input: digits read - < photo.jpg\n"
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_pattern_that_the_shell_left_alone_is_expanded(call: Call) -> None:
+    for name in ("b10.png", "b2.png"):
+        Path("scans", name).write_bytes(Path("scans/b.png").read_bytes())
+    _, output, _ = call("read", "scans/b*.png")
+    assert output == "".join(f"{Path('scans', f'b{n}.png')}: 42\n" for n in ("", 2, 10))
+    assert call("read", "none*.png")[2] == "digits: none*.png: There is no such file.\n"
+    Path("b[1].png").write_bytes(Path("scans/b.png").read_bytes())
+    assert call("read", "b[1].png") == (0, "42\n", "")
+
+
+@pytest.mark.usefixtures("workspace")
+def test_an_address_is_fetched_only_if_that_is_asked_for(call: Call) -> None:
+    status, output, errors = call("read", "photo.jpg", "https://digits.invalid/a.png")
+    assert (status, output) == (2, "")
+    assert errors == (
+        "digits: https://digits.invalid/a.png is an address; --fetch fetches what is there.\n"
+    )
+    status, output, errors = call("read", "photo.jpg", "http://127.0.0.1:1/a.png", "--fetch")
+    assert (status, output) == (1, "photo.jpg: 1995\n")
+    assert errors.startswith("digits: http://127.0.0.1:1/a.png: Expected a server of the internet")
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.usefixtures("workspace")
@@ -373,3 +442,21 @@ def test_what_goes_wrong_is_one_line(
 
 def test_the_help_tells_the_threshold(call: Call) -> None:
     assert f"(default: {CONFIDENCE.threshold})" in " ".join(call("read", "--help")[1].split())
+
+
+@pytest.mark.usefixtures("workspace")
+def test_formats_whose_package_is_missing_are_counted_once_with_the_command(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("scans/a.png").unlink()
+    for number in (1, 2):
+        Path(f"scans/IMG_{number}.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    Path("scans/IMG_3.HEIC").write_bytes(Path("scans/b.png").read_bytes())
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    status, output, errors = call("read", "scans")
+    assert (status, output) == (1, f"{Path('scans/IMG_3.HEIC')}: 42\n{Path('scans/b.png')}: 42\n")
+    assert re.fullmatch(
+        r"digits: scans: 2 pictures are HEIC \(install what reads them: \S+ -m pip install "
+        r'"digits\[formats\]"\): IMG_1.HEIC, IMG_2.HEIC\n',
+        errors,
+    )

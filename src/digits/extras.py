@@ -33,14 +33,23 @@ def optional_imports(what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        extra = _extras().get(error.name)
-        if extra is None:
+        command = command_for(error.name)
+        if command is None:
             raise
         raise MissingExtraError(
             f"{what} needs packages that are not installed, such as {error.name}; install them "
-            f'with: {sys.executable} -m pip install "digits[{extra}]"',
+            f"with: {command}",
             name=error.name,
         ) from error
+
+
+def command_for(package: str | None) -> str | None:
+    """The command that brings a package, by the name that it is imported under, with its extra.
+
+    None if no extra has it.
+    """
+    extra = _extras().get(package)
+    return f'{sys.executable} -m pip install "digits[{extra}]"' if extra else None
 
 
 def _extras() -> dict[str | None, str]:

@@ -19,7 +19,7 @@ from PIL import Image
 from digits.errors import DigitsError, InvalidInput, OutOfMemory
 from digits.extras import MissingExtraError
 from digits.reading.ink import Picture, decoder_process, limits, open_picture, open_pictures
-from digits.reading.ink.formats import APART, USUAL
+from digits.reading.ink.formats import APART, PACKAGES, USUAL
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
 from tests.reading.drawings import draw
@@ -70,7 +70,7 @@ FILES: dict[str, Callable[[], bytes]] = {
 
 
 def content_of(name: str) -> bytes:
-    package = decoder_process.PACKAGES.get(name)
+    package = PACKAGES.get(name)
     if package:
         pytest.importorskip(package)
     return FILES[name]()
@@ -115,7 +115,7 @@ def test_mutated_files_are_opened_or_refused_in_a_line(name: str) -> None:
     assert not any("\n" in message for message in messages)
 
 
-@pytest.mark.parametrize(("name", "package"), decoder_process.PACKAGES.items())
+@pytest.mark.parametrize(("name", "package"), PACKAGES.items())
 def test_without_its_package_a_format_is_named_with_the_command_that_brings_it(
     monkeypatch: pytest.MonkeyPatch, name: str, package: str
 ) -> None:

@@ -17,7 +17,6 @@ from PIL import Image
 import digits
 from digits.errors import DigitsError, InvalidInput
 from digits.plots.readings import explanation
-from digits.reading.folder import find_pictures
 from digits.reading.ink import open_pictures
 from digits.reading.network import Network
 from digits.reading.reader import Reader
@@ -523,14 +522,6 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "junk.onnx").write_bytes(b"junk")
     with pytest.raises(InvalidInput, match="a network in ONNX"):
         Reader(tmp_path / "junk.onnx")
-
-
-def test_folders_are_listed_by_name_and_other_files_left_alone(tmp_path: Path) -> None:
-    for name in ("b.png", "a.JPG", "notes.txt", ".hidden.png", "c.tiff"):
-        (tmp_path / name).touch()
-    single = tmp_path / "notes.txt"
-    found = [path.name for path in find_pictures([tmp_path, single])]
-    assert found == ["a.JPG", "b.png", "c.tiff", "notes.txt"]
 
 
 def test_mutated_files_never_break_the_reader(reader: Reader) -> None:

@@ -41,7 +41,7 @@ def read_pages(
         a reading holds its picture.
     """
     try:
-        yield from reader.read_pages(source.content, rotate=rotate)
+        yield from reader.read_pages(source.load(), rotate=rotate)
     except DigitsError as error:
         yield error
 

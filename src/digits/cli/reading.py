@@ -2,7 +2,7 @@
 
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,13 +13,20 @@ from digits.flags import (
     Model,
 )
 from digits.show.console import print_json
-from digits.show.readings import show_learned, show_record
+from digits.show.readings import show_learned, show_left_out, show_record
+
+if TYPE_CHECKING:
+    from digits.bulk.folders import LeftOut
 
 
 @app.command()
 def read(
     pictures: Annotated[
-        list[Path], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")
+        list[str],
+        typer.Argument(
+            metavar="PICTURE...",
+            help="Pictures, or folders of them; - for standard input; with --fetch, addresses.",
+        ),
     ],
     model: Model = None,
     threshold: Annotated[
@@ -32,6 +39,12 @@ def read(
             metavar="PNG", help="Draw how one picture was read, or the first page of a file."
         ),
     ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Read the pictures of subfolders, too.")
+    ] = False,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch pictures at addresses on the internet.")
+    ] = False,
     rotate: Annotated[
         bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
     ] = True,
@@ -41,10 +54,10 @@ def read(
 ) -> int:
     """Read the digits in people's own pictures: photos, scans, drawings."""
     from digits.bulk.records import read_pages, record_of
-    from digits.bulk.sources import find_sources
+    from digits.bulk.sources import find_sources, names_one_file
     from digits.reader import Reader
 
-    is_single = len(pictures) == 1 and not pictures[0].is_dir()
+    is_single = names_one_file(pictures)
     if explain is not None:
         if not is_single:
             raise InvalidInput("--explain draws one picture; name one.")
@@ -52,7 +65,14 @@ def read(
         from digits.plots.readings import write_explanation
     reader = Reader(model, threshold=threshold)
     record, has_failed = None, False
-    for source in find_sources(pictures):
+
+    def tell(left_out: "LeftOut") -> None:
+        nonlocal has_failed
+        show_left_out(left_out)
+        has_failed = has_failed or bool(left_out.not_read)
+
+    sources = find_sources(pictures, recursive=recursive, fetch=fetch, on_left_out=tell)
+    for source in sources:
         pages = read_pages(reader, source, rotate=rotate)
         if explain is not None:
             page = next(pages)
@@ -62,8 +82,8 @@ def read(
         record = record_of(source, pages)
         show_record(record, as_json=as_json, is_single=is_single)
         has_failed = has_failed or record.has_failed
-    if record is None:
-        raise InvalidInput(f"{', '.join(map(str, pictures))}: expected pictures, found none.")
+    if record is None and not has_failed:
+        raise InvalidInput(f"{', '.join(pictures)}: expected pictures, found none.")
     return int(has_failed)
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from digits.files import escaped, quoted
 
 if TYPE_CHECKING:
+    from digits.bulk.folders import LeftOut, Names
     from digits.bulk.records import Record
     from digits.learning import Learned
     from digits.reading.scoring import Score
@@ -42,6 +43,33 @@ def show_record(record: "Record", *, as_json: bool, is_single: bool) -> None:
         elif "error" not in page:
             line = " ".join(page["text"].splitlines())
             print(page["text"] if is_single and not has_more else f"{name}: {line}")
+
+
+def show_left_out(left_out: "LeftOut") -> None:
+    """Print what is left out of a folder on standard error, a line for each reason.
+
+    Args:
+        left_out: What is left out.
+    """
+    from digits.bulk.folders import advice_for
+
+    _show_names(left_out, left_out.no_pictures, "file is no picture", "files are no pictures")
+    for form, names in left_out.not_read.items():
+        what = f"{form} ({advice_for(form)})"
+        _show_names(left_out, names, f"picture is {what}", f"pictures are {what}")
+    subfolders, links = left_out.subfolders, left_out.links
+    what = "left out (add --recursive)"
+    _show_names(left_out, subfolders, f"folder in it is {what}", f"folders in it are {what}")
+    what = "not followed"
+    _show_names(left_out, links, f"link to a folder is {what}", f"links to folders are {what}")
+
+
+def _show_names(left_out: "LeftOut", names: "Names", one: str, several: str) -> None:
+    if names.number:
+        what = f"{names.number:,} {one if names.number == 1 else several}"
+        shown = ", ".join(map(quoted, names.first))
+        more = " …" if names.number > len(names.first) else ""
+        print(f"digits: {quoted(left_out.folder)}: {what}: {shown}{more}", file=sys.stderr)
 
 
 def show_learned(learned: "Learned") -> None:

@@ -9,7 +9,6 @@ import json
 import signal
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from PIL import Image
 from digits.errors import InvalidInput, OutOfMemory
 from digits.extras import optional_imports
 from digits.reading.ink.errors import NO_MEMORY, damaged
-from digits.reading.ink.formats import expected_a_picture
+from digits.reading.ink.formats import expected_a_picture, missing_package
 from digits.reading.ink.limits import (
     DECODER_BYTES,
     DECODER_SECONDS,
@@ -29,9 +28,6 @@ from digits.reading.ink.limits import (
 
 PROGRAM = Path(__file__).with_name("decoder.py")
 """What the process runs."""
-
-PACKAGES = {"HEIC": "pillow_heif", "PDF": "pypdfium2"}
-"""Packages of an extra that decode a format, as they are imported."""
 
 
 class DecoderProcess:
@@ -52,9 +48,8 @@ class DecoderProcess:
     """Number of the file's pages."""
 
     def __init__(self, form: str, content: bytes, *, rotate: bool) -> None:
-        package = PACKAGES.get(form)
         with optional_imports(expected_a_picture(f"{form}, which")):
-            if package and find_spec(package) is None:
+            if package := missing_package(form):
                 raise ModuleNotFoundError(name=package)
         self._form, self._content, self._rotate = form, content, rotate
         self._start()

@@ -1,6 +1,7 @@
 """Formats of picture files: those that are read, and the signatures and suffixes of others."""
 
 import re
+from importlib.util import find_spec
 from typing import NamedTuple
 
 USUAL = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
@@ -38,6 +39,9 @@ APART = (
 )
 """Formats that are decoded in a process of their own."""
 
+PACKAGES = {"HEIC": "pillow_heif", "PDF": "pypdfium2"}
+"""Packages of an extra that decode a format, as they are imported."""
+
 NOT_READ = (
     _format("JPEG XL", rb"....JXL \r\n|\xff\x0a", ".jxl"),
     _format("PAM", rb"P7\s", ".pam"),
@@ -55,6 +59,14 @@ OTHER_SUFFIXES = frozenset().union(*(other.suffixes for other in NOT_READ))
 """Suffixes of files that hold pictures, too, but are not read."""
 
 
+USUAL_SIGNATURE = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF....WEBP|GIF8[79]a|II[*+]\0|MM\0[*+]"
+    rb"|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",  # BM and the size of the header that follows
+    re.DOTALL,
+)
+"""What a file in one of the usual formats begins with."""
+
+
 def name_apart(beginning: bytes) -> str | None:
     """Name the format of a file that is decoded in a process of its own; None for any other."""
     return _name(APART, beginning)
@@ -63,6 +75,17 @@ def name_apart(beginning: bytes) -> str | None:
 def name_format(beginning: bytes) -> str | None:
     """Name the format of a file that is none of the usual ones; None if it is not known."""
     return _name((*APART, *NOT_READ), beginning)
+
+
+def missing_package(form: str) -> str | None:
+    """Name the package that decodes a format and is not installed; None if it is, or needs none."""
+    package = PACKAGES.get(form)
+    return package if package and find_spec(package) is None else None
+
+
+def suffixes_not_read() -> frozenset[str]:
+    """Suffixes of files that hold pictures, too, but are not read here."""
+    return OTHER_SUFFIXES.union(*(one.suffixes for one in APART if missing_package(one.name)))
 
 
 def expected_a_picture(found: str, expected: tuple[str, ...] = NAMES) -> str:
