@@ -1,7 +1,10 @@
 """Commands about pictures: to read them, to learn from them, to serve those who have some."""
 
+from collections.abc import Generator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +15,11 @@ from digits.flags import (
     Model,
 )
 from digits.show.console import print_json
+from digits.show.progress import reading_progress
 from digits.show.readings import show_learned, show_record
+
+if TYPE_CHECKING:
+    from digits.bulk.records import Record
 
 
 @app.command()
@@ -32,30 +39,54 @@ def read(
     rotate: Annotated[
         bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
     ] = True,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Read by so many processes side by side, 1 to 256, of one thread each. "
+            "(default: by this one, with a thread for each core)",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document a picture, a line each.")
     ] = False,
 ) -> int:
     """Read the digits in people's own pictures: photos, scans, drawings."""
-    from digits.bulk.records import read_pages, record_of
+    from digits.bulk.records import read_pages, read_source, record_of
     from digits.bulk.sources import find_sources
+    from digits.bulk.workers import read_with_workers
     from digits.reader import Reader
 
     is_single = len(pictures) == 1 and not pictures[0].is_dir()
     if explain is not None:
         if not is_single:
             raise InvalidInput("--explain draws one picture; name one.")
+        if workers is not None:
+            raise InvalidInput("--explain reads by this process; leave --workers out.")
         # Before anything is read, as the base installation has nothing to draw with.
         from digits.plots.readings import write_explanation
-    reader = Reader(model, threshold=threshold)
+    reader = Reader(model, threshold=threshold, num_threads=None if workers is None else 1)
+    sources, read_one = find_sources(pictures), partial(read_source, reader, rotate=rotate)
+
+    def read_and_explain(out: Path) -> "Generator[Record, None, None]":
+        for source in sources:
+            pages = read_pages(reader, source, rotate=rotate)
+            yield record_of(source, pages)
+            if not isinstance(pages[0], DigitsError):
+                write_explanation(pages[0], out)
+
+    if explain is not None:
+        records = read_and_explain(explain)
+    elif workers is not None:
+        records = read_with_workers(read_one, sources, num_workers=workers)
+    else:
+        records = (read_one(source) for source in sources)
     record, has_failed = None, False
-    for source in find_sources(pictures):
-        pages = read_pages(reader, source, rotate=rotate)
-        record = record_of(source, pages)
-        show_record(record, as_json=as_json, is_single=is_single)
-        has_failed = has_failed or record.has_failed
-        if explain is not None and not isinstance(pages[0], DigitsError):
-            write_explanation(pages[0], explain)
+    with closing(records), reading_progress() as advance:
+        for record in records:
+            show_record(record, as_json=as_json, is_single=is_single)
+            has_failed = has_failed or record.has_failed
+            advance()
     if record is None:
         raise InvalidInput(f"{', '.join(map(str, pictures))}: expected pictures, found none.")
     return int(has_failed)
