@@ -8,12 +8,13 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from queue import LifoQueue, SimpleQueue
 from signal import Signals
 from threading import Lock, Thread
+from time import perf_counter
 from typing import IO, Any, NoReturn
 
 import cv2
@@ -25,11 +26,15 @@ from digits.errors import DigitsError, InvalidInput
 MAX_WORKERS = 256
 """Limit on memory: most workers, each of which takes 0.2 GB."""
 
-WINDOW = 8
+WINDOW = 16
 """Limit on memory: files for each worker that are being read, or read and not taken yet."""
 
-NUM_TRIES = 2
-"""Times that a file is tried, when its worker dies."""
+CHUNK, CHUNK_SECONDS = 4, 0.1
+"""Most files that a worker is given at once, and how long it may take to read them: to hand over
+pictures of glyphs one by one would take a tenth of the time that it takes to read them."""
+
+DEATH = OSError, EOFError, pickle.UnpicklingError
+"""What is raised in place of an answer when a worker has died."""
 
 # Ctrl-C is for the process that reads by workers. Nothing is imported from the current folder.
 START = [
@@ -63,44 +68,65 @@ def read_with_workers(
     """
     if not 1 <= num_workers <= MAX_WORKERS:
         raise InvalidInput(f"workers: expected 1 to {MAX_WORKERS}, found {num_workers}.")
-    return _read_in_order(pickle.dumps(read), iter(sources), num_workers)
+    return _read_in_order(_Pool(pickle.dumps(read), num_workers), iter(sources))
 
 
-def _read_in_order(
-    read: bytes, sources: Iterator[Source], num_workers: int
-) -> Generator[Record, None, None]:
-    workers = [_Worker(read) for _ in range(num_workers)]
-    idle: LifoQueue[_Worker] = LifoQueue()
-    for worker in workers:
-        idle.put(worker)
-
-    def read_one(source: Source) -> Record:
-        worker = idle.get()
-        try:
-            return worker.read(source)
-        finally:
-            idle.put(worker)
-
-    # A thread waits for each worker; it is started when all others are waiting.
-    threads = ThreadPoolExecutor(num_workers, "worker")
-    pending: deque[Future[Record]] = deque()
-    try:
+def _read_in_order(pool: "_Pool", sources: Iterator[Source]) -> Generator[Record, None, None]:
+    pending: deque[Future[list[Record]]] = deque()
+    num_pending = 0
+    with closing(pool):
         while True:
-            room = WINDOW * num_workers - len(pending)
-            pending.extend(threads.submit(read_one, source) for source in islice(sources, room))
+            while num_pending < pool.window and (chunk := list(islice(sources, pool.chunk_size))):
+                pending.append(pool.submit(chunk))
+                num_pending += len(chunk)
             if not pending:
                 return
-            yield pending.popleft().result()
-    finally:
-        for worker in workers:
+            records = pending.popleft().result()
+            num_pending -= len(records)
+            yield from records
+
+
+class _Pool:
+    """Workers, each with a thread that waits for it; one starts when all others are reading.
+
+    Args:
+        read: The function to read a file with, pickled.
+        num_workers: Number of workers.
+    """
+
+    def __init__(self, read: bytes, num_workers: int) -> None:
+        self.window = WINDOW * num_workers
+        self.chunk_size = 1
+        self._workers = [Worker(read) for _ in range(num_workers)]
+        self._idle: LifoQueue[Worker] = LifoQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(num_workers, "worker")
+
+    def submit(self, chunk: list[Source]) -> Future[list[Record]]:
+        """Have some files read by a worker as soon as it has nothing else to read."""
+        return self._threads.submit(self._read, chunk)
+
+    def _read(self, chunk: list[Source]) -> list[Record]:
+        worker, started = self._idle.get(), perf_counter()
+        try:
+            return worker.read_chunk(chunk)
+        finally:
+            self._idle.put(worker)
+            fitting = CHUNK_SECONDS * len(chunk) / (perf_counter() - started)
+            self.chunk_size = max(1, min(CHUNK, int(fitting)))
+
+    def close(self) -> None:
+        """End all workers, also in the midst of reading."""
+        for worker in self._workers:
             worker.end()
-        threads.shutdown(cancel_futures=True)
-        for worker in workers:
+        self._threads.shutdown(cancel_futures=True)
+        for worker in self._workers:
             worker.close()
 
 
-class _Worker:
-    """A process that reads files, one at a time; another takes its place when it dies.
+class Worker:
+    """A process that reads files; when it dies, another takes its place.
 
     Args:
         read: The function to read a file with, pickled.
@@ -112,21 +138,39 @@ class _Worker:
         self._lock, self._has_ended = Lock(), False
 
     def read(self, source: Source) -> Record:
-        """Read a file.
+        """Read a file, as `read_chunk` does."""
+        (record,) = self.read_chunk([source])
+        return record
+
+    def read_chunk(self, chunk: list[Source]) -> list[Record]:
+        """Read some files; if the process dies, each of them once more, by itself.
 
         Raises:
             DigitsError: If no process can be started.
             CancelledError: If the worker has ended.
         """
-        status = 0
-        for _ in range(NUM_TRIES):
-            process = self._process or self._start()
-            try:
-                record: Record = _ask(process, pickle.dumps(source))
-                return record
-            except (OSError, EOFError, pickle.UnpicklingError):
-                status = self._bury(process)
-        return Record(source.name, ({"page": 1, "error": _reason(status)},))
+        found = self._try(chunk)
+        return found if isinstance(found, list) else [self._read_again(each) for each in chunk]
+
+    def _read_again(self, source: Source) -> Record:
+        found = self._try([source])
+        if isinstance(found, list):
+            return found[0]
+        died_of = Signals(-found).name if found < 0 else f"exit status {found}"
+        error = (
+            f"The process that read it died, and so did another ({died_of}); make it smaller, or "
+            "use fewer workers if memory is short."
+        )
+        return Record(source.name, ({"page": 1, "error": error},))
+
+    def _try(self, chunk: list[Source]) -> list[Record] | int:
+        """Give a process some files to read; gives its exit status if it dies of them."""
+        process = self._process or self._start()
+        try:
+            records: list[Record] = _ask(process, pickle.dumps(chunk))
+            return records
+        except DEATH:
+            return self._bury(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Start a process, and wait until it is ready."""
@@ -142,7 +186,7 @@ class _Worker:
             )
         try:
             _ask(process, self._read)
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
+        except DEATH as error:
             self._bury(process)
             raise DigitsError(
                 "A process that reads pictures ended before it could begin, perhaps for want of "
@@ -183,15 +227,6 @@ def _ask(process: subprocess.Popen[bytes], content: bytes) -> Any:
     return pickle.load(process.stdout)  # of a process of this program
 
 
-def _reason(status: int) -> str:
-    """Say why a file has no reading whose workers died, the last with this status."""
-    died_of = Signals(-status).name if status < 0 else f"exit status {status}"
-    return (
-        f"The process that read it died, and so did another ({died_of}); make it smaller, or use "
-        "fewer workers if memory is short."
-    )
-
-
 def work() -> NoReturn:
     """Read what is sent to standard input, answer on standard output, until there is no more."""
     cv2.setNumThreads(1)
@@ -203,7 +238,7 @@ def work() -> NoReturn:
         read = inbox.get()
         _answer(answers, True)
         while True:
-            _answer(answers, read(inbox.get()))
+            _answer(answers, [read(source) for source in inbox.get()])
 
 
 def _receive(inbox: SimpleQueue[Any]) -> NoReturn:

@@ -15,7 +15,6 @@ from digits.flags import (
     Model,
 )
 from digits.show.console import print_json
-from digits.show.progress import reading_progress
 from digits.show.readings import show_learned, show_record
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ def read(
     from digits.bulk.sources import find_sources
     from digits.bulk.workers import read_with_workers
     from digits.reader import Reader
+    from digits.show.progress import reading_progress
 
     is_single = len(pictures) == 1 and not pictures[0].is_dir()
     if explain is not None:
@@ -82,7 +82,8 @@ def read(
     else:
         records = (read_one(source) for source in sources)
     record, has_failed = None, False
-    with closing(records), reading_progress() as advance:
+    progress = reading_progress(lambda: sum(1 for _ in find_sources(pictures)), is_printed=True)
+    with closing(records), progress as advance:
         for record in records:
             show_record(record, as_json=as_json, is_single=is_single)
             has_failed = has_failed or record.has_failed

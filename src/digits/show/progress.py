@@ -17,25 +17,28 @@ from rich.text import Text
 
 
 @contextmanager
-def reading_progress(num_files: int | None = None) -> Iterator[Callable[[], None]]:
-    """Show how many files were read, how fast, and how long the others will take.
+def reading_progress(
+    count: Callable[[], int | None], *, is_printed: bool
+) -> Iterator[Callable[[], None]]:
+    """Show how many files were read, how fast, and how long the others will take, on a terminal.
 
-    Nothing is shown where standard error is no terminal, or standard output is one: there, the
-    readings themselves show it.
+    Nothing is shown where standard error is no terminal, or where readings that are printed are
+    seen on one.
 
     Args:
-        num_files: Number of files in all, if it is known.
+        count: Counts the files, if that is possible; called if there is something to show.
+        is_printed: Whether the readings are printed on standard output.
 
     Yields:
         The function to call for each file that was read.
     """
-    if sys.stdout.isatty() or not sys.stderr.isatty():
+    if not sys.stderr.isatty() or (is_printed and sys.stdout.isatty()):
         yield lambda: None
         return
     columns = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(compact=True))
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("", total=num_files)
+        task = progress.add_task("", total=count())
         yield lambda: progress.advance(task)
 
 
