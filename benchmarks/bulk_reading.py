@@ -155,7 +155,7 @@ def measure(kind: str, num: int, ways: list[int], rounds: int) -> dict[str, Any]
             f"{each['worker_megabytes']:.0f} MB a worker",
             flush=True,
         )
-    return {"files": num, **result}
+    return {"files": num, "ways": result}
 
 
 def median_of(timings: list[Timing]) -> Timing:

@@ -118,7 +118,7 @@ def test_sources_are_taken_as_there_is_room_for_records() -> None:
             yield Source(str(num_taken), b"")
 
     with closing(read_with_workers(read_name, endless(), num_workers=1)) as records:
-        for num_given in range(1, 20 * WINDOW):
+        for num_given in range(1, 5 * WINDOW):
             assert next(records).name == str(num_given)
             assert num_taken <= num_given + WINDOW + CHUNK
 
@@ -147,7 +147,7 @@ def test_a_file_whose_worker_died_is_read_by_another(tmp_path: Path) -> None:
 
 @needs_kills
 def test_a_file_that_kills_its_workers_is_an_error_and_the_rest_is_read(tmp_path: Path) -> None:
-    files = [*sources("mortal"), *numbered(8 * WINDOW), *sources("mortal"), *numbered(20)]
+    files = [*sources("mortal"), *numbered(3 * WINDOW), *sources("mortal"), *numbered(20)]
     records = list(read_with_workers(partial(die, tmp_path), files, num_workers=2))
     assert [record.name for record in records] == [source.name for source in files]
     assert [record.name for record in records if record.has_failed] == ["mortal", "mortal"]
@@ -158,12 +158,12 @@ def test_a_file_that_kills_its_workers_is_an_error_and_the_rest_is_read(tmp_path
 @needs_proc
 def test_workers_that_wait_and_are_killed_are_replaced() -> None:
     before = children()
-    records = read_with_workers(read_name, numbered(9 * WINDOW), num_workers=2)
+    records = read_with_workers(read_name, numbered(5 * WINDOW), num_workers=2)
     found = [next(records) for _ in range(WINDOW)]
     for pid in children() - before:
         os.kill(pid, signal.SIGKILL)
     found += records
-    assert texts(found) == [str(number) for number in range(9 * WINDOW)]
+    assert texts(found) == [str(number) for number in range(5 * WINDOW)]
 
 
 def test_workers_that_cannot_start_are_an_error_with_a_way_out() -> None:

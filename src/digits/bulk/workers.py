@@ -26,10 +26,10 @@ from digits.errors import DigitsError, InvalidInput
 MAX_WORKERS = 256
 """Limit on memory: most workers, each of which takes 0.2 GB."""
 
-WINDOW = 16
+WINDOW = 64
 """Limit on memory: files for each worker that are being read, or read and not taken yet."""
 
-CHUNK, CHUNK_SECONDS = 4, 0.1
+CHUNK, CHUNK_SECONDS = 16, 0.1
 """Most files that a worker is given at once, and how long it may take to read them: to hand over
 pictures of glyphs one by one would take a tenth of the time that it takes to read them."""
 
