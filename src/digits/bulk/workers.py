@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from itertools import islice
-from pathlib import Path
 from queue import LifoQueue, SimpleQueue
 from signal import Signals
 from threading import Lock, Thread
@@ -21,6 +20,7 @@ import cv2
 
 from digits.bulk.records import Record
 from digits.bulk.sources import Source
+from digits.children import start_child
 from digits.errors import DigitsError, InvalidInput
 
 MAX_WORKERS = 256
@@ -35,14 +35,6 @@ pictures of glyphs one by one would take a tenth of the time that it takes to re
 
 DEATH = OSError, EOFError, pickle.UnpicklingError
 """What is raised in place of an answer when a worker has died."""
-
-# Ctrl-C is for the process that reads by workers. Nothing is imported from the current folder.
-START = [
-    *(sys.executable, "-P", "-c"),
-    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-    f"from {__name__} import work; work()",
-]
-"""The command of a worker."""
 
 
 def read_with_workers(
@@ -177,13 +169,7 @@ class Worker:
         with self._lock:
             if self._has_ended:
                 raise CancelledError
-            process = self._process = subprocess.Popen(
-                START,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(_search_path())},
-                start_new_session=True,
-            )
+            process = self._process = start_child(__name__, "work")
         try:
             _ask(process, self._read)
         except DEATH as error:
@@ -212,11 +198,6 @@ class Worker:
         with suppress(OSError), process:  # what it was sent last may not be delivered
             process.kill()
         return process.wait()
-
-
-def _search_path() -> list[str]:
-    """Folders to import from: those of this process, of which an empty name is the current one."""
-    return [str(Path(folder).absolute()) for folder in sys.path]
 
 
 def _ask(process: subprocess.Popen[bytes], content: bytes) -> Any:
