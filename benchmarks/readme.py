@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     ROOT / "README.md",
     ROOT / "docs" / "serving.md",
+    ROOT / "docs" / "scale.md",
     ROOT / "docs" / "experiments.md",
     ROOT / "docs" / "other-tools.md",
 )
@@ -239,6 +240,18 @@ def make_busy_table() -> str:
     return "\n".join(lines)
 
 
+def make_bulk_table() -> str:
+    """Make the table of how fast many files are read, with workers and without, in Markdown."""
+    kinds = json.loads((RESULTS / "bulk_reading.json").read_text())["kinds"]
+    lines = ["| | files a second | times plain | memory |", "| --- | ---: | ---: | ---: |"]
+    for kind, found in kinds.items():
+        for way, figures in found["ways"].items():
+            rate, times = figures["files_per_second"], figures["times_plain"]
+            memory = f"{figures['worker_megabytes']:.0f} MB" if figures["worker_megabytes"] else "–"
+            lines.append(f"| {kind}, {way} | {rate:,.1f} | {times:.2f} | {memory} |")
+    return "\n".join(lines)
+
+
 def make_calibration_table() -> str:
     """Make the table of how sure exported runs are, a row for each recipe, in Markdown."""
     recipes = json.loads((RESULTS / "calibration.json").read_text())["recipes"]
@@ -388,6 +401,7 @@ TABLES = {
     "peers": make_peers_table,
     "serving": make_serving_table,
     "busy": make_busy_table,
+    "bulk": make_bulk_table,
     "calibration": make_calibration_table,
     "attack": make_attack_table,
     "power": make_power_table,

@@ -46,6 +46,17 @@ def read_pages(
         yield error
 
 
+def read_source(reader: Reader, source: Source, *, rotate: bool = True) -> Record:
+    """Read all pages of a file, to its record.
+
+    Args:
+        reader: The reader to use.
+        source: The file.
+        rotate: Apply the EXIF orientation.
+    """
+    return record_of(source, read_pages(reader, source, rotate=rotate))
+
+
 def record_of(source: Source, pages: Iterable[Reading | DigitsError]) -> Record:
     """Make the record of what was read of a file."""
     return Record(

@@ -1,5 +1,8 @@
 """Commands about pictures: to read them, to learn from them, to serve those who have some."""
 
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +20,10 @@ from digits.show.readings import show_learned, show_left_out, show_record
 
 if TYPE_CHECKING:
     from digits.bulk.folders import LeftOut
+    from digits.bulk.records import Record
+    from digits.bulk.sources import Source
+    from digits.reader import Reader
+    from digits.reading.results import Reading
 
 
 @app.command()
@@ -48,43 +55,90 @@ def read(
     rotate: Annotated[
         bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
     ] = True,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Read by so many processes side by side, 1 to 256, of one thread each. "
+            "(default: by this one, with a thread for each core)",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document a picture, a line each.")
     ] = False,
 ) -> int:
     """Read the digits in people's own pictures: photos, scans, drawings."""
-    from digits.bulk.records import read_pages, record_of
+    from digits.bulk.records import read_source
     from digits.bulk.sources import find_sources, names_one_file
     from digits.reader import Reader
+    from digits.show.progress import reading_progress
 
+    find = partial(find_sources, pictures, recursive=recursive, fetch=fetch)
     is_single = names_one_file(pictures)
     if explain is not None:
         if not is_single:
             raise InvalidInput("--explain draws one picture; name one.")
+        if workers is not None:
+            raise InvalidInput("--explain reads by this process; leave --workers out.")
         # Before anything is read, as the base installation has nothing to draw with.
         from digits.plots.readings import write_explanation
-    reader = Reader(model, threshold=threshold)
-    record, has_failed = None, False
+    reader = Reader(model, threshold=threshold, num_threads=None if workers is None else 1)
+    has_failed = has_any = False
 
     def tell(left_out: "LeftOut") -> None:
         nonlocal has_failed
         show_left_out(left_out)
         has_failed = has_failed or bool(left_out.not_read)
 
-    sources = find_sources(pictures, recursive=recursive, fetch=fetch, on_left_out=tell)
-    for source in sources:
-        pages = read_pages(reader, source, rotate=rotate)
-        if explain is not None:
-            page = next(pages)
-            if not isinstance(page, DigitsError):
-                write_explanation(page, explain)
-            pages = chain([page], pages)
-        record = record_of(source, pages)
-        show_record(record, as_json=as_json, is_single=is_single)
-        has_failed = has_failed or record.has_failed
-    if record is None and not has_failed:
+    sources = find(on_left_out=tell)
+    if explain is not None:
+        records = _read_and_explain(
+            reader, sources, rotate, partial(write_explanation, path=explain)
+        )
+    else:
+        records = _read_all(partial(read_source, reader, rotate=rotate), sources, workers)
+    progress = reading_progress(partial(_count, pictures, find), is_printed=True)
+    with closing(records), progress as advance:
+        for record in records:
+            show_record(record, as_json=as_json, is_single=is_single)
+            has_failed, has_any = has_failed or record.has_failed, True
+            advance()
+    if not has_any and not has_failed:
         raise InvalidInput(f"{', '.join(pictures)}: expected pictures, found none.")
     return int(has_failed)
+
+
+def _read_all(
+    read_one: "Callable[[Source], Record]", sources: "Iterable[Source]", workers: int | None
+) -> "Generator[Record, None, None]":
+    """Read sources by this process, or by workers."""
+    if workers is None:
+        return (read_one(source) for source in sources)
+    from digits.bulk.workers import read_with_workers
+
+    return read_with_workers(read_one, sources, num_workers=workers)
+
+
+def _read_and_explain(
+    reader: "Reader",
+    sources: "Iterable[Source]",
+    rotate: bool,
+    write: "Callable[[Reading], object]",
+) -> "Generator[Record, None, None]":
+    """Read sources, and explain how the first page of each was read."""
+    from digits.bulk.records import read_pages, record_of
+
+    for source in sources:
+        pages = read_pages(reader, source, rotate=rotate)
+        first = next(pages)
+        if not isinstance(first, DigitsError):
+            write(first)
+        yield record_of(source, chain([first], pages))
+
+
+def _count(pictures: list[str], find: "Callable[[], Iterable[Source]]") -> int | None:
+    """Count the files to read, if they can be listed twice."""
+    return None if "-" in pictures else sum(1 for _ in find())
 
 
 @app.command()

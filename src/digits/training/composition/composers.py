@@ -12,6 +12,7 @@ from typing import NamedTuple, NoReturn
 
 import cv2
 
+from digits.children import start_child
 from digits.errors import DigitsError
 from digits.training.composition.batches import LineBatch, compose_batches
 from digits.training.composition.writers import Writers
@@ -76,15 +77,7 @@ class Composers:
     def _start(self) -> None:
         """Start the processes, and give them the digits."""
         for _ in range(self._num_processes):
-            self._processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", f"from {__name__} import work; work()"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                    start_new_session=True,  # Ctrl-C is for the process that trains
-                )
-            )
+            self._processes.append(start_child(__name__, "work"))
         weakref.finalize(self, _end, tuple(self._processes))
         digits = pickle.dumps(self._writers)
         for process in self._processes:

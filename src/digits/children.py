@@ -1,0 +1,33 @@
+"""Child processes: functions of this package in processes of their own, with two pipes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# Ctrl-C is for the parent, which ends its children: where they are in no session of their own, too.
+CODE = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "from {module} import {function}; {function}()"
+)
+
+
+def start_child(module: str, function: str) -> subprocess.Popen[bytes]:
+    """Start a process that calls a function; its standard input and output are pipes to this one.
+
+    The script that runs here is not imported there, as `multiprocessing` does. The child imports
+    from where this process does, and from no other folder: not from the one that it is started in,
+    where anything may lie.
+
+    Args:
+        module: Name of the module of the function.
+        function: Its name; it takes no arguments.
+    """
+    search_path = [str(Path(folder).absolute()) for folder in sys.path]  # "" is the current one
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", CODE.format(module=module, function=function)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(search_path)},
+        start_new_session=True,
+    )
