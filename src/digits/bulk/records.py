@@ -123,9 +123,9 @@ def _reason(line: Line, beside: Sequence[Mark]) -> str | None:
 
 def _add_cutouts(page: Reading, plain: dict[str, Any], below: float) -> None:
     has_any = False
-    for line in plain["lines"]:
-        if line["reason"] is not None or line["confidence"] < below:
-            line["cutout"] = cut_out(page.picture, line["box"])
+    for line, in_plain in zip(page.lines, plain["lines"], strict=True):
+        if in_plain["reason"] is not None or in_plain["confidence"] < below:
+            in_plain["cutout"] = cut_out(page.picture, line.box)
             has_any = True
     is_sure = prod(line["confidence"] for line in plain["lines"]) >= below
     is_read = bool(page.digits) and all(mark.kind != NOT_A_DIGIT for mark in page.left_out)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -73,21 +74,26 @@ def read(
     from digits.bulk.sources import find_sources
     from digits.reader import Reader
 
+    if out is None and any(flag is not None for flag in (by, sure, report)):
+        raise InvalidInput("--by, --sure and --report are about a table; name it with --out.")
+    if out is not None and explain is not None:
+        raise InvalidInput("--explain draws one picture; leave --out out.")
     is_single = len(pictures) == 1 and not pictures[0].is_dir()
     if explain is not None:
         if not is_single:
             raise InvalidInput("--explain draws one picture; name one.")
         # Before anything is read, as the base installation has nothing to draw with.
         from digits.plots.readings import write_explanation
-    if out is None and any(flag is not None for flag in (by, sure, report)):
-        raise InvalidInput("--by, --sure and --report are about a table; name it with --out.")
     if out is not None:
-        if explain is not None:
-            raise InvalidInput("--explain draws one picture; leave --out out.")
         from digits.bulk.tables import Outputs, write_tables
 
         outputs = Outputs(out, by or "line", sure, report)
     reader = Reader(model, threshold=threshold)
+    found = find_sources(pictures)
+    first = next(found, None)
+    if first is None:
+        raise InvalidInput(f"{', '.join(map(str, pictures))}: expected pictures, found none.")
+    sources = chain([first], found)
 
     def read_all(sources: "Iterable[Source]", cutouts_below: float) -> "Iterator[Record]":
         for source in sources:
@@ -96,22 +102,20 @@ def read(
     if out is not None:
         tally = write_tables(
             outputs,
-            find_sources(pictures),
+            sources,
             partial(read_all, cutouts_below=outputs.cutouts_below),
             {"threshold": reader.threshold, "rotate": rotate, "model": reader.digest},
         )
         show_tally(tally, outputs, as_json=as_json)
         return int(tally.pages_failed > 0)
-    record, has_failed = None, False
-    for source in find_sources(pictures):
+    has_failed = False
+    for source in sources:
         pages = read_pages(reader, source, rotate=rotate)
         record = record_of(source, pages)
         show_record(record, as_json=as_json, is_single=is_single)
         has_failed = has_failed or record.has_failed
         if explain is not None and not isinstance(pages[0], DigitsError):
             write_explanation(pages[0], explain)
-    if record is None:
-        raise InvalidInput(f"{', '.join(map(str, pictures))}: expected pictures, found none.")
     return int(has_failed)
 
 
