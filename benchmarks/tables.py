@@ -8,7 +8,7 @@ import random
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ def record_of(name: str) -> Record:
 def write_many(num: int, ending: str) -> dict[str, Any]:
     """Write a table of so many files in this process; what it took."""
 
-    def read(sources: Iterator[Source]) -> Iterator[Record]:
+    def read(sources: Iterator[Source]) -> Generator[Record, None, None]:
         return (record_of(source.name) for source in sources)
 
     def peak() -> int:

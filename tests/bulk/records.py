@@ -1,6 +1,6 @@
 """Records that the tests make, and a reader of them that counts what it is asked to read."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from digits.bulk.records import Record
@@ -79,7 +79,7 @@ class Readings:
         self._with_cutouts = with_cutouts
         self._stop_after = stop_after
 
-    def __call__(self, given: Iterator[Source]) -> Iterator[Record]:
+    def __call__(self, given: Iterator[Source]) -> Generator[Record, None, None]:
         for source in given:
             if len(self.names) == self._stop_after:
                 raise KeyboardInterrupt

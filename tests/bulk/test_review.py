@@ -3,7 +3,7 @@
 import csv
 import json
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of two doubtful lines, one line that was refused, and a file that can't be read."""
     folder = tmp_path_factory.mktemp("review")
 
-    def read(given: Iterator[Source]) -> Iterator[Record]:
+    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
         for index, source in zip((1, 1, 2, 3), given, strict=True):
             yield record(index, name=source.name, with_cutouts=True)
 
@@ -181,6 +181,16 @@ def test_the_page_is_of_bounded_size_and_says_what_it_leaves_out(tmp_path: Path)
     assert (len(data["rows"]), len(data["cutouts"])) == (2 * MOST_SHOWN, MOST_SHOWN)
     kept = sum("cutouts" in json.loads(line) for line in outputs.journal.read_text().splitlines())
     assert kept == MOST_SHOWN
+
+
+def test_without_a_confidence_to_reach_the_page_shows_what_was_refused(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path / "t.csv", report=tmp_path / "r.html")
+    assert 0 < outputs.cutouts_below < 0.0001
+    tally = write_tables(outputs, sources(10), Readings(with_cutouts=True), {})
+    page = (tmp_path / "r.html").read_text()
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    assert [row["reason"] is None for row in data["rows"]] == 6 * [False]
+    assert (tally.to_review, tally.rows) == (6, 12)
 
 
 def test_a_cut_out_shows_the_line_as_it_stands(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -118,7 +118,7 @@ def test_a_name_is_no_formula_and_names_the_same_file(folder: Path) -> None:
     names = ["=1+1.png", "+2.png", "-3.png", "@4.png", "5,\"\n'.png", "\udcff6.png", "7.png"]
     given = [Source(name, b"") for name in names]
 
-    def read(them: Iterator[Source]) -> Iterator[Record]:
+    def read(them: Iterator[Source]) -> Generator[Record, None, None]:
         return (record(1, name=source.name) for source in them)
 
     write_tables(Outputs(Path("t.csv")), given, read, SETTINGS)
@@ -219,7 +219,7 @@ def test_a_table_that_a_person_changed_is_left_as_it_is(folder: Path) -> None:
 def test_a_table_is_written_by_one_process_at_a_time(folder: Path) -> None:
     outputs = Outputs(Path("t.csv"))
 
-    def read(given: Iterator[Source]) -> Iterator[Record]:
+    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
         with pytest.raises(DigitsError, match="in use by another process"):
             write_tables(outputs, sources(3), Readings(), SETTINGS)
         return Readings()(given)

@@ -120,7 +120,8 @@ class Journal:
     def _go_on(self, header: dict[str, Any]) -> None:
         """Take what is there, but for a torn end; begin with the header if there is nothing."""
         end, found = 0, None
-        for end, document in _documents(self.path):  # noqa: B007
+        for place, document in _documents(self.path):
+            end = place
             if found is None:
                 found = document
             elif "file" in document:

@@ -5,8 +5,8 @@ All is read to a journal first (`journal.py`), of which the files are made when 
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from io import BufferedRandom
@@ -97,7 +97,7 @@ class Tally:
 def write_tables(
     outputs: Outputs,
     sources: Iterable[Source],
-    read: Callable[[Iterator[Source]], Iterator[Record]],
+    read: Callable[[Iterator[Source]], Generator[Record, None, None]],
     settings: Mapping[str, Any],
 ) -> Tally:
     """Read the files that are not in a table yet, and make it of all that were read for it.
@@ -105,7 +105,7 @@ def write_tables(
     Args:
         outputs: The files to make; those that another process, or a person, made are left alone.
         sources: The files to read. One that was read is not read again, whatever it holds now.
-        read: Function from files to their records, in the same order.
+        read: Function from files to their records, in the same order; closed when it was stopped.
         settings: What else decides the rows, as JSON has it: threshold, model.
 
     Returns:
@@ -129,9 +129,11 @@ def write_tables(
         _expect_ours(outputs, journal.sums)
         _remove_leftovers(outputs)
         try:
-            for record in read(_missing(sources, journal)):
-                journal.append(_entry(record, outputs.by, has_room=journal.num_shown < MOST_SHOWN))
-                num_new += 1
+            with closing(read(_missing(sources, journal))) as records:
+                for record in records:
+                    has_room = journal.num_shown < MOST_SHOWN
+                    journal.append(_entry(record, outputs.by, has_room=has_room))
+                    num_new += 1
             tally = _write_all(outputs, journal)
         except KeyboardInterrupt:
             journal.sync()
@@ -209,13 +211,10 @@ def _fill(
     tally, review = Tally(), Review()
     with ExitStack() as stack:
         open_table = FORMATS[outputs.table.suffix]
-        write = stack.enter_context(open_table(files[outputs.table], outputs.by))
-        write_doubtful = write
+        sure = _Block(stack.enter_context(open_table(files[outputs.table], outputs.by)))
+        doubtful = sure
         if outputs.review is not None:
-            write_doubtful = stack.enter_context(open_csv(files[outputs.review], outputs.by))
-        sure, doubtful = _Block(write), _Block(write_doubtful)
-        if outputs.sure is None:
-            doubtful = sure
+            doubtful = _Block(stack.enter_context(open_csv(files[outputs.review], outputs.by)))
         for entry in entries:
             tally.files += 1
             for row in entry.rows:

@@ -1,6 +1,6 @@
 """Commands about pictures: to read them, to learn from them, to serve those who have some."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -95,7 +95,9 @@ def read(
         raise InvalidInput(f"{', '.join(map(str, pictures))}: expected pictures, found none.")
     sources = chain([first], found)
 
-    def read_all(sources: "Iterable[Source]", cutouts_below: float) -> "Iterator[Record]":
+    def read_all(
+        sources: "Iterable[Source]", cutouts_below: float
+    ) -> "Generator[Record, None, None]":
         for source in sources:
             yield read_source(reader, source, rotate=rotate, cutouts_below=cutouts_below)
 
