@@ -175,15 +175,18 @@ def measure_many(num: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--files", type=int, default=200_000)
+    parser.add_argument("--kills", type=int, default=200, help="0 keeps what was found before")
+    parser.add_argument("--files", type=int, default=200_000, help="0 keeps what was found before")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULT)
     arguments = parser.parse_args()
-    figures: dict[str, Any] = {"machine": describe_machine(), "commit": find_commit()}
+    figures = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    figures |= {"machine": describe_machine(), "commit": find_commit()}
     figures["load_average"] = round(os.getloadavg()[0], 1)
-    figures["kills"] = attack(arguments.kills, arguments.seed).to_dict()
-    figures["many_files"] = measure_many(arguments.files)
+    if arguments.files:
+        figures["many_files"] = measure_many(arguments.files)
+    if arguments.kills:
+        figures["kills"] = attack(arguments.kills, arguments.seed).to_dict()
     print(json.dumps(figures, indent=1))
     write_atomic(arguments.out, (json.dumps(figures, indent=2) + "\n").encode())
 
