@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -295,12 +296,17 @@ def start() -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def stopped_at(num_lines: int, number: signal.Signals, folder: Path) -> tuple[int, str]:
-    """Start the command and end it once its journal has so many lines; its status and errors."""
-    journal = folder / "t.csv.journal"
+def has_read(num: int) -> bool:
+    """Whether so many files are in the journal."""
+    journal = Path("t.csv.journal")
+    return journal.exists() and journal.read_bytes().count(b"\n") > num
+
+
+def stopped_when(is_time: Callable[[], bool], number: signal.Signals) -> tuple[int, str]:
+    """Start the command and end it when it is time; its status and errors."""
     with start() as process:
         while process.poll() is None:
-            if journal.exists() and journal.read_bytes().count(b"\n") > num_lines:
+            if is_time():
                 os.kill(process.pid, number)
                 break
             time.sleep(0.001)
@@ -313,8 +319,8 @@ def test_a_command_that_is_killed_is_gone_on_with_by_the_same(call: Call, folder
     status, _, errors = call(*("whole.csv" if word == "t.csv" else word for word in READ))
     assert (status, errors) == (1, "")
     Path("r.html").rename("whole.html")
-    for num_lines, number in ((0, signal.SIGKILL), (40, signal.SIGKILL), (70, signal.SIGINT)):
-        found, errors = stopped_at(num_lines, number, folder)
+    for num, number in ((0, signal.SIGKILL), (40, signal.SIGKILL), (70, signal.SIGINT)):
+        found, errors = stopped_when(partial(has_read, num), number)
         if number == signal.SIGINT:
             assert found == 1
             assert errors.startswith("digits: Stopped; what was read of ")
@@ -322,8 +328,12 @@ def test_a_command_that_is_killed_is_gone_on_with_by_the_same(call: Call, folder
         else:
             assert found == -signal.SIGKILL
         assert not Path("t.csv").exists()
+    stopped_when(lambda: any(folder.glob(".t.csv.*")), signal.SIGKILL)
+    if Path("t.csv").exists():  # it was written before the signal came
+        assert Path("t.csv").read_bytes() == Path("whole.csv").read_bytes()
     status, said, errors = call(*READ)
     assert (status, errors) == (1, "")
+    assert not list(folder.glob(".*"))
     assert "120 files, " in said
     assert "120 of them new" not in said
     for name, other in (("t.csv", "whole.csv"), ("t.review.csv", "whole.review.csv")):

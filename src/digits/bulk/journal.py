@@ -29,6 +29,9 @@ else:
 FORMAT = 1
 """Number of the journal's format, which changes with the meaning of its lines."""
 
+KINDS_OF_LINES = ({"journal"}, {"file", "rows"}, {"sums"})
+"""What tells a line with settings, with a file's rows, and with sums of tables from damage."""
+
 SYNC_SECONDS = 1.0
 """Most time of reading that a power cut undoes; a process that is killed loses a file's at most."""
 
@@ -159,10 +162,15 @@ def open_journal(path: Path, settings: Mapping[str, Any]) -> Iterator[Journal]:
     with file:
         try:
             _lock(file)
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:  # the second on Windows
             raise DigitsError(
                 f"{quoted(path)} is in use by another process; wait for it, or name another table "
                 "with --out."
+            ) from error
+        except OSError as error:
+            raise DigitsError(
+                f"{quoted(path)} can't be locked ({error.strerror or error}); name a table on "
+                "another disk with --out."
             ) from error
         yield Journal(path, file, settings)
 
@@ -196,7 +204,9 @@ def _documents(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 document = json.loads(line) if line.endswith(b"\n") else None
             except ValueError:
                 return
-            if not isinstance(document, dict) or not {"journal", "file", "sums"} & document.keys():
+            if not isinstance(document, dict) or not any(
+                keys <= document.keys() for keys in KINDS_OF_LINES
+            ):
                 return
             yield end, document
 
