@@ -440,8 +440,19 @@ def test_what_goes_wrong_is_one_line(
     assert errors.count("\n") == 1, errors
 
 
+def test_ctrl_c_before_the_command_has_begun_is_one_line(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.main.get_command", interrupt)
+    assert call("recipes") == (1, "", "digits: Stopped.\n")
+
+
 def test_the_help_tells_the_threshold(call: Call) -> None:
-    assert f"(default: {CONFIDENCE.threshold})" in " ".join(call("read", "--help")[1].split())
+    words = re.split(r"[\s│]+", call("read", "--help")[1])
+    assert f"(default: {CONFIDENCE.threshold})" in " ".join(words)
 
 
 @pytest.mark.usefixtures("workspace")

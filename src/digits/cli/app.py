@@ -35,6 +35,8 @@ def main() -> None:
     try:
         with optional_imports("This"):
             status = app(standalone_mode=False, prog_name="digits") or 0
+    except KeyboardInterrupt:  # before typer sees to it, which has the commands to build first
+        status = 130
     except typer.TyperException as error:
         status = _fail(error.format_message(), 2)
     except InvalidInput as error:

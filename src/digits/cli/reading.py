@@ -5,7 +5,7 @@ from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,7 +16,7 @@ from digits.flags import (
     Model,
 )
 from digits.show.console import print_json
-from digits.show.readings import show_learned, show_left_out, show_record
+from digits.show.readings import show_learned, show_left_out, show_record, show_tally
 
 if TYPE_CHECKING:
     from digits.bulk.folders import LeftOut
@@ -55,6 +55,32 @@ def read(
     rotate: Annotated[
         bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
     ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Write a table (.csv, .jsonl, .parquet) instead of printing. The same command "
+            "goes on where it was stopped, and adds new files.",
+        ),
+    ] = None,
+    by: Annotated[
+        Literal["digit", "line", "picture"] | None,
+        typer.Option(help="What a row of the table stands for. (default: line)"),
+    ] = None,
+    sure: Annotated[
+        float | None,
+        typer.Option(
+            metavar="CONFIDENCE",
+            help="Put what is refused, or read with less confidence, into TABLE.review.csv beside "
+            "it, such as with 0.99. (default: all in one table)",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="HTML", help="Write a page that shows what is not sure, to be corrected there."
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -73,43 +99,67 @@ def read(
     from digits.reader import Reader
     from digits.show.progress import reading_progress
 
-    find = partial(find_sources, pictures, recursive=recursive, fetch=fetch)
+    if out is None and any(flag is not None for flag in (by, sure, report)):
+        raise InvalidInput("--by, --sure and --report are about a table; name it with --out.")
     is_single = names_one_file(pictures)
     if explain is not None:
         if not is_single:
             raise InvalidInput("--explain draws one picture; name one.")
-        if workers is not None:
-            raise InvalidInput("--explain reads by this process; leave --workers out.")
+        if out is not None or workers is not None:
+            raise InvalidInput("--explain draws one picture; leave --out and --workers out.")
         # Before anything is read, as the base installation has nothing to draw with.
         from digits.plots.readings import write_explanation
+    if out is not None:
+        from digits.bulk.tables import Outputs, write_tables
+
+        outputs = Outputs(out, by or "line", sure, report)
     reader = Reader(model, threshold=threshold, num_threads=None if workers is None else 1)
-    has_failed = has_any = False
+    find = partial(find_sources, pictures, recursive=recursive, fetch=fetch)
+    has_failed = False
 
     def tell(left_out: "LeftOut") -> None:
         nonlocal has_failed
         show_left_out(left_out)
         has_failed = has_failed or bool(left_out.not_read)
 
-    sources = find(on_left_out=tell)
-    if explain is not None:
-        records = _read_and_explain(
-            reader, sources, rotate, partial(write_explanation, path=explain)
-        )
-    else:
-        records = _read_all(partial(read_source, reader, rotate=rotate), sources, workers)
-    progress = reading_progress(partial(_count, pictures, find), is_printed=True)
-    with closing(records), progress as advance:
+    def read_all(
+        sources: "Iterable[Source]", cutouts_below: float = 0.0
+    ) -> "Generator[Record, None, None]":
+        nonlocal has_failed
+        if explain is not None:
+            write = partial(write_explanation, path=explain)
+            records = _read_and_explain(reader, sources, rotate, write)
+        else:
+            read_one = partial(read_source, reader, rotate=rotate, cutouts_below=cutouts_below)
+            records = _read_by(workers, read_one, sources)
+        count = partial(_count, pictures, find)
+        with closing(records), reading_progress(count, is_printed=out is None) as advance:
+            for record in records:
+                has_failed = has_failed or record.has_failed
+                yield record
+                advance()
+
+    found = find(on_left_out=tell)
+    first = next(found, None)
+    if first is None:
+        if has_failed:
+            return 1
+        raise InvalidInput(f"{', '.join(pictures)}: expected pictures, found none.")
+    sources = chain([first], found)
+    if out is not None:
+        settings = {"threshold": reader.threshold, "rotate": rotate, "model": reader.digest}
+        read_new = partial(read_all, cutouts_below=outputs.cutouts_below)
+        tally = write_tables(outputs, sources, read_new, settings)
+        show_tally(tally, outputs, as_json=as_json)
+        return int(has_failed or tally.pages_failed > 0)
+    with closing(read_all(sources)) as records:
         for record in records:
             show_record(record, as_json=as_json, is_single=is_single)
-            has_failed, has_any = has_failed or record.has_failed, True
-            advance()
-    if not has_any and not has_failed:
-        raise InvalidInput(f"{', '.join(pictures)}: expected pictures, found none.")
     return int(has_failed)
 
 
-def _read_all(
-    read_one: "Callable[[Source], Record]", sources: "Iterable[Source]", workers: int | None
+def _read_by(
+    workers: int | None, read_one: "Callable[[Source], Record]", sources: "Iterable[Source]"
 ) -> "Generator[Record, None, None]":
     """Read sources by this process, or by workers."""
     if workers is None:

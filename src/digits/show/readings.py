@@ -12,9 +12,10 @@ from digits.files import escaped, quoted
 if TYPE_CHECKING:
     from digits.bulk.folders import LeftOut, Names
     from digits.bulk.records import Record
+    from digits.bulk.tables import Outputs, Tally
     from digits.learning import Learned
     from digits.reading.scoring import Score
-from digits.show.console import print_lines, table_of
+from digits.show.console import print_json, print_lines, table_of
 
 MOST_MISSED = 30
 """Most pictures that are listed of those that were not read right."""
@@ -70,6 +71,33 @@ def _show_names(left_out: "LeftOut", names: "Names", one: str, several: str) -> 
         shown = ", ".join(map(quoted, names.first))
         more = " …" if names.number > len(names.first) else ""
         print(f"digits: {quoted(left_out.folder)}: {what}: {shown}{more}", file=sys.stderr)
+
+
+def show_tally(tally: "Tally", outputs: "Outputs", *, as_json: bool) -> None:
+    """Print how much was read to a table, how much of it is sure, and where it is.
+
+    Args:
+        tally: The numbers of files and rows.
+        outputs: The files that were made.
+        as_json: Whether to print JSON.
+    """
+    if as_json:
+        print_json(tally.to_dict())
+        return
+    table = quoted(outputs.table)
+    if outputs.review is None:
+        print(f"{tally.rows:,} rows in {table}, {tally.to_review:,} of them not sure")
+    else:
+        print(
+            f"{tally.rows:,} sure in {table}, {tally.to_review:,} to review in "
+            f"{quoted(outputs.review)}"
+        )
+    if outputs.report is not None:
+        print(f"{quoted(outputs.report)} shows what is to review")
+    pages = "page that can't" if tally.pages_failed == 1 else "pages that can't"
+    print(
+        f"{tally.files:,} files, {tally.new:,} of them new; {tally.pages_failed:,} {pages} be read"
+    )
 
 
 def show_learned(learned: "Learned") -> None:
