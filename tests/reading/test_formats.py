@@ -102,6 +102,11 @@ def test_a_file_that_is_cut_off_is_told_to_be(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_that_only_begins_as_a_picture_is_told_in_words() -> None:
+    with pytest.raises(InvalidInput, match=r"cut off: its header can't be read\.$"):
+        open_picture(b"\0\0\0\x18ftypavif" + bytes(100))
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_mutated_files_are_opened_or_refused_in_a_line(name: str) -> None:
     """A few, each in a process of its own; benchmarks/damaged_files.py has hundreds of each."""

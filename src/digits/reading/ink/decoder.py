@@ -12,9 +12,9 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-from PIL import AvifImagePlugin, Image, ImageOps
+from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
 
 PILLOW_FORMATS = {"AVIF": "AVIF", "JPEG": "JPEG", "JPEG 2000": "JPEG2000", "PPM": "PPM"}
 """Names that Pillow has for formats that it decodes."""
@@ -23,6 +23,7 @@ POINTS_PER_INCH = 72
 """Number of units of a PDF's pages in an inch."""
 
 
+@runtime_checkable
 class Document(Protocol):
     """An open file of pictures."""
 
@@ -191,10 +192,10 @@ def answers(requests: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes]]:
 
 def told(error: Exception) -> dict[str, Any]:
     """Tell what a decoder raised."""
-    return {
-        "error": str(error) or type(error).__name__,
-        "is_memory": isinstance(error, MemoryError),
-    }
+    reason = str(error) or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):  # whose message names an object of Python's
+        reason = "its header can't be read"
+    return {"error": reason, "is_memory": isinstance(error, MemoryError)}
 
 
 def main() -> None:

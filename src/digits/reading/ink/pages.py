@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from PIL import Image, ImageOps
 
@@ -41,6 +41,7 @@ Make = Callable[[Image.Image, float], Decoded]
 """Makes something of an image, upright, and the original's pixels for each of its."""
 
 
+@runtime_checkable
 class Pages(Protocol):
     """Pages of an open file, at one of which it is."""
 
