@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 from digits.errors import DigitsError
 
-EXTRAS = ("train", "sklearn")
+EXTRAS = ("train", "sklearn", "search", "tensorboard", "mlflow")
 """Extras of people who use the package, the one that is needed most first."""
 
-IMPORTED_AS = {"scikit-learn": "sklearn"}
+IMPORTED_AS = {"scikit-learn": "sklearn", "mlflow-skinny": "mlflow"}
 """Packages that are imported under another name than the one that they are installed by."""
 
 

@@ -11,6 +11,7 @@ from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput
 from digits.flags import (
     DataPath,
+    Device,
     Json,
     TwoGroups,
     offer,
@@ -27,6 +28,7 @@ from digits.show.runs import (
     show_result,
     show_series,
 )
+from digits.show.search import show_found, show_trial
 
 
 @app.command()
@@ -126,6 +128,63 @@ def train(
         print_json(describe_result(runs[0], report_paths[0]))
     else:
         show_result(runs[0], report_paths[0])
+
+
+@app.command()
+@with_recipe_flags
+def search(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="A recipe's name, or a .toml file, whose table [search] may say what is tried.",
+            autocompletion=offer_recipes,
+        ),
+    ],
+    *,
+    trials: Annotated[int, typer.Option(min=1, help="Number of trials in all.")],
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=2, help="Train recipe and best with this many other seeds in the end, to compare."
+        ),
+    ] = 5,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder to make, or to go on in. (default: runs/<recipe>-search)"),
+    ] = None,
+    data_path: DataPath = None,
+    device: Device = "auto",
+    as_json: Json = False,
+    overrides: dict[str, Any],
+) -> None:
+    """Search better settings for a recipe by held-out training images, never by test images.
+
+    Stopped or killed, the same command goes on; started in several terminals, they share the work.
+    A field that is given here is not searched.
+    """
+    chosen = load_recipe(recipe).override(**with_data(overrides, data_path))
+
+    from digits.search import load_ranges
+    from digits.search import search as search_settings
+
+    ranges = load_ranges(recipe, chosen)
+    ranges = {name: tried for name, tried in ranges.items() if name not in overrides}
+    try:
+        found = search_settings(
+            chosen,
+            ranges,
+            num_trials=trials,
+            num_seeds=seeds,
+            out=out,
+            device=device,
+            report=lambda tried: show_trial(tried, trials, Console(stderr=as_json)),
+        )
+    except KeyboardInterrupt as stopped:
+        raise DigitsError(
+            "Stopped. The same command goes on with the trials there are."
+        ) from stopped
+    show_found(found, as_json=as_json)
 
 
 @app.command(cls=TwoGroups)
