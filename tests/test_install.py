@@ -29,6 +29,8 @@ LOADED_BY_OTHERS = {
     "httptools": "uvicorn.protocols.http.httptools_impl",
     "python-multipart": "starlette.formparsers",
     "onnxscript": "torch.onnx._internal.exporter._core",
+    "sqlalchemy": "mlflow.store.tracking.sqlalchemy_store",
+    "alembic": "mlflow.store.db.utils",
 }
 """Dependencies that no module of the project imports, and the module that does."""
 
@@ -47,6 +49,10 @@ INSTALLED = packages_distributions()
 BASE = declared(PROJECT["dependencies"])
 TRAIN = declared(PROJECT["optional-dependencies"]["train"])
 SKLEARN = declared(PROJECT["optional-dependencies"]["sklearn"]) - {"digits"}
+SEARCH, TENSORBOARD, MLFLOW = (
+    declared(PROJECT["optional-dependencies"][extra]) - {"digits"}
+    for extra in ("search", "tensorboard", "mlflow")
+)
 
 
 def imports(path: Path, *, at_once: bool = False) -> set[str]:
@@ -102,7 +108,8 @@ def test_reading_page_and_server_need_what_the_base_declares_and_all_of_it() -> 
 def test_all_else_needs_what_the_extras_declare_and_all_of_it() -> None:
     others = set(SOURCE.rglob("*.py")) - base_files()
     used = set().union(*map(distributions, others)) - BASE
-    assert used | (TRAIN & LOADED_BY_OTHERS.keys()) == TRAIN | SKLEARN
+    needed = TRAIN | SKLEARN | SEARCH | TENSORBOARD | MLFLOW
+    assert used | (needed & LOADED_BY_OTHERS.keys()) == needed
 
 
 def test_dependencies_that_are_not_imported_are_those_of_others() -> None:

@@ -10,6 +10,9 @@ from digits.errors import DigitsError
 EXTRAS = ("train", "sklearn", "search", "tensorboard", "mlflow")
 """Extras of people who use the package, the one that is needed most first."""
 
+TRACKERS = ("tensorboard", "mlflow")
+"""Extras that `digits train --log` writes by."""
+
 IMPORTED_AS = {"scikit-learn": "sklearn", "mlflow-skinny": "mlflow"}
 """Packages that are imported under another name than the one that they are installed by."""
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from digits.cli.app import app
 from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput
+from digits.extras import TRACKERS
 from digits.flags import (
     DataPath,
     Device,
@@ -81,6 +82,13 @@ def train(
         typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=offer(DEVICES)),
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write the report as well.")] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Write to a tracker as well: {', '.join(TRACKERS)}; may be given twice.",
+            autocompletion=offer(TRACKERS),
+        ),
+    ] = None,
     as_json: Json = False,
     overrides: dict[str, Any],
 ) -> None:
@@ -103,16 +111,21 @@ def train(
             f"--report draws what networks make of single digits; {network!r} reads lines."
         )
 
-    progress = TrainingProgress(Console(stderr=as_json))
+    progress, logs = TrainingProgress(Console(stderr=as_json)), log or []
     try:
         if seeds is not None and resume is not None:
-            runs = training.resume_series(resume, seeds, device=device, progress=progress)
+            runs = training.resume_series(resume, seeds, device=device, progress=progress, log=logs)
         elif seeds is not None:
-            runs = training.train_series(chosen, seeds, out=out, device=device, progress=progress)
+            runs = training.train_series(
+                chosen, seeds, out=out, device=device, progress=progress, log=logs
+            )
         elif resume is not None:
-            runs = [training.resume(resume, device=device, progress=progress)]
+            runs = [training.resume(resume, device=device, progress=progress, log=logs)]
         else:
-            runs = [training.train(chosen, out=out, device=device or "auto", progress=progress)]
+            run = training.train(
+                chosen, out=out, device=device or "auto", progress=progress, log=logs
+            )
+            runs = [run]
     except (training.Interrupted, training.SeriesInterrupted) as stopped:
         raise DigitsError(str(stopped)) from stopped
     report_paths: list[Path | None] = [None] * len(runs)

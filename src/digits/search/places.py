@@ -24,7 +24,7 @@ FILLED = (TrialState.COMPLETE, TrialState.PRUNED)
 """States of trials that count."""
 
 POLL_SECONDS = 0.5
-"""Time between two looks at whether others have ended."""
+"""Time between two questions whether others have ended."""
 
 BUSY_SECONDS = 60
 """Limit on the time that a process waits for others to write to the database."""

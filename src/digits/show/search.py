@@ -76,7 +76,13 @@ def _compared(found: "Found") -> str:
     if found.difference is None:
         return f"{both}; too few to compare"
     low, high = found.difference.interval
-    verdict = "better" if low > 0 else "worse" if high < 0 else "it can't be told which is better"
+    verdict = (
+        "better"
+        if low > 0
+        else "worse, so it was luck"
+        if high < 0
+        else "it can't be told which is better"
+    )
     return (
         f"{both}; difference {100 * found.difference.mean:+.3f} points (95 % interval "
         f"{100 * low:+.3f} to {100 * high:+.3f}): {verdict}"
