@@ -3,16 +3,21 @@
 import csv
 import json
 import math
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 optuna = pytest.importorskip("optuna")
 
+from digits.cli import main  # noqa: E402
 from digits.data import DataSet, Split  # noqa: E402
 from digits.errors import DigitsError, InvalidInput  # noqa: E402
 from digits.recipe import Recipe, load_recipe  # noqa: E402
@@ -22,6 +27,7 @@ from digits.search.results import Tried  # noqa: E402
 from digits.search.trials import carry_out, make_pruner  # noqa: E402
 from digits.training.in_memory import train_in_memory  # noqa: E402
 from digits.training.trainer import Trainer  # noqa: E402
+from tests.conftest import blobs  # noqa: E402
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -64,6 +70,12 @@ def sealed_set(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> DataSet:
 
 def quick_search(folder: Path, *, num_trials: int = 4, recipe: Recipe = QUICK) -> Found:
     return search(recipe, RANGES, num_trials=num_trials, num_seeds=2, out=folder, device="cpu")
+
+
+def trials_in(folder: str) -> list[dict[str, str]]:
+    """Read the table of trials, without their times."""
+    rows = csv.DictReader(Path(folder, "trials.csv").read_text().splitlines())
+    return [{**row, "seconds": ""} for row in rows]
 
 
 def without_time(trials: list[Tried]) -> list[Tried]:
@@ -212,6 +224,37 @@ def test_processes_share_places_and_those_of_the_dead_are_taken_anew(tmp_path: P
     assert found == [None], "all places are filled"
     assert [*one.filled] == [0, 1]
     assert not [*tmp_path.glob(".s-*")], "locks are removed"
+
+
+def test_a_killed_process_s_trial_is_carried_out_anew_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unchecked: None
+) -> None:
+    monkeypatch.undo()  # both take the set from a file
+    monkeypatch.chdir(tmp_path)
+    images, labels = blobs(200)
+    np.savez("set.npz", images=images.numpy(), labels=labels.numpy())
+    Path("quick.toml").write_text(
+        QUICK.override(epochs=2, validation_size=50, batch_size=50).to_toml()
+    )
+    options = ("--trials", "2", "--seeds", "2", "--device", "cpu", "--data", "./set.npz")
+    command = ("search", "quick.toml", *options, "--out")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "digits", *command, "cut"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("trial 1/2 ")  # the next one begins
+    process.kill()
+    process.communicate()
+    for folder in ("cut", "whole"):
+        monkeypatch.setattr("sys.argv", ["digits", *command, folder])
+        with pytest.raises(SystemExit, match="0"):
+            main()
+    cut, whole = map(trials_in, ("cut", "whole"))
+    assert cut == whole
+    assert Path("cut/best.toml").read_bytes() == Path("whole/best.toml").read_bytes()
 
 
 def test_the_command_searches_and_best_toml_is_a_recipe_that_trains(
