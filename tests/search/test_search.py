@@ -165,10 +165,14 @@ def test_a_search_can_be_given_more_trials(whole: Found, tmp_path: Path) -> None
     assert without_time(found.trials) == without_time(whole.trials[:5])
 
 
-def test_a_folder_of_another_search_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_another_search_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
     quick_search(tmp_path / "s", num_trials=1)
     with pytest.raises(InvalidInput, match="holds a search with another momentum"):
         quick_search(tmp_path / "s", recipe=QUICK.override(momentum=0.8))
+    (tmp_path / "s" / "study.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(DigitsError, match=r"Can't use .*study\.db .*; restore it") as damaged:
+        quick_search(tmp_path / "s", num_trials=1)
+    assert "\n" not in str(damaged.value)
     (tmp_path / "other").mkdir()
     with pytest.raises(InvalidInput, match="exists already, and holds no search"):
         quick_search(tmp_path / "other")

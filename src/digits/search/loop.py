@@ -22,7 +22,7 @@ from digits.hardware import select_device
 from digits.plots import importances, to_png
 from digits.recipe import Recipe
 from digits.run import load_set
-from digits.search.places import Places, open_storage
+from digits.search.places import Places, database_errors, open_storage
 from digits.search.ranges import Range
 from digits.search.results import IMPORTANCE, Found, Tried, tried_of, write_trials
 from digits.search.trials import asker, carry_out, make_pruner
@@ -96,8 +96,10 @@ def search(
         )
     folder = Path(out) if out is not None else Path("runs", f"{recipe.name}-search")
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # trials are reported here
-    _open_folder(folder, completed, ranges)
-    return _Search(folder, recipe, base, ranges, data, device, report).to_end(num_trials, num_seeds)
+    with database_errors(folder / DATABASE):
+        _open_folder(folder, completed, ranges)
+        searching = _Search(folder, recipe, base, ranges, data, device, report)
+        return searching.to_end(num_trials, num_seeds)
 
 
 def without_test_images(data: DataSet) -> DataSet:

@@ -7,15 +7,19 @@ anew at once, without a heartbeat to wait for.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import optuna
 from filelock import FileLock, Timeout
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from digits.errors import DigitsError
 
 PLACE = "place"
 """Name of the attribute of a trial that holds its place."""
@@ -37,6 +41,23 @@ def open_storage(path: Path) -> optuna.storages.RDBStorage:
     return optuna.storages.RDBStorage(
         uri, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}}
     )
+
+
+@contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """Say in one line what is wrong with the database.
+
+    Raises:
+        DigitsError: If it is damaged, or can't be read or written.
+    """
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:120]
+        raise DigitsError(
+            f"Can't use {path} ({reason}); restore it from a copy, or search anew with another "
+            "--out."
+        ) from error
 
 
 class Places:
