@@ -12,6 +12,7 @@ from digits.cli import app
 from digits.cli.runs import EXPORT_FORMATS
 from digits.data.catalog import CATALOG
 from digits.devices import DEVICES, PRECISIONS
+from digits.extras import TRACKERS
 from digits.models import BUILT_IN
 from digits.recipe import NETWORKS, overridable_fields, recipe_names
 
@@ -20,6 +21,7 @@ OFFERED = {
     "recipe_or_run": tuple(recipe_names()),
     "--device": DEVICES,
     "--format": EXPORT_FORMATS,
+    "--log": TRACKERS,
     **{
         "--" + field.name.replace("_", "-"): field.metadata["offered"]
         for field in overridable_fields()

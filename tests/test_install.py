@@ -30,6 +30,8 @@ LOADED_BY_OTHERS = {
     "httptools": "uvicorn.protocols.http.httptools_impl",
     "python-multipart": "starlette.formparsers",
     "onnxscript": "torch.onnx._internal.exporter._core",
+    "sqlalchemy": "mlflow.store.tracking.sqlalchemy_store",
+    "alembic": "mlflow.store.db.utils",
 }
 """Dependencies that no module of the project imports, and the module that does."""
 
@@ -50,6 +52,10 @@ TRAIN = declared(PROJECT["optional-dependencies"]["train"])
 SKLEARN = declared(PROJECT["optional-dependencies"]["sklearn"]) - {"digits"}
 FORMATS = declared(PROJECT["optional-dependencies"]["formats"])
 PARQUET = declared(PROJECT["optional-dependencies"]["parquet"])
+SEARCH, TENSORBOARD, MLFLOW = (
+    declared(PROJECT["optional-dependencies"][extra]) - {"digits"}
+    for extra in ("search", "tensorboard", "mlflow")
+)
 
 
 def imports(path: Path, *, at_once: bool = False) -> set[str]:
@@ -105,7 +111,8 @@ def test_reading_page_and_server_need_what_the_base_declares_and_all_of_it() -> 
 def test_all_else_needs_what_the_extras_declare_and_all_of_it() -> None:
     others = set(SOURCE.rglob("*.py")) - base_files()
     used = set().union(*map(distributions, others)) - BASE
-    assert used | (TRAIN & LOADED_BY_OTHERS.keys()) == TRAIN | SKLEARN | PARQUET
+    needed = TRAIN | SKLEARN | PARQUET | SEARCH | TENSORBOARD | MLFLOW
+    assert used | (needed & LOADED_BY_OTHERS.keys()) == needed
 
 
 def test_formats_need_what_their_extra_declares_and_all_of_it() -> None:

@@ -54,6 +54,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "samples": lambda: plots.samples(IMAGES, LABELS),
     "augmented digit": lambda: plots.augmented_digit(IMAGES[0], IMAGES.float()),
     "learning curves": lambda: plots.learning_curves([record(1), record(2), record(3)]),
+    "importances": lambda: plots.importances({"batch_size": 0.8, "scale": 0.2}, num_trials=20),
     "one epoch": lambda: plots.learning_curves([record(1)]),
     "no validation": lambda: plots.learning_curves([record(1, validation=False)]),
     "confusion matrix": lambda: plots.confusion_matrix(MATRIX),
@@ -323,6 +324,7 @@ def none(tensor: Tensor) -> Tensor:
     "draw",
     [
         lambda: plots.learning_curves([]),
+        lambda: plots.importances({}, num_trials=0),
         lambda: plots.augmented_digit(IMAGES[0], none(IMAGES)),
         lambda: plots.mistakes(*map(none, (IMAGES, LABELS, PREDICTED, CONFIDENCE, INDICES))),
         lambda: plots.predictions(*map(none, (IMAGES, LABELS, PROBABILITIES, INDICES))),

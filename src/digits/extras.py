@@ -7,10 +7,17 @@ from contextlib import contextmanager
 
 from digits.errors import DigitsError
 
-EXTRAS = ("train", "sklearn", "formats", "parquet")
+EXTRAS = ("train", "sklearn", "formats", "parquet", "search", "tensorboard", "mlflow")
 """Extras of people who use the package, the one that is needed most first."""
 
-IMPORTED_AS = {"scikit-learn": "sklearn", "pillow-heif": "pillow_heif"}
+TRACKERS = ("tensorboard", "mlflow")
+"""Extras that `digits train --log` writes by."""
+
+IMPORTED_AS = {
+    "mlflow-skinny": "mlflow",
+    "pillow-heif": "pillow_heif",
+    "scikit-learn": "sklearn",
+}
 """Packages that are imported under another name than the one that they are installed by."""
 
 

@@ -67,12 +67,15 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     offered: tuple[str, ...] = (),
+    factor: float | None = None,
 ) -> Any:
     """Declare a field with its help text, type and range, for checks and the command's flags.
 
-    `choices` are all that it takes; of what else it could take as well, `offered` are shown.
+    `choices` are all that it takes; of what else it could take as well, `offered` are shown. A
+    search tries values from the recipe's own divided by `factor` to the recipe's own times it.
     """
     facts = {"help": help, "type": type, "low": low, "high": high, "choices": choices}
+    facts["factor"] = factor
     facts["offered"] = choices or offered
     return field(default=default, metadata=facts)
 
@@ -82,7 +85,7 @@ class Augmentation:
     """Largest random changes made to a training image, and how often; by default, none."""
 
     rotation_degrees: float = setting(
-        "Largest rotation, either way.", default=0.0, type=float, low=0, high=180
+        "Largest rotation, either way.", default=0.0, type=float, low=0, high=180, factor=2
     )
     shift_pixels: float = setting(
         "Largest shift along each axis, made before the other changes.",
@@ -90,6 +93,7 @@ class Augmentation:
         type=float,
         low=0,
         high=28,
+        factor=2,
     )
     scale: float = setting(
         "Largest change of size, either way, as a fraction.",
@@ -97,9 +101,10 @@ class Augmentation:
         type=float,
         low=0,
         high=1,
+        factor=2,
     )
     shear_degrees: float = setting(
-        "Largest slant, either way.", default=0.0, type=float, low=0, high=60
+        "Largest slant, either way.", default=0.0, type=float, low=0, high=60, factor=2
     )
     stretch: float = setting(
         "Largest change of the ratio of width to height, either way, as a fraction.",
@@ -107,6 +112,7 @@ class Augmentation:
         type=float,
         low=0,
         high=1,
+        factor=2,
     )
     elastic_pixels: float = setting(
         "Largest standard deviation of the smooth random fields that bend the image.",
@@ -114,6 +120,7 @@ class Augmentation:
         type=float,
         low=0,
         high=5,
+        factor=2,
     )
     framing: str = setting(
         "Framing of the changed digit; anew makes it 20 pixels large and centres its mass, as in "
@@ -205,7 +212,7 @@ class Recipe:
         default=None, type=float, low=0.001, high=10,
     )  # fmt: skip
     epochs: int = setting("Passes over the training images.", type=int, low=1, high=10_000)
-    batch_size: int = setting("Images a step.", default=64, type=int, low=1, high=60_000)
+    batch_size: int = setting("Images a step.", default=64, type=int, low=1, high=60_000, factor=2)
     optimizer: str = setting(
         "The optimizer; sgd has Nesterov momentum.",
         default="adam",
@@ -213,7 +220,7 @@ class Recipe:
         choices=("adam", "sgd"),
     )
     learning_rate: float = setting(
-        "Learning rate at its highest.", default=1e-3, type=float, low=1e-8, high=10
+        "Learning rate at its highest.", default=1e-3, type=float, low=1e-8, high=10, factor=4
     )
     momentum: float = setting(
         "Momentum of sgd, or Adam's first beta.", default=0.9, type=float, low=0, high=0.999
@@ -224,7 +231,7 @@ class Recipe:
     )  # fmt: skip
     weight_decay: float = setting(
         "Part of itself that a weight loses at each step, times the learning rate.",
-        default=0.0, type=float, low=0, high=1,
+        default=0.0, type=float, low=0, high=1, factor=4,
     )  # fmt: skip
     clip_gradients: float = setting(
         "Norm to which a step's gradients are scaled down if they exceed it; 0 leaves them.",
@@ -240,7 +247,7 @@ class Recipe:
     )  # fmt: skip
     label_smoothing: float = setting(
         "Part of the right answer's probability that is spread over all classes.",
-        default=0.0, type=float, low=0, high=0.9,
+        default=0.0, type=float, low=0, high=0.9, factor=2,
     )  # fmt: skip
     hard_fraction: float = setting(
         "Fraction of the images, those of highest loss, to train on after the first epoch.",
@@ -375,6 +382,7 @@ def parse_recipe(text: str, *, name: str, source: str) -> Recipe:
         values: dict[str, Any] = {"name": name, **tomllib.loads(text)}
     except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
         raise InvalidInput(f"{source}: expected TOML: {error}.") from error
+    values.pop("search", None)  # decides no training; digits.search reads it
     try:
         _check_names(values, Recipe)
         augmentation = values.pop("augmentation", {})

@@ -11,6 +11,8 @@ Only this module knows its file names:
 | `summary.json` | results, temperature, machine, versions, time |
 | `SHA256SUMS` | sums of all of these, since the run is finished |
 | `figures/`, `report.html` | made by `digits report` |
+| `tensorboard/` | events, with `--log tensorboard` |
+| `mlflow.json` | what the run is found by in MLflow, with `--log mlflow` |
 
 Every file is whole or absent. Loading executes nothing.
 """
@@ -83,6 +85,8 @@ class Run:
         self.summary_path = self.folder / SUMMARY
         self.figures_path = self.folder / "figures"
         self.report_path = self.folder / "report.html"
+        self.tensorboard_path = self.folder / "tensorboard"
+        self.mlflow_path = self.folder / "mlflow.json"
         if not self.folder.is_dir():
             raise InvalidInput(f"No run folder at {self.folder}.")
         if not self.recipe_path.is_file():

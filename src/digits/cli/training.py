@@ -9,8 +9,10 @@ from rich.console import Console
 from digits.cli.app import app
 from digits.devices import DEVICES
 from digits.errors import DigitsError, InvalidInput
+from digits.extras import TRACKERS
 from digits.flags import (
     DataPath,
+    Device,
     Json,
     TwoGroups,
     offer,
@@ -27,6 +29,7 @@ from digits.show.runs import (
     show_result,
     show_series,
 )
+from digits.show.search import show_found, show_trial
 
 
 @app.command()
@@ -79,6 +82,13 @@ def train(
         typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=offer(DEVICES)),
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write the report as well.")] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Write to a tracker as well: {', '.join(TRACKERS)}; may be given twice.",
+            autocompletion=offer(TRACKERS),
+        ),
+    ] = None,
     as_json: Json = False,
     overrides: dict[str, Any],
 ) -> None:
@@ -101,16 +111,21 @@ def train(
             f"--report draws what networks make of single digits; {network!r} reads lines."
         )
 
-    progress = TrainingProgress(Console(stderr=as_json))
+    progress, logs = TrainingProgress(Console(stderr=as_json)), log or []
     try:
         if seeds is not None and resume is not None:
-            runs = training.resume_series(resume, seeds, device=device, progress=progress)
+            runs = training.resume_series(resume, seeds, device=device, progress=progress, log=logs)
         elif seeds is not None:
-            runs = training.train_series(chosen, seeds, out=out, device=device, progress=progress)
+            runs = training.train_series(
+                chosen, seeds, out=out, device=device, progress=progress, log=logs
+            )
         elif resume is not None:
-            runs = [training.resume(resume, device=device, progress=progress)]
+            runs = [training.resume(resume, device=device, progress=progress, log=logs)]
         else:
-            runs = [training.train(chosen, out=out, device=device or "auto", progress=progress)]
+            run = training.train(
+                chosen, out=out, device=device or "auto", progress=progress, log=logs
+            )
+            runs = [run]
     except (training.Interrupted, training.SeriesInterrupted) as stopped:
         raise DigitsError(str(stopped)) from stopped
     report_paths: list[Path | None] = [None] * len(runs)
@@ -126,6 +141,63 @@ def train(
         print_json(describe_result(runs[0], report_paths[0]))
     else:
         show_result(runs[0], report_paths[0])
+
+
+@app.command()
+@with_recipe_flags
+def search(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="A recipe's name, or a .toml file, whose table [search] may say what is tried.",
+            autocompletion=offer_recipes,
+        ),
+    ],
+    *,
+    trials: Annotated[int, typer.Option(min=1, help="Number of trials in all.")],
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=2, help="Train recipe and best with this many other seeds in the end, to compare."
+        ),
+    ] = 5,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder to make, or to go on in. (default: runs/<recipe>-search)"),
+    ] = None,
+    data_path: DataPath = None,
+    device: Device = "auto",
+    as_json: Json = False,
+    overrides: dict[str, Any],
+) -> None:
+    """Search better settings for a recipe by held-out training images, never by test images.
+
+    Stopped or killed, the same command goes on; started in several terminals, they share the work.
+    A field that is given here is not searched.
+    """
+    chosen = load_recipe(recipe).override(**with_data(overrides, data_path))
+
+    from digits.search import load_ranges
+    from digits.search import search as search_settings
+
+    ranges = load_ranges(recipe, chosen)
+    ranges = {name: tried for name, tried in ranges.items() if name not in overrides}
+    try:
+        found = search_settings(
+            chosen,
+            ranges,
+            num_trials=trials,
+            num_seeds=seeds,
+            out=out,
+            device=device,
+            report=lambda tried: show_trial(tried, trials, Console(stderr=as_json)),
+        )
+    except KeyboardInterrupt as stopped:
+        raise DigitsError(
+            "Stopped. The same command goes on with the trials there are."
+        ) from stopped
+    show_found(found, as_json=as_json)
 
 
 @app.command(cls=TwoGroups)

@@ -8,6 +8,7 @@ in print.
 from digits.plots.canvas import percent, to_png
 from digits.plots.charts import (
     confusion_matrix,
+    importances,
     learning_curves,
     reliability_diagram,
     risk_coverage_curve,
@@ -42,6 +43,7 @@ __all__ = [
     "feature_maps",
     "filters",
     "gallery",
+    "importances",
     "layer_steps",
     "learning_curves",
     "lines",

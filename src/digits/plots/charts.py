@@ -1,6 +1,6 @@
 """Charts: learning curves, confusion matrix, reliability diagram, risk–coverage curve."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -198,4 +198,33 @@ def reliability_diagram(bins: Reliability, before: Reliability | None = None) ->
     lower.set_xlabel("confidence")
     lower.set_xlim(0, 1)
     lower.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    return figure
+
+
+@styled
+def importances(shares: Mapping[str, float], *, num_trials: int) -> Figure:
+    """Draw which fields of a recipe told the good trials of a search from the others.
+
+    Args:
+        shares: Share of each field, 0 to 1, by its name.
+        num_trials: Number of trials that the shares are of.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no field.
+    """
+    expect_some(len(shares))
+    ordered = sorted(shares.items(), key=lambda item: item[1])
+    values = [share for _, share in ordered]
+    figure = new_figure(0.9 + 0.34 * len(ordered))
+    axes = figure.subplots()
+    bars = axes.barh([name.replace("_", " ") for name, _ in ordered], values, color=BLUE)
+    axes.bar_label(bars, [f"{share:.0%}".replace("%", " %") for share in values], padding=4)
+    axes.set_xlim(0, 1.15 * max(values) or 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.set_xlabel(f"share in what tells the good of {num_trials:,} trials from the others")
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
     return figure

@@ -52,6 +52,31 @@ def train_in_memory(
         InvalidInput: If the recipe or the device does not fit, or the network reads lines.
         DigitsError: If the loss is no longer finite.
     """
+    trainer = run_trainer(recipe, data, device=device, progress=progress)
+    recipe, device = trainer.recipe, trainer.device.type
+    temperature = find_temperature(trainer.result, recipe, data, device=device)
+    return Trained(trainer.result.cpu().eval(), recipe, temperature, History(trainer.history))
+
+
+def run_trainer(
+    recipe: Recipe,
+    data: DataSet,
+    *,
+    device: str = "auto",
+    progress: TrainingProgress | None = None,
+) -> Trainer:
+    """Run a trainer to its end, as `train_in_memory` does; the network is not calibrated.
+
+    Args:
+        recipe: The recipe; the data set that it names is not loaded.
+        data: The data set, whose test images are not looked at.
+        device: The device to train on: auto, cpu, cuda or mps.
+        progress: Where to report progress; nowhere if not given.
+
+    Raises:
+        InvalidInput: If the recipe or the device does not fit.
+        DigitsError: If the loss is no longer finite.
+    """
     progress = progress or TrainingProgress(Console(quiet=True, force_terminal=False))
     compute_device = select_device(device)
     expect_fitting_set(recipe, data)
@@ -71,8 +96,7 @@ def train_in_memory(
                 _train_epoch(trainer, progress)
         finally:
             progress.stop()
-    temperature = find_temperature(trainer.result, recipe, data, device=compute_device.type)
-    return Trained(trainer.result.cpu().eval(), recipe, temperature, History(trainer.history))
+    return trainer
 
 
 def _train_epoch(trainer: Trainer, progress: TrainingProgress) -> None:

@@ -3,7 +3,7 @@
 import itertools
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ from digits.run import Run, expect_absent, load_set
 from digits.training.calibration import find_temperature
 from digits.training.progress import TrainingProgress
 from digits.training.tasks import digest_code, evaluate_task, expect_fitting_set
+from digits.training.trackers import Trackers, expect_trackers, tracking
 from digits.training.trainer import Trainer
 
 
@@ -52,6 +53,7 @@ def train(
     out: str | Path | None = None,
     device: str = "auto",
     progress: TrainingProgress | None = None,
+    log: Sequence[str] = (),
     **overrides: Any,
 ) -> Run:
     """Train a network and evaluate it on the test set.
@@ -61,6 +63,7 @@ def train(
         out: The run folder to make; `runs/<recipe>-<time>` if not given.
         device: The device to train on: auto, cpu, cuda or mps.
         progress: Where to report progress; standard output if not given.
+        log: Trackers to write to as well: "tensorboard", "mlflow".
         **overrides: Fields of the recipe to change, such as `epochs=1`.
 
     Returns:
@@ -75,6 +78,7 @@ def train(
         >>> import digits
         >>> run = digits.train("classic", epochs=1)  # doctest: +SKIP
     """
+    expect_trackers(log)
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     if isinstance(overrides.get("dataset"), Path):
         overrides["dataset"] = str(overrides["dataset"].absolute())
@@ -96,13 +100,17 @@ def train(
     with seeded(chosen.seed, compute_device):
         trainer = Trainer(chosen, data, compute_device)
         run = _create_run(out, chosen, trainer)
-        with run.locked():
-            _train_to_end(run, trainer, data, progress or TrainingProgress())
+        with run.locked(), tracking(run, log) as trackers:
+            _train_to_end(run, trainer, data, progress or TrainingProgress(), trackers)
     return run
 
 
 def resume(
-    folder: str | Path, *, device: str | None = None, progress: TrainingProgress | None = None
+    folder: str | Path,
+    *,
+    device: str | None = None,
+    progress: TrainingProgress | None = None,
+    log: Sequence[str] = (),
 ) -> Run:
     """Resume a run that was stopped; it ends with the bits that it would have had anyway.
 
@@ -111,6 +119,8 @@ def resume(
         device: The device to train on; if not given, the one it ran on. Another one may give other
             bits.
         progress: Where to report progress; standard output if not given.
+        log: Trackers to write to besides those that it was written to before; a finished run is
+            brought to them.
 
     Raises:
         InvalidInput: If there is no run at `folder`, its network is not registered here, or it was
@@ -119,15 +129,19 @@ def resume(
         Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
     """
     run = Run(folder)
-    if run.is_finished:  # also where nothing can be written
+    if run.is_finished and not log:  # also where nothing can be written
         return run
-    with run.locked():
-        if not run.is_finished:  # another process may have finished it meanwhile
-            _resume_locked(run, device, progress or TrainingProgress())
+    with run.locked(), tracking(run, log) as trackers:
+        if run.is_finished:  # another process may have finished it meanwhile
+            trackers.finish(run.history, run.summary)
+        else:
+            _resume_locked(run, device, progress or TrainingProgress(), trackers)
     return run
 
 
-def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> None:
+def _resume_locked(
+    run: Run, device: str | None, progress: TrainingProgress, trackers: Trackers
+) -> None:
     checkpoint, recipe = run.load_checkpoint(), run.recipe
     if checkpoint.get("recipe") != recipe.to_toml():
         raise DigitsError(
@@ -150,7 +164,7 @@ def _resume_locked(run: Run, device: str | None, progress: TrainingProgress) -> 
             raise DigitsError(
                 f"{run.checkpoint_path} does not fit its recipe ({reason}); train anew."
             ) from error
-        _train_to_end(run, trainer, data, progress)
+        _train_to_end(run, trainer, data, progress, trackers)
 
 
 def complete(recipe: Recipe, data: DataSet, device: torch.device) -> Recipe:
@@ -199,7 +213,9 @@ def _create_run(out: str | Path | None, recipe: Recipe, trainer: Trainer) -> Run
     raise AssertionError("itertools.count never ends")
 
 
-def _train_to_end(run: Run, trainer: Trainer, data: DataSet, progress: TrainingProgress) -> None:
+def _train_to_end(
+    run: Run, trainer: Trainer, data: DataSet, progress: TrainingProgress, trackers: Trackers
+) -> None:
     """Train all remaining epochs, then evaluate on the test set and write the summary."""
     recipe = trainer.recipe
     num_parameters = count_parameters(trainer.model)
@@ -214,36 +230,41 @@ def _train_to_end(run: Run, trainer: Trainer, data: DataSet, progress: TrainingP
     )
     try:
         with _stop_signals() as stopped:
+            trackers.update(trainer.history)
             while not trainer.is_done:
-                _train_epoch(run, trainer, progress, stopped)
+                _train_epoch(run, trainer, progress, stopped, trackers)
     finally:
         progress.stop()
     device = trainer.device.type
     temperature = find_temperature(trainer.result, recipe, data, device=device)
     run.save_model(trainer.result, temperature, classes=data.classes, size=data.size)
     test = evaluate_task([run], data.test, device=device)
-    run.save_summary(
-        {
-            "recipe": recipe.name,
-            "dataset": recipe.dataset,
-            "seed": recipe.seed,
-            "temperature": temperature,
-            "test": test.to_dict(),
-            "training_seconds": sum(record.seconds for record in trainer.history),
-            "training_images": trainer.task.num_images,
-            "parameters": num_parameters,
-            "device": device,
-            "precision": recipe.precision,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": commit,
-            "versions": describe_versions(),
-            "machine": describe_machine(),
-        }
-    )
+    summary = {
+        "recipe": recipe.name,
+        "dataset": recipe.dataset,
+        "seed": recipe.seed,
+        "temperature": temperature,
+        "test": test.to_dict(),
+        "training_seconds": sum(record.seconds for record in trainer.history),
+        "training_images": trainer.task.num_images,
+        "parameters": num_parameters,
+        "device": device,
+        "precision": recipe.precision,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit,
+        "versions": describe_versions(),
+        "machine": describe_machine(),
+    }
+    trackers.finish(trainer.history, summary)  # before the run is finished: it is not asked again
+    run.save_summary(summary)
 
 
 def _train_epoch(
-    run: Run, trainer: Trainer, progress: TrainingProgress, stopped: threading.Event
+    run: Run,
+    trainer: Trainer,
+    progress: TrainingProgress,
+    stopped: threading.Event,
+    trackers: Trackers,
 ) -> None:
     """Train the rest of the running epoch and save; when told to stop, save and raise."""
     while not trainer.is_epoch_over:
@@ -262,6 +283,7 @@ def _train_epoch(
     record = trainer.end_epoch()
     run.save_checkpoint(trainer.state_dict(), trainer.history)
     progress.epoch(record)
+    trackers.update(trainer.history)
     if stopped.is_set():
         raise Interrupted(run)
 

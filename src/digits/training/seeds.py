@@ -26,3 +26,6 @@ CORRECT = 7
 
 REHEARSE = 8
 """Images that are rehearsed beside corrections."""
+
+SEARCH = 9
+"""Settings that a search tries."""

@@ -1,5 +1,6 @@
 """Series: runs of one recipe that differ in their seed, in one folder; trained, or gone on with."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -32,6 +33,7 @@ def train_series(
     out: str | Path | None = None,
     device: str | None = None,
     progress: TrainingProgress | None = None,
+    log: Sequence[str] = (),
 ) -> list[Run]:
     """Train a recipe with its seed and the seeds that follow it, one run after the other.
 
@@ -41,6 +43,7 @@ def train_series(
         out: The folder to make, for one run folder each; `runs/<recipe>-<time>` if not given.
         device: The device to train on: auto, cpu, cuda or mps; auto if not given.
         progress: Where to report progress; standard output if not given.
+        log: Trackers to write to as well: "tensorboard", "mlflow".
 
     Returns:
         The finished runs, by seed.
@@ -53,7 +56,7 @@ def train_series(
     folder = _unused_folder(recipe) if out is None else Path(out)
     if not _is_empty(folder):
         expect_absent(folder)
-    return _train_missing(folder, recipe, num_seeds, device, progress or TrainingProgress())
+    return _train_missing(folder, recipe, num_seeds, device, progress or TrainingProgress(), log)
 
 
 def resume_series(
@@ -62,6 +65,7 @@ def resume_series(
     *,
     device: str | None = None,
     progress: TrainingProgress | None = None,
+    log: Sequence[str] = (),
 ) -> list[Run]:
     """Resume a series that was stopped, or add seeds to it; finished runs stay as they are.
 
@@ -71,6 +75,7 @@ def resume_series(
         device: The device to train on; if not given, the one that a run began on, auto for those
             that have not.
         progress: Where to report progress; standard output if not given.
+        log: Trackers to write to as well: "tensorboard", "mlflow".
 
     Returns:
         The finished runs, by seed.
@@ -92,28 +97,41 @@ def resume_series(
             f"{folder} holds {runs[-1].folder.name}: expected at least {last - recipe.seed + 1} "
             f"seeds, so that none is left out, found {num_seeds}."
         )
-    return _train_missing(Path(folder), recipe, num_seeds, device, progress or TrainingProgress())
+    return _train_missing(
+        Path(folder), recipe, num_seeds, device, progress or TrainingProgress(), log
+    )
 
 
 def _train_missing(
-    folder: Path, recipe: Recipe, num_seeds: int, device: str | None, progress: TrainingProgress
+    folder: Path,
+    recipe: Recipe,
+    num_seeds: int,
+    device: str | None,
+    progress: TrainingProgress,
+    log: Sequence[str],
 ) -> list[Run]:
     """Train the runs that are not there, and finish those that are."""
     # All are made first, so that a seed out of range is refused before hours of training.
     recipes = [recipe.override(seed=recipe.seed + number) for number in range(num_seeds)]
     try:
-        return [_train_one(folder, recipe, device, progress) for recipe in recipes]
+        return [_train_one(folder, recipe, device, progress, log) for recipe in recipes]
     except KeyboardInterrupt as stopped:
         if not runs_by_seed(folder):  # stopped before the first run began
             raise
         raise SeriesInterrupted(folder, recipe, num_seeds, device) from stopped
 
 
-def _train_one(folder: Path, recipe: Recipe, device: str | None, progress: TrainingProgress) -> Run:
+def _train_one(
+    folder: Path,
+    recipe: Recipe,
+    device: str | None,
+    progress: TrainingProgress,
+    log: Sequence[str],
+) -> Run:
     path = folder / f"{SEED}{recipe.seed}"
     if path.exists():
-        return resume(path, device=device, progress=progress)
-    return train(recipe, out=path, device=device or "auto", progress=progress)
+        return resume(path, device=device, progress=progress, log=log)
+    return train(recipe, out=path, device=device or "auto", progress=progress, log=log)
 
 
 def _is_empty(folder: Path) -> bool:
