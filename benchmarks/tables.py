@@ -107,7 +107,7 @@ def attack(num: int, seed: int) -> Findings:
             findings.faults.expect(not fault, f"{folder.name}: {fault}")
     findings.largest_bytes, findings.largest = commands.most_bytes, "a command"
     print(json.dumps(findings.to_dict()), flush=True)
-    seconds = {ending: round(each, 2) for ending, each in commands.seconds.items()}
+    seconds = {ending: round(commands.seconds[ending], 2) for ending in ENDINGS}
     findings.details = {"pictures": NUM_PICTURES, "undisturbed_seconds": seconds}
     return findings
 
