@@ -3,8 +3,9 @@
     python benchmarks/process_kills.py
 
 Each run is trained by 1, 2 or 4 processes of `digits train --out RUN`, started as torchrun starts
-them. At a random moment one of them is killed (SIGKILL); the others must end by themselves, with
-status 1, no traceback and at most one line. Then another number of them goes on, and after one to
+them. At a random moment one of them is killed (SIGKILL); the others must end, with status 1 and
+without a traceback: by themselves or, where they had not all met yet, by the SIGTERM that torchrun
+sends. Then another number of them goes on, and after one to
 five kills the run is left to end. Its weights must be those of a run that one process trained
 undisturbed, and so must its history be, but for the seconds. The processes are forked from one that
 has imported torch already, which would take longer than the training. Writes
@@ -48,8 +49,8 @@ NUMBERS = (1, 2, 4)
 """Numbers of processes, of which a run has one or more in turn."""
 
 PRELOADED = ("digits.cli", "digits.training", "digits.data", "torch")
-END_SECONDS = 60.0
-"""Time in which the others end when one was killed."""
+ALONE_SECONDS, END_SECONDS = 15.0, 60.0
+"""Time in which the others end when one was killed: by themselves, and once they were told to."""
 
 
 def draw_set(recipe: Recipe) -> DataSet:
@@ -139,17 +140,14 @@ class Runs:
         victim = processes.pop(rank)
         victim.kill()
         victim.join()
-        name, limit = f"{folder.name}, process {rank} of {num}", time.monotonic() + END_SECONDS
-        for other in processes:
-            other.join(max(0, limit - time.monotonic()))
-            if other.exitcode is None:
-                self.faults.expect(False, f"{name}: others did not end")
-                other.kill()
-                other.join()
+        name = f"{folder.name}, process {rank} of {num}"
+        if not self._end(processes):
+            self.faults.expect(False, f"{name}: others did not end")
         if victim.exitcode != -signal.SIGKILL:
             return False
         statuses = {process.exitcode for process in processes}
-        self.faults.expect(statuses <= {0, 1}, f"{name}: the others ended with {statuses}")
+        is_stopped = statuses <= {0, 1, -signal.SIGTERM}
+        self.faults.expect(is_stopped, f"{name}: the others ended with {statuses}")
         logs = {other: folder / f"log-{other}" for other in range(num) if other != rank}
         said = {other: log.read_text() for other, log in logs.items() if log.exists()}
         self.faults.expect("Traceback" not in str(said), f"{name}: {said}")
@@ -159,6 +157,22 @@ class Runs:
         self.counts["killed first" if rank == 0 else "killed another"] += 1
         self.counts["killed before the run began"] += not (folder / "run").exists()
         return True
+
+    def _end(self, processes: list[BaseProcess]) -> bool:
+        """Wait for processes to end, and tell them to; tells whether they did."""
+        limit = time.monotonic() + ALONE_SECONDS
+        for process in processes:
+            process.join(max(0, limit - time.monotonic()))
+        left = [process for process in processes if process.exitcode is None]
+        self.counts["kills after which others had to be told to end"] += bool(left)
+        for process in left:
+            process.terminate()
+        for process in left:
+            process.join(END_SECONDS)
+            if process.exitcode is None:
+                process.kill()
+                process.join()
+        return all(process.exitcode != -signal.SIGKILL for process in processes)
 
     def kill_and_compare(self, name: str, rng: random.Random) -> int:
         """Train a run that is killed one to five times; returns how many kills it took."""

@@ -79,19 +79,15 @@ class Processes:
         """
         if self.num == 1:
             return
-        owners = [number % self.num for number in range(len(results))]
-        with _expecting_all(self.num):
-            packed = [
-                _pack(tensors) if owner == self.rank else _room_for(tensors)
-                for owner, tensors in zip(owners, results, strict=True)
-            ]
-            pairs = zip(packed, owners, strict=True)
-            works = [dist.broadcast(bits, owner, async_op=True) for bits, owner in pairs]
-            for work in works:
-                work.wait()
-        for owner, bits, tensors in zip(owners, packed, results, strict=True):
+        for number, tensors in enumerate(results):
+            owner = number % self.num
+            packed = _pack(tensors) if owner == self.rank else _room_for(tensors)
+            # One after the other: where a process ended, those that are left must not wait for
+            # each other in two places.
+            with _expecting_all(self.num):
+                dist.broadcast(packed, owner)
             if owner != self.rank:
-                _unpack(bits, tensors)
+                _unpack(packed, tensors)
 
     def share(self, content: bytes = b"", *, source: int = 0) -> bytes:
         """Give the others the bytes that one process has.
