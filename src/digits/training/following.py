@@ -27,6 +27,8 @@ def follow(processes: Processes) -> bool:
     """
     try:
         state = processes.share_state()
+        if not state:  # the run is finished already
+            return True
         recipe = parse_recipe(state["recipe"], name="", source="The recipe of the first process")
         device = select_device(state["device"])
         with seeded(recipe.seed, device):

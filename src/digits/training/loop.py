@@ -170,9 +170,12 @@ def resume(
     """
     run = Run(folder)
     if run.is_finished:  # also where nothing can be written
+        processes.release()
         return run
     with run.locked():
-        if not run.is_finished:  # another process may have finished it meanwhile
+        if run.is_finished:  # another process has finished it meanwhile
+            processes.release()
+        else:
             _resume_locked(run, device, progress or TrainingProgress(), processes)
     return run
 

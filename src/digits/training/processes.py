@@ -119,6 +119,11 @@ class Processes:
         shared: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
         return shared
 
+    def release(self) -> None:
+        """Tell the others that there is nothing to train."""
+        if self.num > 1:
+            self.share_state({})
+
     def expect_ready(self, problem: str = "") -> None:
         """Wait until all processes are ready to train.
 
