@@ -114,7 +114,7 @@ class Runs:
     def _start(self, folder: Path, num: int) -> list[BaseProcess]:
         folder.mkdir(exist_ok=True)
         port = free_port()
-        processes = [
+        processes: list[BaseProcess] = [
             self._context.Process(
                 target=run_command, args=(folder, rank, num, port, folder / f"log-{rank}")
             )

@@ -169,14 +169,12 @@ def resume(
         Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
     """
     run = Run(folder)
-    if run.is_finished:  # also where nothing can be written
-        processes.release()
-        return run
-    with run.locked():
-        if run.is_finished:  # another process has finished it meanwhile
-            processes.release()
-        else:
-            _resume_locked(run, device, progress or TrainingProgress(), processes)
+    if not run.is_finished:  # one that is may lie where nothing can be written
+        with run.locked():
+            if not run.is_finished:  # another process may have finished it meanwhile
+                _resume_locked(run, device, progress or TrainingProgress(), processes)
+                return run
+    processes.release()
     return run
 
 

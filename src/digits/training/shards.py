@@ -199,8 +199,8 @@ class Shards:
         return computed
 
     def _exchange(
-        self, computed: dict[int, Judged], parts: Sequence[Int[Tensor, " n"]]
-    ) -> list[Judged]:
+        self, computed: dict[int, Judged], parts: Sequence[Tensor]
+    ) -> list[tuple[Tensor, Tensor]]:
         """Give the other processes what came of this one's shards, and take what came of theirs."""
         if self._processes.num == 1:
             return [computed[shard] for shard in range(len(parts))]
