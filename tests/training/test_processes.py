@@ -89,6 +89,15 @@ def children(process: subprocess.Popen[str], command: str) -> list[int]:
     return [int(n) for n in listed if command in Path(f"/proc/{n}/cmdline").read_text()]
 
 
+def is_running(process: int) -> bool:
+    """Whether there is such a process; one that ended and nobody waited for is a zombie."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
     while not condition():
@@ -154,9 +163,11 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
         wait_until(has_epochs(tmp_path, 1), process)
         (follower,) = children(process, "follow_parent")
         process.kill()
-        process.communicate(timeout=60)  # the follower has the same standard error
-    stat = Path(f"/proc/{follower}/stat")  # a process that nobody waited for is a zombie
-    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+        process.wait()
+    deadline = time.monotonic() + 60
+    while is_running(follower):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @needs_proc
@@ -177,7 +188,7 @@ def test_shards_that_a_recipe_numbers_have_the_same_bits_on_any_number_of_thread
     tmp_path: Path,
 ) -> None:
     found = []
-    for num_threads in (1, 2, 3, 8):
+    for num_threads in (1, 3):
         torch.set_num_threads(num_threads)
         run = train(shown_recipe(), out=tmp_path / str(num_threads), epochs=1, progress=Silent())
         found.append(weights(run))
