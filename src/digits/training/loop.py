@@ -308,8 +308,7 @@ def _train_epoch(
     is_stopping = False
     while not trainer.is_epoch_over:
         trainer.advance()
-        is_stopping = trainer.processes.any_has(stopped.is_set())
-        if trainer.is_check_due or is_stopping:
+        if trainer.is_check_due or stopped.is_set():
             trainer.check_finite()
             progress.step(
                 epoch=trainer.epoch,
@@ -317,7 +316,9 @@ def _train_epoch(
                 loss=trainer.mean_loss,
                 images_per_second=trainer.images_per_second,
             )
+        is_stopping = trainer.processes.any_has(stopped.is_set())
         if is_stopping and not trainer.is_epoch_over:
+            trainer.check_finite()  # perhaps another process alone was told to stop
             run.save_checkpoint(trainer.state_dict(), trainer.history)
             raise Interrupted(run)
     record = trainer.end_epoch()
