@@ -269,6 +269,11 @@ class Recipe:
         "Precision of the arithmetic; auto takes bfloat16 where the machine is fast at it.",
         default="auto", type=str, choices=PRECISIONS,
     )  # fmt: skip
+    shards: int | None = setting(
+        "Parts of a batch, each computed by a thread or process of its own, whose number then "
+        "changes no bit (default: 2 on a CPU, 1 elsewhere).",
+        default=None, type=int, low=1, high=64,
+    )  # fmt: skip
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
 """Commands that train, and compare what was trained."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -30,6 +31,9 @@ from digits.show.runs import (
     show_series,
 )
 from digits.show.search import show_found, show_trial
+
+if TYPE_CHECKING:
+    from digits.run import Run
 
 
 @app.command()
@@ -81,6 +85,15 @@ def train(
         str | None,
         typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=offer(DEVICES)),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Train with this many processes, on one shard of a batch each or more; how many "
+            "changes no bit. (default: 1)",
+        ),
+    ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write the report as well.")] = False,
     log: Annotated[
         list[str] | None,
@@ -93,6 +106,8 @@ def train(
     overrides: dict[str, Any],
 ) -> None:
     """Train a network by a recipe, evaluate it on the test set, keep all of it in a run folder."""
+    if _is_follower():
+        _follow()
     overrides = with_data(overrides, data_path)
     if resume is not None and (recipe is not None or out is not None or overrides):
         raise InvalidInput(
@@ -111,21 +126,18 @@ def train(
             f"--report draws what networks make of single digits; {network!r} reads lines."
         )
 
-    progress, logs = TrainingProgress(Console(stderr=as_json)), log or []
+    progress = TrainingProgress(Console(stderr=as_json))
+    how: dict[str, Any] = {"device": device, "progress": progress, "log": log or []}
     try:
+        if seeds is not None and (_is_launched() or processes is not None):
+            raise InvalidInput("--seeds trains its runs with one process; leave the others away.")
         if seeds is not None and resume is not None:
-            runs = training.resume_series(resume, seeds, device=device, progress=progress, log=logs)
+            runs = training.resume_series(resume, seeds, **how)
         elif seeds is not None:
-            runs = training.train_series(
-                chosen, seeds, out=out, device=device, progress=progress, log=logs
-            )
-        elif resume is not None:
-            runs = [training.resume(resume, device=device, progress=progress, log=logs)]
+            runs = training.train_series(chosen, seeds, out=out, **how)
         else:
-            run = training.train(
-                chosen, out=out, device=device or "auto", progress=progress, log=logs
-            )
-            runs = [run]
+            with training.together(processes) as group:
+                runs = [_train_one(chosen, out, resume, processes=group, **how)]
     except (training.Interrupted, training.SeriesInterrupted) as stopped:
         raise DigitsError(str(stopped)) from stopped
     report_paths: list[Path | None] = [None] * len(runs)
@@ -141,6 +153,40 @@ def train(
         print_json(describe_result(runs[0], report_paths[0]))
     else:
         show_result(runs[0], report_paths[0])
+
+
+def _is_launched() -> bool:
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def _is_follower() -> bool:
+    """Whether torchrun started this process, and it is not the first."""
+    return _is_launched() and os.environ["RANK"] != "0"
+
+
+def _follow() -> NoReturn:
+    """Train as the first process of torchrun's does, which alone says how it goes."""
+    from digits import training
+
+    with training.together() as group:
+        raise typer.Exit(0 if training.follow(group) else 1)
+
+
+def _train_one(recipe: Recipe, out: Path | None, folder: Path | None, **how: Any) -> "Run":
+    """Train a run at `out`, or resume that in the folder."""
+    from digits import training
+
+    if folder is not None:
+        return training.resume(folder, **how)
+    if not _is_launched():
+        return training.train(recipe, out=out, **{**how, "device": how["device"] or "auto"})
+    if out is None:
+        raise InvalidInput(
+            "--out: expected a run folder, in which processes go on that torchrun starts again, "
+            "found none."
+        )
+    return training.train_or_resume(recipe, out=out, **how)
 
 
 @app.command()

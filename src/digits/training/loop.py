@@ -1,10 +1,9 @@
 """Training loop: from a recipe and a data set to a finished run folder, interrupted or not."""
 
 import itertools
-import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +29,10 @@ from digits.models import BUILT_IN, count_parameters
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from digits.run import Run, expect_absent, load_set
 from digits.training.calibration import find_temperature
+from digits.training.processes import ALONE, Processes
 from digits.training.progress import TrainingProgress
+from digits.training.shards import NUM_SHARDS
+from digits.training.signals import stop_signals
 from digits.training.tasks import digest_code, evaluate_task, expect_fitting_set
 from digits.training.trackers import Trackers, expect_trackers, tracking
 from digits.training.trainer import Trainer
@@ -54,6 +56,7 @@ def train(
     device: str = "auto",
     progress: TrainingProgress | None = None,
     log: Sequence[str] = (),
+    processes: Processes = ALONE,
     **overrides: Any,
 ) -> Run:
     """Train a network and evaluate it on the test set.
@@ -64,6 +67,8 @@ def train(
         device: The device to train on: auto, cpu, cuda or mps.
         progress: Where to report progress; standard output if not given.
         log: Trackers to write to as well: "tensorboard", "mlflow".
+        processes: The processes to train with, of which this is the first; see
+            `digits.training.together`.
         **overrides: Fields of the recipe to change, such as `epochs=1`.
 
     Returns:
@@ -85,6 +90,8 @@ def train(
     # A recipe that a run wrote may be used anew, whatever became of its data set.
     chosen = replace(chosen.override(**overrides), digest=None)
     compute_device = select_device(device)
+    if processes.num > 1 or processes.are_elastic:
+        chosen = replace(chosen, shards=chosen.shards or max(NUM_SHARDS, processes.num))
     if out is not None:
         expect_absent(Path(out))
     if not is_path(chosen.dataset):
@@ -98,11 +105,52 @@ def train(
         )
     chosen = complete(chosen, data, compute_device)
     with seeded(chosen.seed, compute_device):
-        trainer = Trainer(chosen, data, compute_device)
+        trainer = Trainer(chosen, data, compute_device, processes)
         run = _create_run(out, chosen, trainer)
         with run.locked(), tracking(run, log) as trackers:
             _train_to_end(run, trainer, data, progress or TrainingProgress(), trackers)
     return run
+
+
+def train_or_resume(
+    recipe: Recipe,
+    *,
+    out: Path,
+    device: str | None = None,
+    progress: TrainingProgress | None = None,
+    log: Sequence[str] = (),
+    processes: Processes = ALONE,
+) -> Run:
+    """Train, or resume the run at `out` if it is of this recipe: it ends with the same bits.
+
+    So processes that are started again, with the words that they were started with, go on.
+
+    Args:
+        recipe: The recipe.
+        out: The run folder to make, or to go on in.
+        device: The device to train on: auto, cpu, cuda or mps.
+        progress: Where to report progress; standard output if not given.
+        log: Trackers to write to as well.
+        processes: The processes to train with, of which this is the first.
+
+    Raises:
+        InvalidInput: If `out` is something else, or as `train` and `resume` do.
+        DigitsError: As `train` and `resume` do.
+        Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
+    """
+    how: dict[str, Any] = {"progress": progress, "log": log, "processes": processes}
+    if out.exists() and _is_run_of(out, recipe):
+        return resume(out, device=device, **how)
+    return train(recipe, out=out, device=device or "auto", **how)
+
+
+def _is_run_of(folder: Path, recipe: Recipe) -> bool:
+    """Whether there is a run of a recipe, in which data and machine decided what was left open."""
+    found = Run(folder).recipe
+    amounts = replace(recipe.augmentation, amounts=found.augmentation.amounts)
+    asked = {**vars(recipe), "augmentation": amounts}
+    decided = {name: value for name, value in asked.items() if value not in (None, "auto")}
+    return replace(found, **decided) == found
 
 
 def resume(
@@ -111,6 +159,7 @@ def resume(
     device: str | None = None,
     progress: TrainingProgress | None = None,
     log: Sequence[str] = (),
+    processes: Processes = ALONE,
 ) -> Run:
     """Resume a run that was stopped; it ends with the bits that it would have had anyway.
 
@@ -121,6 +170,8 @@ def resume(
         progress: Where to report progress; standard output if not given.
         log: Trackers to write to besides those that it was written to before; a finished run is
             brought to them.
+        processes: The processes to train with, of which this is the first. How many there are
+            changes no bit.
 
     Raises:
         InvalidInput: If there is no run at `folder`, its network is not registered here, or it was
@@ -129,18 +180,24 @@ def resume(
         Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
     """
     run = Run(folder)
-    if run.is_finished and not log:  # also where nothing can be written
+    if run.is_finished and not log:  # it may lie where nothing can be written
+        processes.release()
         return run
     with run.locked(), tracking(run, log) as trackers:
         if run.is_finished:  # another process may have finished it meanwhile
+            processes.release()
             trackers.finish(run.history, run.summary)
         else:
-            _resume_locked(run, device, progress or TrainingProgress(), trackers)
+            _resume_locked(run, device, progress or TrainingProgress(), trackers, processes)
     return run
 
 
 def _resume_locked(
-    run: Run, device: str | None, progress: TrainingProgress, trackers: Trackers
+    run: Run,
+    device: str | None,
+    progress: TrainingProgress,
+    trackers: Trackers,
+    processes: Processes,
 ) -> None:
     checkpoint, recipe = run.load_checkpoint(), run.recipe
     if checkpoint.get("recipe") != recipe.to_toml():
@@ -156,7 +213,7 @@ def _resume_locked(
     compute_device = select_device(device or str(checkpoint.get("device", "auto")))
     data = load_set(recipe)
     with seeded(recipe.seed, compute_device):
-        trainer = Trainer(recipe, data, compute_device)
+        trainer = Trainer(recipe, data, compute_device, processes)
         try:
             trainer.load_state_dict(checkpoint)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
@@ -219,17 +276,22 @@ def _train_to_end(
     """Train all remaining epochs, then evaluate on the test set and write the summary."""
     recipe = trainer.recipe
     num_parameters = count_parameters(trainer.model)
+    if trainer.processes.num > 1:
+        trainer.processes.share_state(trainer.state_dict())
+        trainer.processes.expect_ready()
     keep_freed_memory()
     commit = find_commit()  # now, as the checkout may change while this runs
+    num_processes = trainer.processes.num
+    together = f" of {num_processes} processes" if num_processes > 1 else ""
     progress.start(
         f"{recipe.name}: {num_parameters:,} parameters, {trainer.task.num_images:,} images, "
-        f"{trainer.device.type}, {recipe.precision}, seed {recipe.seed} → {run.folder}",
+        f"{trainer.device.type}{together}, {recipe.precision}, seed {recipe.seed} → {run.folder}",
         num_epochs=recipe.epochs,
         num_steps=trainer.num_steps,
         num_steps_done=trainer.num_steps_done,
     )
     try:
-        with _stop_signals() as stopped:
+        with stop_signals() as stopped:
             trackers.update(trainer.history)
             while not trainer.is_done:
                 _train_epoch(run, trainer, progress, stopped, trackers)
@@ -249,6 +311,7 @@ def _train_to_end(
         "training_images": trainer.task.num_images,
         "parameters": num_parameters,
         "device": device,
+        "processes": num_processes,
         "precision": recipe.precision,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit,
@@ -267,6 +330,7 @@ def _train_epoch(
     trackers: Trackers,
 ) -> None:
     """Train the rest of the running epoch and save; when told to stop, save and raise."""
+    is_stopping = False
     while not trainer.is_epoch_over:
         trainer.advance()
         if trainer.is_check_due or stopped.is_set():
@@ -277,42 +341,14 @@ def _train_epoch(
                 loss=trainer.mean_loss,
                 images_per_second=trainer.images_per_second,
             )
-        if stopped.is_set() and not trainer.is_epoch_over:
+        is_stopping = trainer.processes.any_has(stopped.is_set())
+        if is_stopping and not trainer.is_epoch_over:
+            trainer.check_finite()  # perhaps another process alone was told to stop
             run.save_checkpoint(trainer.state_dict(), trainer.history)
             raise Interrupted(run)
     record = trainer.end_epoch()
     run.save_checkpoint(trainer.state_dict(), trainer.history)
     progress.epoch(record)
     trackers.update(trainer.history)
-    if stopped.is_set():
+    if is_stopping or stopped.is_set():
         raise Interrupted(run)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into an event, so that no step is cut in two.
-
-    A second signal has its usual effect at once.
-    """
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped  # only the main thread may handle signals
-        return
-    previous = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-    # Jobs that a shell runs in the background ignore Ctrl-C, and shall go on doing so.
-    previous = {s: handler for s, handler in previous.items() if handler != signal.SIG_IGN}
-
-    def restore() -> None:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-    def stop(number: int, frame: object) -> None:
-        stopped.set()
-        restore()
-
-    for number in previous:
-        signal.signal(number, stop)
-    try:
-        yield stopped
-    finally:
-        restore()

@@ -1,11 +1,12 @@
-"""Shards of a batch: computed side by side on a CPU, each by a thread of its own, added in order.
+"""Shards of a batch: computed side by side, each by a thread or a process, and added in order.
 
 Threads that share each operation of a training step meet fifty times a step, and wait for each
 other by spinning; where other programs run too, those that wait take the cores from those that
-work. Threads that have a shard each meet once. Which thread computes a shard changes no bit.
+work. Threads that have a shard each meet once. Which thread computes a shard changes no bit, nor
+does which process.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from itertools import accumulate, chain
@@ -15,12 +16,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from digits.errors import InvalidInput
 from digits.hardware import derive_seed, limited_threads
 from digits.models.copies import copy_sharing_weights
+from digits.training.processes import ALONE, Processes
 from digits.training.seeds import DROPOUT
 
 NUM_SHARDS = 2
-"""Number of shards of a batch on a CPU. Four cost two cores 10 to 20 % more time."""
+"""Number of shards of a batch on a CPU, where a recipe does not say. Four cost two cores 10 to 20 %
+more time."""
 
 MIN_IMAGES = 16
 """Fewest images in a shard; a batch with fewer for each is not cut. Batch normalisation needs good
@@ -42,31 +46,63 @@ It takes the network, the images' indices, and the place of the first of them in
 class Shards:
     """Gradients of a network, computed by shards of a batch.
 
-    On a CPU, each shard has a replica of the network: the same weights, gradients of its own. Batch
+    Each shard has a replica of the network: the same weights, gradients of its own. Batch
     normalisation takes a shard's own statistics; the network keeps the mean of what the replicas
-    keep. Elsewhere, and where a network can't be copied, a batch is one shard.
+    keep. Where a network can't be copied, a batch is one shard.
+
+    Each process has all replicas, and computes its own shards; then it takes over what came of the
+    others.
 
     Args:
         model: The network to train, on its device.
         device: The device.
         seed: Seed of the replicas' dropout.
+        num: Number of shards, in which operations have one thread each; if not given, 2 on a CPU,
+            which share the threads that there are, and 1 elsewhere.
+        processes: The processes that share the work.
     """
 
-    def __init__(self, model: nn.Module, device: torch.device, *, seed: int) -> None:
-        self._model, self._seed = model, seed
-        self._replicas = _replicate(model) if device.type == "cpu" else []
-        self._all_threads = torch.get_num_threads()
+    def __init__(
+        self,
+        model: nn.Module,
+        device: torch.device,
+        *,
+        seed: int,
+        num: int | None = None,
+        processes: Processes = ALONE,
+    ) -> None:
+        self._model, self._seed, self._num, self._processes = model, seed, num, processes
+        self._all_threads = processes.num_threads or torch.get_num_threads()
+        num = num or (NUM_SHARDS if device.type == "cpu" else 1)
+        self._replicas = _replicate(model, num, device) if num > 1 else []
+        if processes.num > 1 and not self._replicas:
+            raise self._not_in_processes()
+        self._num_at_once = 1
+        if device.type == "cpu":
+            self._num_at_once = min(self._all_threads, len(self._own(len(self._replicas))))
         self._pool = None
-        if self._replicas and self._all_threads > 1:
-            # The thread that asks for the gradient takes a shard, too.
+        if self._num_at_once > 1:
+            # The thread that asks for the gradient takes shards, too.
             self._pool = ThreadPoolExecutor(
-                NUM_SHARDS - 1, "shard", torch.set_num_threads, (self.num_threads,)
+                self._num_at_once - 1, "shard", torch.set_num_threads, (self.num_threads,)
             )
 
     @property
     def num_threads(self) -> int:
         """Number of threads that an operation of a training step may use."""
+        if self._num is not None:
+            return 1
         return max(1, self._all_threads // max(1, len(self._replicas)))
+
+    def _own(self, num_shards: int) -> range:
+        """Numbers of the shards that this process computes."""
+        return range(self._processes.rank, num_shards, self._processes.num)
+
+    def _not_in_processes(self) -> InvalidInput:
+        return InvalidInput(
+            "network: expected one that can be copied and draws no random numbers but for dropout, "
+            "to train with several processes, found another; use one process."
+        )
 
     def backward(
         self, indices: Int[Tensor, " n"], judge: JudgeShard, *, epoch: int, step: int
@@ -97,13 +133,14 @@ class Shards:
         """Do as `backward`, with the replicas; None if they turn out to be none."""
         before = _Snapshot(self._replicas)
         judged = self._judge_shards(indices, judge, place)
+        if self._processes.num > 1 and (before.was_drawn_from() or self._was_reached()):
+            raise self._not_in_processes()
         if self._pool is not None and before.was_drawn_from():
             # Which thread drew first was chance. From now on, the shards are computed in order.
             self._pool = None
             before.restore()
             judged = self._judge_shards(indices, judge, place)
-        if any(parameter.grad is not None for parameter in self._model.parameters()):
-            # A function that the network holds has computed with the network, not with the replica.
+        if self._was_reached():
             before.restore()
             self.average_statistics()
             self._model.zero_grad()
@@ -111,11 +148,15 @@ class Shards:
         _add_gradients(self._model, self._replicas)
         return judged
 
+    def _was_reached(self) -> bool:
+        """Whether a function that the network holds computed with it, not with the replica."""
+        return any(parameter.grad is not None for parameter in self._model.parameters())
+
     def _judge_shards(
         self, indices: Int[Tensor, " n"], judge: JudgeShard, place: tuple[int, int]
     ) -> Judged:
         """Compute each image's loss, and give the replicas the gradients of their shards."""
-        num_shards = max(1, min(NUM_SHARDS, len(indices) // MIN_IMAGES))
+        num_shards = max(1, min(len(self._replicas), len(indices) // MIN_IMAGES))
         parts, spare = indices.tensor_split(num_shards), self._replicas[num_shards:]
         firsts = list(accumulate((len(part) for part in parts), initial=0))
         if spare:  # the shard's statistics follow those of all
@@ -129,23 +170,55 @@ class Shards:
             (losses.sum() / len(indices)).backward()
             return losses.detach(), right
 
-        judged = self._compute_each(compute, num_shards)
+        computed = self._compute_each(compute, self._own(num_shards))
+        judged = self._exchange(computed, parts)
         for replica in spare:
             replica.prepare()
             replica.copy_buffers(self._replicas[0].model)
         all_losses, all_right = zip(*judged, strict=True)
         return torch.cat(all_losses), torch.cat(all_right)
 
-    def _compute_each(self, compute: Callable[[int], Judged], num_shards: int) -> list[Judged]:
-        """Compute the shards, side by side if there are threads for it."""
+    def _compute_each(
+        self, compute: Callable[[int], Judged], shards: Sequence[int]
+    ) -> dict[int, Judged]:
+        """Compute shards, side by side if there are threads for it."""
+
+        def compute_all(numbers: Sequence[int]) -> dict[int, Judged]:
+            return {shard: compute(shard) for shard in numbers}
+
         if self._pool is None:
-            return [compute(shard) for shard in range(num_shards)]
-        others = [self._pool.submit(compute, shard) for shard in range(1, num_shards)]
+            return compute_all(shards)
+        mine, *theirs = (shards[at :: self._num_at_once] for at in range(self._num_at_once))
+        others = [self._pool.submit(compute_all, numbers) for numbers in theirs]
         try:
-            first = compute(0)
+            computed = compute_all(mine)
         finally:
             wait(others)  # also where it failed, so that nothing goes on by itself
-        return [first, *(other.result() for other in others)]
+        for other in others:
+            computed |= other.result()
+        return computed
+
+    def _exchange(
+        self, computed: dict[int, Judged], parts: Sequence[Tensor]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Give the other processes what came of this one's shards, and take what came of theirs."""
+        if self._processes.num == 1:
+            return [computed[shard] for shard in range(len(parts))]
+        judged = [
+            computed[shard] if shard in computed else _unjudged(part)
+            for shard, part in enumerate(parts)
+        ]
+        replicas = self._replicas[: len(parts)]
+        have_gradients = [replica.fill_gradients() for replica in replicas]
+        self._processes.exchange(
+            [
+                [have, *outcome, *replica.gradients, *replica.model.buffers()]
+                for have, outcome, replica in zip(have_gradients, judged, replicas, strict=True)
+            ]
+        )
+        for replica, have in zip(replicas, have_gradients, strict=True):
+            replica.keep_gradients(have)
+        return judged
 
     @torch.no_grad()
     def average_statistics(self) -> None:
@@ -179,10 +252,10 @@ class Shards:
 class _Replica:
     """A copy of a network with the same weights, whose dropout draws from its own generator."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
         self.model = model.train()
         self.parameters = list(model.parameters())
-        self._generator = torch.Generator()
+        self._generator = torch.Generator(device)
         self._has_dropout = False
         for layer in model.modules():
             # A user's own kind may do what it likes.
@@ -195,6 +268,25 @@ class _Replica:
         """Take over the statistics of the network, or of another replica."""
         for mine, its in zip(self.model.buffers(), other.buffers(), strict=True):
             mine.copy_(its)
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        """The gradients of the parameters that have one."""
+        return [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+
+    def fill_gradients(self) -> Bool[Tensor, " parameters"]:
+        """Give each parameter a gradient; tells which ones had it."""
+        have = [parameter.grad is not None for parameter in self.parameters]
+        for parameter in self.parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return torch.tensor(have, device=self.parameters[0].device)
+
+    def keep_gradients(self, kept: Bool[Tensor, " parameters"]) -> None:
+        """Take away the gradients of all other parameters."""
+        for parameter, is_kept in zip(self.parameters, kept.tolist(), strict=True):
+            if not is_kept:
+                parameter.grad = None
 
     def prepare(self, seed: tuple[int, ...] = ()) -> None:
         """Forget the last batch's gradients, and seed the dropout."""
@@ -213,15 +305,20 @@ def _drop(
         return x
     is_by_channel = type(layer) is not nn.Dropout
     shape = (*x.shape[:2], *(1 for _ in x.shape[2:])) if is_by_channel else x.shape
-    is_kept = torch.empty(shape, dtype=torch.bool)
+    is_kept = torch.empty(shape, dtype=torch.bool, device=x.device)
     is_kept.bernoulli_(part_kept, generator=generator)
     return x * is_kept / max(part_kept, 1e-12)
 
 
-def _replicate(model: nn.Module) -> list[_Replica]:
+def _replicate(model: nn.Module, num: int, device: torch.device) -> list[_Replica]:
     """Make a replica for each shard; none if the network can't be copied."""
-    copies = [copy_sharing_weights(model) for _ in range(NUM_SHARDS)]
-    return [_Replica(copied) for copied in copies if copied is not None]
+    copies = [copy_sharing_weights(model) for _ in range(num)]
+    return [_Replica(copied, device) for copied in copies if copied is not None]
+
+
+def _unjudged(part: Int[Tensor, " n"]) -> Judged:
+    """Make room for what came of a shard that another process computed."""
+    return torch.empty(len(part), device=part.device), torch.empty_like(part, dtype=torch.bool)
 
 
 class _Snapshot:

@@ -29,6 +29,7 @@ from digits.history import EpochRecord
 from digits.models import build_model
 from digits.recipe import Recipe
 from digits.training.optimization import WeightAverage, build_optimizer, build_schedule
+from digits.training.processes import ALONE, Processes
 from digits.training.seeds import ORDER
 from digits.training.shards import Judged, Shards
 from digits.training.tasks import build_task, digest_code
@@ -44,18 +45,22 @@ class Trainer:
         recipe: A complete recipe: mean, std, precision and the digest of amounts are given.
         data: The data set.
         device: The device to train on.
+        processes: The processes that train together.
 
     Raises:
         InvalidInput: If the recipe's batch size does not fit its data and network, the network is
-            unknown or does not fit other fields, or the recipe is of other amounts of augmentation
-            than this code's.
+            unknown or does not fit other fields, the recipe is of other amounts of augmentation
+            than this code's, or of fewer shards than there are processes.
     """
 
-    def __init__(self, recipe: Recipe, data: DataSet, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, data: DataSet, device: torch.device, processes: Processes = ALONE
+    ) -> None:
         assert recipe.mean is not None
         assert recipe.std is not None
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.processes = recipe, device, processes
         self._expect_own_amounts()
+        self._expect_enough_shards()
         split, validation = data.split(recipe.validation_size)
         if recipe.batch_size > len(split):
             raise InvalidInput(
@@ -72,7 +77,9 @@ class Trainer:
         )
         self.model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
         self._expect_no_batch_of_one()
-        self.shards = Shards(self.model, device, seed=recipe.seed)
+        self.shards = Shards(
+            self.model, device, seed=recipe.seed, num=recipe.shards, processes=processes
+        )
         self.optimizer = build_optimizer(recipe, self.model)
         self.schedule = build_schedule(recipe, self.optimizer, self.num_steps)
         decay = recipe.average_weights
@@ -129,6 +136,15 @@ class Trainer:
                 f"amounts: expected {expected!r}, the digest of what this version makes its "
                 f"images by, found {found!r}; use the version that wrote the recipe, or train "
                 "anew with a recipe that has no such field."
+            )
+
+    def _expect_enough_shards(self) -> None:
+        """Refuse several processes, where one would have nothing to do or bits would be others."""
+        num, found = self.processes.num, self.recipe.shards
+        if num > 1 and (found is None or found < num):
+            raise InvalidInput(
+                f"shards: expected at least {num}, one for each process, found {found or 'none'} "
+                f"in the recipe; use fewer processes, or train anew with --shards {num}."
             )
 
     @property
@@ -216,14 +232,17 @@ class Trainer:
         """Evaluate on the validation images, and add the epoch to the history."""
         self.shards.average_statistics()
         validation_loss = validation_accuracy = None
-        if (validated := self.task.validate(self.result)) is not None:
+        is_first = self.processes.rank == 0  # the one that keeps the history
+        if is_first and (validated := self.task.validate(self.result)) is not None:
             validation_loss, validation_accuracy = validated
             if not isfinite(validation_loss):
                 raise self._not_finite()
+        with limited_threads(self.shards.num_threads):  # which add up in another order
+            train_loss = float(self.losses.mean())
         record = EpochRecord(
             epoch=self.epoch,
             images=len(self.order),
-            train_loss=float(self.losses.mean()),
+            train_loss=train_loss,
             train_accuracy=float(self.right.double().mean()),
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
