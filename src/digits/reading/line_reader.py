@@ -101,15 +101,18 @@ class LineReader:
         best = self._read_upright(picture, hypotheses(picture.grey), work)
         chosen = best
         if may_lie(best.reading, len(best.lines)):
-            for turns, share in zip(ON_ITS_SIDE, (0.5, 1.0), strict=True):
-                chosen = self._turned(best, turns, work, share, unless=chosen)
+            shares = zip(ON_ITS_SIDE, (0.5, 1.0), strict=True)
+            sides = [self._read_turned(best, turns, work, share) for turns, share in shares]
+            better = [one for one in sides if reads_better(one.reading, best.reading)]
+            chosen = _best(better or [best])
         if not is_mostly_read(best.reading) and max(picture.grey.shape) > LINE_READER.large:
             # Its grain may be taken for ink.
             shrunk = picture.shrunk(LINE_READER.coarser)
             coarse = self._read_upright(shrunk, hypotheses(shrunk.grey), work)
             chosen = _best([chosen, coarse] if is_mostly_read(coarse.reading) else [chosen])
         if not chosen.turns and may_be_upside_down(chosen.reading):
-            chosen = self._turned(chosen, UPSIDE_DOWN, work, 1.0, unless=chosen)
+            turned = self._read_turned(chosen, UPSIDE_DOWN, work, 1.0)
+            chosen = turned if reads_better(turned.reading, chosen.reading) else chosen
         if best.cut_short and not is_mostly_read(chosen.reading):
             # Its share was not large enough, and nothing else was read: it gets all that is left.
             chosen = self._read_ink(best.cut_short, picture, work, 1, is_only=True)
@@ -120,21 +123,10 @@ class LineReader:
                 )
         return _with_left_over(chosen)
 
-    def _turned(
-        self, as_is: "_Try", turns: int, work: Work, share: float, *, unless: "_Try"
-    ) -> "_Try":
-        """Read a picture turned, by the ink that was read as it lies.
-
-        Args:
-            as_is: The picture as it lies.
-            turns: Quarter turns anticlockwise.
-            work: What is left of the work.
-            share: Share of it that this may take.
-            unless: The best so far, which stays unless this reads better.
-        """
-        turned = as_is.reading.picture.turned(turns)
-        found = self._read_ink(as_is.ink.turned(turns), turned, work, share)
-        return found if reads_better(found.reading, unless.reading) else unless
+    def _read_turned(self, as_is: "_Try", turns: int, work: Work, share: float) -> "_Try":
+        """Read a picture turned anticlockwise, by the ink that was read as it lies."""
+        picture = as_is.reading.picture.turned(turns)
+        return self._read_ink(as_is.ink.turned(turns), picture, work, share)
 
     def _read_upright(self, picture: Picture, found: list[Hypothesis], work: Work) -> "_Try":
         """Read a picture by its hypotheses and, where nothing was read surely, once more."""

@@ -56,7 +56,7 @@ def reads_better(turned: Reading, reading: Reading) -> bool:
 
     Args:
         turned: The picture when turned.
-        reading: The best reading of it so far.
+        reading: The picture as it lies.
     """
     is_side = turned.picture.turns != UPSIDE_DOWN
     fewest = FEWEST_ON_ITS_SIDE if is_side else FEWEST_UPSIDE_DOWN
