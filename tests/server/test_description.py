@@ -70,7 +70,13 @@ def test_the_description_is_served(client: Client) -> None:
 
 def test_the_description_explains_every_field_of_a_picture_s_reading() -> None:
     schemas = schema.raw_schema["components"]["schemas"]
-    assert schemas["PictureReading"]["required"] == ["text", "lines", "digits", "left_out"]
+    assert schemas["PictureReading"]["required"] == [
+        "text",
+        "turned",
+        "lines",
+        "digits",
+        "left_out",
+    ]
     for name in ("PictureReading", "LineReading", "DigitReading", "LeftOutMark"):
         for field, described in schemas[name]["properties"].items():
             assert described.get("description"), f"{name}.{field}"

@@ -211,6 +211,7 @@ def test_zeros_that_touch_are_read(open_page: Open) -> None:
 
 MARKED = {
     "text": "1250\n?7",
+    "turned": 0,
     "lines": [
         {"text": "1250", "written": "12,50", "confidence": 0.97, "box": [20, 20, 260, 60]},
         {"text": "?7", "written": "?7", "confidence": 0.9, "box": [20, 110, 120, 60]},

@@ -66,7 +66,13 @@ def white(format: str) -> bytes:
 def test_a_blank_picture_has_no_digits(client: Client, picture: bytes) -> None:
     response = client.post("/v1/read", data=picture)
     assert response.status_code == 200
-    assert response.json() == {"text": "", "lines": [], "digits": [], "left_out": []}
+    assert response.json() == {
+        "text": "",
+        "turned": 0,
+        "lines": [],
+        "digits": [],
+        "left_out": [],
+    }
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from digits.errors import InvalidInput
 from digits.reading.confidence import doubt_line, judge
 from digits.reading.decode import Symbol
+from digits.reading.evidence import is_mostly_read, is_sure, is_whole, share_read, weigh
 from digits.reading.ink import (
     HYPOTHESES,
     LAYOUT,
@@ -34,6 +35,13 @@ from digits.reading.ink import (
 from digits.reading.line_network import LineNetwork
 from digits.reading.line_views import LINE_VIEWS
 from digits.reading.network import Network
+from digits.reading.orientation import (
+    ON_ITS_SIDE,
+    UPSIDE_DOWN,
+    may_be_upside_down,
+    may_lie,
+    reads_better,
+)
 from digits.reading.results import NOT_A_DIGIT, REFUSED, Digit, Line, Mark, Reading
 from digits.reading.tuning import Tuned, number
 from digits.reading.word_reader import NUM_VIEWS, ReadWord, Sight, read_words
@@ -46,14 +54,8 @@ for the other polarity, and for the whole as a line."""
 HOPELESS = 0.5
 """Limit on time: share of the marks that were read, below which nearly the same ink is not read."""
 
-MAX_TURNED = 200
-"""Limit on time: most marks of a picture that is read once more on its side."""
-
 MAX_IN_LINE = 24
 """Limit on time: most digits of a picture that is read once more, as one line."""
-
-ALIKE = 3
-"""Decimals of the evidence for a reading that tell it from another."""
 
 SEPARATORS = ".,-/"
 """Symbols that part numbers."""
@@ -90,35 +92,41 @@ class LineReader:
         self.network, self.classifier, self.threshold = network, classifier, threshold
 
     def read(self, picture: Picture, work: Work) -> Reading:
-        """Read a picture, also one that lies on its side, and list what was left out.
+        """Read a picture, also one on its side or upside down, and list what was left out.
 
         Raises:
             InvalidInput: If more is written on it than may be read at once.
             GivenUp: If the reading is to stop.
         """
-        found = hypotheses(picture.grey)
-        best = self._read_upright(picture, found, work)
-        is_unsure = _share_read(best.reading) < HYPOTHESES.sure
-        tries: list[_Try] = []
-        if is_unsure and 0 < _marks(best.reading) <= MAX_TURNED:  # it may lie on its side
-            for turns, share in ((1, 0.5), (3, 1.0)):
-                ink = best.ink.turned(turns)
-                tries.append(self._read_ink(ink, picture.turned(turns), work, share))
-        if is_unsure and max(picture.grey.shape) > LINE_READER.large:
+        best = self._read_upright(picture, hypotheses(picture.grey), work)
+        chosen = best
+        if may_lie(best.reading, len(best.lines)):
+            shares = zip(ON_ITS_SIDE, (0.5, 1.0), strict=True)
+            sides = [self._read_turned(best, turns, work, share) for turns, share in shares]
+            better = [one for one in sides if reads_better(one.reading, best.reading)]
+            chosen = _best(better or [best])
+        if not is_mostly_read(best.reading) and max(picture.grey.shape) > LINE_READER.large:
             # Its grain may be taken for ink.
             shrunk = picture.shrunk(LINE_READER.coarser)
-            tries.append(self._read_upright(shrunk, hypotheses(shrunk.grey), work))
-        sure = [other for other in tries if _share_read(other.reading) >= HYPOTHESES.sure]
-        chosen = _best([best, *sure])
-        if best.cut_short and _share_read(chosen.reading) < HYPOTHESES.sure:
+            coarse = self._read_upright(shrunk, hypotheses(shrunk.grey), work)
+            chosen = _best([chosen, coarse] if is_mostly_read(coarse.reading) else [chosen])
+        if not chosen.turns and may_be_upside_down(chosen.reading):
+            turned = self._read_turned(chosen, UPSIDE_DOWN, work, 1.0)
+            chosen = turned if reads_better(turned.reading, chosen.reading) else chosen
+        if best.cut_short and not is_mostly_read(chosen.reading):
             # Its share was not large enough, and nothing else was read: it gets all that is left.
             chosen = self._read_ink(best.cut_short, picture, work, 1, is_only=True)
-            if _share_read(chosen.reading) < HYPOTHESES.sure:
+            if not is_mostly_read(chosen.reading):
                 raise InvalidInput(
                     "Expected at most about five hundred digits at once, or a thousand on more "
                     "than 4 megapixels, found more marks: cut the picture into parts."
                 )
         return _with_left_over(chosen)
+
+    def _read_turned(self, as_is: "_Try", turns: int, work: Work, share: float) -> "_Try":
+        """Read a picture turned anticlockwise, by the ink that was read as it lies."""
+        picture = as_is.reading.picture.turned(turns)
+        return self._read_ink(as_is.ink.turned(turns), picture, work, share)
 
     def _read_upright(self, picture: Picture, found: list[Hypothesis], work: Work) -> "_Try":
         """Read a picture by its hypotheses and, where nothing was read surely, once more."""
@@ -126,7 +134,7 @@ class LineReader:
         best = _best(tries)
         is_drawing, is_full = best.ink.noise == 0, len(best.reading.digits) > MAX_IN_LINE
         cut_short = next((one.ink for one in tries if one.is_cut_short), None)
-        if not (_is_sure(best.reading) or is_drawing or is_full or tries[0].is_cut_short):
+        if not (is_sure(best.reading) or is_drawing or is_full or tries[0].is_cut_short):
             sides = {one.ink.is_dark: one for one in tries if not one.is_cut_short}
             if len(sides) == 1:
                 ink = other_polarity(picture.grey, best.ink)
@@ -185,7 +193,7 @@ class LineReader:
         read = read_words(self.network, sights, work, keep=keep, at_least=at_least)
         if read is None:
             return nothing
-        return _Try(self._reading(found, read, ink, picture), unruled, words)
+        return _Try(self._reading(found, read, ink, picture), unruled, found)
 
     def _read_as_line(self, seen: "_Try", picture: Picture, work: Work) -> "_Try":
         """Read some ink as one line: as a whole, and as what its components say."""
@@ -194,8 +202,8 @@ class LineReader:
         nothing = seen._replace(reading=Reading((), (), picture, ink))
         if not wholes:
             return nothing
-        word = seen.words if len(seen.words) == 1 else []
-
+        words = [word for line in seen.lines for word in line]
+        word = words if len(words) == 1 else []
         every = LINE_VIEWS.views()
 
         def see(views: list[LineView]) -> list[LineImage]:
@@ -264,8 +272,8 @@ class _Try(NamedTuple):
     reading: Reading
     unruled: Ink
     """Its ink without ruled lines."""
-    words: list[Word]
-    """The words that it makes."""
+    lines: list[list[Word]]
+    """The lines of words that its components make."""
     cut_short: Ink | None = None
     """Ink that was not read, as it would have been too much work: this, or other of the picture."""
 
@@ -276,6 +284,10 @@ class _Try(NamedTuple):
     @property
     def ink(self) -> Ink:
         return self.reading.ink
+
+    @property
+    def turns(self) -> int:
+        return self.reading.picture.turns
 
 
 def cut_out_words(ink: Ink, views: list[LineView]) -> list[list[LineImage]]:
@@ -369,47 +381,15 @@ def _with_left_over(read: _Try) -> Reading:
 
 def _counts(reading: Reading, hypothesis: Hypothesis) -> bool:
     """Tell whether a reading may be given, as sure as its hypothesis needs it to be."""
-    return not hypothesis.needs_sure_digits or _share_read(reading) > HYPOTHESES.sure
-
-
-def _marks(reading: Reading) -> int:
-    """Count what is on a picture beside separators: digits, and what is as high as they."""
-    return len(reading.digits) + sum(mark.kind == NOT_A_DIGIT for mark in reading.left_out)
-
-
-def _share_read(reading: Reading) -> float:
-    """Compute the share of the marks that were read as digits."""
-    accepted = sum(digit.reason is None for digit in reading.digits)
-    return accepted / max(1, _marks(reading))
-
-
-def _is_sure(reading: Reading) -> bool:
-    """Tell whether all lines of a reading are sure."""
-    confidences = [line.confidence for line in reading.lines if line.digits]
-    return bool(confidences) and min(confidences) > HYPOTHESES.sure
-
-
-def _is_whole(reading: Reading) -> bool:
-    """Tell whether all lines of a reading are sure, and all that is as high as digits was read."""
-    return _is_sure(reading) and _share_read(reading) == 1
+    return not hypothesis.needs_sure_digits or share_read(reading) > HYPOTHESES.sure
 
 
 def _is_settled(one: _Try) -> bool:
     """Tell whether nearly the same ink need not be read once more: it was read whole, or hardly."""
-    is_hopeless = not one.is_cut_short and _share_read(one.reading) < HOPELESS
-    return is_hopeless or _is_whole(one.reading)
+    is_hopeless = not one.is_cut_short and share_read(one.reading) < HOPELESS
+    return is_hopeless or is_whole(one.reading)
 
 
 def _best(tries: list[_Try]) -> _Try:
     """Take the reading with the most evidence."""
-    return max(tries, key=lambda one: _evidence(one.reading))
-
-
-def _evidence(reading: Reading) -> tuple[bool, float, int]:
-    """Weigh a reading beside others of the same picture.
-
-    Any counts more than an empty one: what can't be read is shown. Of those that are as sure, the
-    one counts most that needs the fewest marks.
-    """
-    evidence = sum(digit.confidence - HYPOTHESES.evidence for digit in reading.digits)
-    return bool(reading.digits), round(evidence, ALIKE), -_marks(reading)
+    return max(tries, key=lambda one: weigh(one.reading))

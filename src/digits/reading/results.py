@@ -161,10 +161,16 @@ class Reading:
         """All lines; a refused digit is a question mark."""
         return "\n".join(line.text for line in self.lines if line.text)
 
+    @property
+    def turns(self) -> int:
+        """Quarter turns anticlockwise by which the picture was turned to be read: 0 to 3."""
+        return self.picture.turns
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "text": self.text,
+            "turned": -90 * self.turns % 360,  # degrees clockwise
             "lines": [line.to_dict() for line in self.lines],
             "digits": [digit.to_dict() for digit in self.digits],
             "left_out": [mark.to_dict() for mark in self.left_out],

@@ -100,6 +100,10 @@ class PictureReading(BaseModel):
     """All that was read in a picture."""
 
     text: str = Field(description="All lines; a question mark stands for a refused digit.")
+    turned: Literal[0, 90, 180, 270] = Field(
+        description="Degrees clockwise by which the picture was turned to be read; its boxes are "
+        "those of the picture before that."
+    )
     lines: list[LineReading] = Field(description="Lines from top to bottom.")
     digits: list[DigitReading] = Field(description="Digits of all lines, in reading order.")
     left_out: list[LeftOutMark] = Field(description="Marks that were seen and are no digits.")

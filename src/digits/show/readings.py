@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from digits.reading.scoring import Score
 from digits.show.console import print_json, print_lines, table_of
 
+TURNED = {
+    90: "it lies on its side; read turned by 90° clockwise",
+    180: "it is upside down; read turned by 180°",
+    270: "it lies on its side; read turned by 90° anticlockwise",
+}
+"""What is said of a picture that was read turned, by degrees clockwise."""
+
 MOST_MISSED = 30
 """Most pictures that are listed of those that were not read right."""
 
@@ -25,7 +32,7 @@ def show_record(record: "Record", *, as_json: bool, is_single: bool) -> None:
     """Print what was read of a file, each page as text or as a JSON document on one line.
 
     The reason why a page cannot be read goes to standard error, and a note if there is ink on it
-    but no digit.
+    but no digit, or if it was read turned.
 
     Args:
         record: What was read.
@@ -39,6 +46,8 @@ def show_record(record: "Record", *, as_json: bool, is_single: bool) -> None:
             print(f"digits: {name}: {escaped(page['error'])}", file=sys.stderr)
         elif not page["digits"] and page["has_ink"]:
             print(f"digits: {name}: there is ink, but no digit was read in it.", file=sys.stderr)
+        elif page["turned"]:
+            print(f"digits: {name}: {TURNED[page['turned']]}.", file=sys.stderr)
         if as_json:
             print(json.dumps({"file": record.name, **page}))
         elif "error" not in page:

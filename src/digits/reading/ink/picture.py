@@ -63,7 +63,7 @@ class Picture:
     size: tuple[int, int]
     """Height and width of the original, upright."""
     turns: int = 0
-    """Quarter turns anticlockwise by which it was turned to be read: 0, 1 or 3."""
+    """Quarter turns anticlockwise by which it was turned to be read: 0 to 3."""
 
     @property
     def num_pixels(self) -> float:
@@ -71,7 +71,7 @@ class Picture:
         return self.grey.size * self.scale**2
 
     def turned(self, turns: int) -> "Picture":
-        """Turn an unturned picture anticlockwise by 1 or 3 quarter turns."""
+        """Turn an unturned picture anticlockwise by 1, 2 or 3 quarter turns."""
         colour, grey = np.rot90(self.colour, turns), np.rot90(self.grey, turns)
         return replace(
             self,
@@ -94,13 +94,8 @@ class Picture:
         self, box: tuple[float, float, float, float]
     ) -> tuple[float, float, float, float]:
         """Map a box (left, top, width, height) from this picture to the original."""
-        left, top, width, height = (value * self.scale for value in box)
-        if self.turns:
-            far = self.grey.shape[0] * self.scale, self.grey.shape[1] * self.scale
-            corner = (
-                (far[0] - top - height, left) if self.turns == 1 else (top, far[1] - left - width)
-            )
-            (left, top), width, height = corner, height, width
+        turned_back = _turned(box, self.grey.shape, -self.turns % 4)
+        left, top, width, height = (value * self.scale for value in turned_back)
         return left + self.origin[0], top + self.origin[1], width, height
 
     def from_original(
@@ -109,13 +104,8 @@ class Picture:
         """Map a box (left, top, width, height) from the original to this picture."""
         left, top, width, height = (value / self.scale for value in box)
         left, top = left - self.origin[0] / self.scale, top - self.origin[1] / self.scale
-        if self.turns:
-            far = self.grey.shape
-            corner = (
-                (top, far[0] - left - width) if self.turns == 1 else (far[1] - top - height, left)
-            )
-            (left, top), width, height = corner, height, width
-        return left, top, width, height
+        shape = self.grey.shape if self.turns % 2 == 0 else self.grey.shape[::-1]
+        return _turned((left, top, width, height), shape, self.turns)
 
 
 def picture_of(image: Image.Image, scale: float = 1.0) -> Picture:
@@ -178,6 +168,24 @@ def _reduced_to_8_bits(image: Image.Image) -> tuple[Image.Image, int]:
         raise
     except (OSError, ValueError, SyntaxError) as error:
         raise damaged(error) from error
+
+
+def _turned(
+    box: tuple[float, float, float, float], shape: tuple[int, ...], turns: int
+) -> tuple[float, float, float, float]:
+    """Turn a box (left, top, width, height) with its picture, anticlockwise by quarter turns.
+
+    Args:
+        box: The box, in pixels of the picture.
+        shape: Height and width of the picture before it is turned.
+        turns: Number of quarter turns, 0 to 3.
+    """
+    left, top, width, height = box
+    rows, columns = shape
+    for _ in range(turns):
+        left, top, width, height = top, columns - left - width, height, width
+        rows, columns = columns, rows
+    return left, top, width, height
 
 
 def _without_padding(grey: UInt8[np.ndarray, "h w"]) -> tuple[int, int, int, int]:

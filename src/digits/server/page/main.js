@@ -5,7 +5,7 @@ import { Editor } from "./editor.js";
 import { Layers } from "./layers.js";
 import { Learning } from "./learning.js";
 import { Pad } from "./pad.js";
-import { leftOut, percent, ReadingView, shownLines, written, writtenLines } from "./reading.js";
+import { notes, percent, ReadingView, shownLines, written, writtenLines } from "./reading.js";
 import { RequestQueue } from "./requests.js";
 
 const READ_INTERVAL = 120; // milliseconds between readings during a stroke
@@ -236,7 +236,7 @@ function around(marks) {
 
 function inWords(reading) {
   const { digits } = reading;
-  const marks = leftOut(reading) && ` ${leftOut(reading)}`;
+  const marks = notes(reading) && ` ${notes(reading)}`;
   if (!digits.length) return `No digit found.${marks}`;
   const refused = digits.filter((digit) => digit.reason !== null);
   const reasons = refused.length ? ` Refused: ${refused.map((digit) => digit.reason).join("; ")}.` : "";

@@ -44,7 +44,7 @@ export class ReadingView {
     const { digits, left_out: marks } = reading;
     const lines = writtenLines(reading);
     this.#setText(lines.length ? lines : ["No digit found"], { isWords: !lines.length, isFixed: !lines.length && !marks.length });
-    this.#leftOut.textContent = leftOut(reading);
+    this.#leftOut.textContent = notes(reading);
     resize(this.#list, digits.length, newCard);
     resize(this.#boxes, digits.length, newBox);
     resize(this.#marks, marks.length, newMark);
@@ -192,8 +192,13 @@ export function written(reading) {
   return writtenLines(reading).join("\n");
 }
 
-// The marks that are no digits, such as "Left out: 2 separators, 1 rule."
-export function leftOut({ left_out: marks }) {
+// How it was turned to be read, and the marks that are no digits: "Left out: 2 separators, 1 rule."
+export function notes({ turned, left_out: marks }) {
+  const sentences = [turned && `Read turned by ${turned}° clockwise.`, leftOut(marks)];
+  return sentences.filter(Boolean).join(" ");
+}
+
+function leftOut(marks) {
   if (!marks.length) return "";
   const counts = new Map();
   for (const { kind } of marks) {
