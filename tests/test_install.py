@@ -47,6 +47,7 @@ INSTALLED = packages_distributions()
 BASE = declared(PROJECT["dependencies"])
 TRAIN = declared(PROJECT["optional-dependencies"]["train"])
 SKLEARN = declared(PROJECT["optional-dependencies"]["sklearn"]) - {"digits"}
+PARQUET = declared(PROJECT["optional-dependencies"]["parquet"])
 
 
 def imports(path: Path, *, at_once: bool = False) -> set[str]:
@@ -102,7 +103,7 @@ def test_reading_page_and_server_need_what_the_base_declares_and_all_of_it() -> 
 def test_all_else_needs_what_the_extras_declare_and_all_of_it() -> None:
     others = set(SOURCE.rglob("*.py")) - base_files()
     used = set().union(*map(distributions, others)) - BASE
-    assert used | (TRAIN & LOADED_BY_OTHERS.keys()) == TRAIN | SKLEARN
+    assert used | (TRAIN & LOADED_BY_OTHERS.keys()) == TRAIN | SKLEARN | PARQUET
 
 
 def test_dependencies_that_are_not_imported_are_those_of_others() -> None:

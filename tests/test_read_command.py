@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -359,4 +360,5 @@ def test_what_goes_wrong_is_one_line(
 
 
 def test_the_help_tells_the_threshold(call: Call) -> None:
-    assert f"(default: {CONFIDENCE.threshold})" in " ".join(call("read", "--help")[1].split())
+    words = re.split(r"[\s│]+", call("read", "--help")[1])
+    assert f"(default: {CONFIDENCE.threshold})" in " ".join(words)

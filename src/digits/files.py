@@ -2,7 +2,9 @@
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedRandom
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,11 +21,15 @@ CANNOT_SYNC = {
 """Errors by which a system says that it can't sync folders; any other says that the disk failed."""
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part of it.
+@contextmanager
+def open_atomic(path: Path) -> Iterator[BufferedRandom]:
+    """Open a file to write, which takes its place whole when the `with` block ends, or not at all.
 
-    The folder is created if it is missing. The bytes are on the disk when this returns, and so is
-    the way to them.
+    The folder is created if it is missing. The bytes are on the disk afterwards, and so is the way
+    to them.
+
+    Yields:
+        The new file, to write and read, under another name until then.
 
     Raises:
         DigitsError: If the file can't be written (read-only, disk full, no permission).
@@ -31,8 +37,8 @@ def write_atomic(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         make_folder(path.parent)
-        with temporary.open("xb") as file:
-            file.write(content)
+        with temporary.open("x+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -42,6 +48,19 @@ def write_atomic(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):  # renamed, or its folder could not be made
             temporary.unlink()
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part of it.
+
+    The folder is created if it is missing. The bytes are on the disk when this returns, and so is
+    the way to them.
+
+    Raises:
+        DigitsError: If the file can't be written (read-only, disk full, no permission).
+    """
+    with open_atomic(path) as file:
+        file.write(content)
 
 
 def remove(path: Path) -> None:

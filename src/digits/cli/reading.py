@@ -1,7 +1,9 @@
 """Commands about pictures: to read them, to learn from them, to serve those who have some."""
 
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,7 +14,11 @@ from digits.flags import (
     Model,
 )
 from digits.show.console import print_json
-from digits.show.readings import show_learned, show_record
+from digits.show.readings import show_learned, show_record, show_tally
+
+if TYPE_CHECKING:
+    from digits.bulk.records import Record
+    from digits.bulk.sources import Source
 
 
 @app.command()
@@ -32,12 +38,38 @@ def read(
     rotate: Annotated[
         bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
     ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Write a table (.csv, .jsonl, .parquet) instead of printing. The same command "
+            "goes on where it was stopped, and adds new files.",
+        ),
+    ] = None,
+    by: Annotated[
+        Literal["digit", "line", "picture"] | None,
+        typer.Option(help="What a row of the table stands for. (default: line)"),
+    ] = None,
+    sure: Annotated[
+        float | None,
+        typer.Option(
+            metavar="CONFIDENCE",
+            help="Put what is refused, or read with less confidence, into TABLE.review.csv beside "
+            "it, such as with 0.99. (default: all in one table)",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="HTML", help="Write a page that shows what is not sure, to be corrected there."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document a picture, a line each.")
     ] = False,
 ) -> int:
     """Read the digits in people's own pictures: photos, scans, drawings."""
-    from digits.bulk.records import read_pages, record_of
+    from digits.bulk.records import read_pages, read_source, record_of
     from digits.bulk.sources import find_sources
     from digits.reader import Reader
 
@@ -47,7 +79,29 @@ def read(
             raise InvalidInput("--explain draws one picture; name one.")
         # Before anything is read, as the base installation has nothing to draw with.
         from digits.plots.readings import write_explanation
+    if out is None and any(flag is not None for flag in (by, sure, report)):
+        raise InvalidInput("--by, --sure and --report are about a table; name it with --out.")
+    if out is not None:
+        if explain is not None:
+            raise InvalidInput("--explain draws one picture; leave --out out.")
+        from digits.bulk.tables import Outputs, write_tables
+
+        outputs = Outputs(out, by or "line", sure, report)
     reader = Reader(model, threshold=threshold)
+
+    def read_all(sources: "Iterable[Source]", cutouts_below: float) -> "Iterator[Record]":
+        for source in sources:
+            yield read_source(reader, source, rotate=rotate, cutouts_below=cutouts_below)
+
+    if out is not None:
+        tally = write_tables(
+            outputs,
+            find_sources(pictures),
+            partial(read_all, cutouts_below=outputs.cutouts_below),
+            {"threshold": reader.threshold, "rotate": rotate, "model": reader.digest},
+        )
+        show_tally(tally, outputs, as_json=as_json)
+        return int(tally.pages_failed > 0)
     record, has_failed = None, False
     for source in find_sources(pictures):
         pages = read_pages(reader, source, rotate=rotate)

@@ -1,5 +1,6 @@
 """The reader: pictures to digits with confidence, by their ink and a network."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,10 +64,17 @@ class Reader:
                 classifier or Network(num_threads=num_threads),
                 model if isinstance(model, LineNetwork) else LineNetwork(num_threads=num_threads),
             )
+        self._networks = model
         self.network = model.glyphs
         self.network.expect_digits()
         self._singles = SingleReader(self.network, threshold=threshold)
         self._lines = LineReader(model.lines, classifier, threshold=threshold)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of both networks, which tells readers apart that may read otherwise."""
+        contents = b"".join(network.content for network in self._networks)
+        return hashlib.sha256(contents).hexdigest()
 
     def read(
         self,

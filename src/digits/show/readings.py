@@ -11,9 +11,10 @@ from digits.files import escaped, quoted
 
 if TYPE_CHECKING:
     from digits.bulk.records import Record
+    from digits.bulk.tables import Outputs, Tally
     from digits.learning import Learned
     from digits.reading.scoring import Score
-from digits.show.console import print_lines, table_of
+from digits.show.console import print_json, print_lines, table_of
 
 MOST_MISSED = 30
 """Most pictures that are listed of those that were not read right."""
@@ -43,6 +44,33 @@ def show_record(record: "Record", *, as_json: bool, is_single: bool) -> None:
         elif "error" not in page:
             line = " ".join(page["text"].splitlines())
             print(page["text"] if is_single else f"{quoted(record.name)}: {line}")
+
+
+def show_tally(tally: "Tally", outputs: "Outputs", *, as_json: bool) -> None:
+    """Print how much was read to a table, how much of it is sure, and where it is.
+
+    Args:
+        tally: The numbers of files and rows.
+        outputs: The files that were made.
+        as_json: Whether to print JSON.
+    """
+    if as_json:
+        print_json(tally.to_dict())
+        return
+    table = quoted(outputs.table)
+    if outputs.review is None:
+        print(f"{tally.rows:,} rows in {table}, {tally.to_review:,} of them not sure")
+    else:
+        print(
+            f"{tally.rows:,} sure in {table}, {tally.to_review:,} to review in "
+            f"{quoted(outputs.review)}"
+        )
+    if outputs.report is not None:
+        print(f"{quoted(outputs.report)} shows what is to review")
+    pages = "page that can't" if tally.pages_failed == 1 else "pages that can't"
+    print(
+        f"{tally.files:,} files, {tally.new:,} of them new; {tally.pages_failed:,} {pages} be read"
+    )
 
 
 def show_learned(learned: "Learned") -> None:
