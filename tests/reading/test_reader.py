@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import pickle
 import random
 from importlib.resources import files
 from pathlib import Path
@@ -482,6 +483,14 @@ def test_a_picture_in_a_glyph_s_form_is_believed_as_far_as_framed_and_whole_agre
     larger = enlarged(picture, 4)
     (digit,) = Reader(TwoMinds(larger)).read_glyphs([larger])
     assert digit.confidence == pytest.approx(0.9)
+
+
+def test_a_reader_can_be_pickled_and_reads_alike() -> None:
+    reader = Reader(threshold=0.9, num_threads=1)
+    copy = pickle.loads(pickle.dumps(reader))
+    assert copy.read(draw("1995")).to_dict() == reader.read(draw("1995")).to_dict()
+    assert copy.threshold == 0.9
+    assert copy.network.content == reader.network.content
 
 
 def test_a_reading_is_plain_data_for_json(reader: Reader) -> None:

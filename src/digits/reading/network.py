@@ -4,6 +4,7 @@ import json
 import os
 import string
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from math import nan
 from pathlib import Path
@@ -84,6 +85,10 @@ class OnnxNetwork:
             )
         self._threads = num_threads
         self._session = _open_session(self._content, self._name, num_threads=num_threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the file's content, which whoever unpickles it opens anew."""
+        return partial(type(self), num_threads=self._threads), (self._content,)
 
     @property
     def content(self) -> bytes:
