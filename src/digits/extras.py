@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from digits.errors import DigitsError
 
-EXTRAS = ("train", "sklearn", "parquet")
+EXTRAS = ("train", "sklearn", "parquet", "ray")
 """Extras of people who use the package, the one that is needed most first."""
 
 IMPORTED_AS = {"scikit-learn": "sklearn"}

@@ -46,7 +46,7 @@ def read_pages(
         rotate: Apply the EXIF orientation.
     """
     try:
-        return [reader.read(source.content, rotate=rotate)]
+        return [reader.read(source.load(), rotate=rotate)]
     except DigitsError as error:
         return [error]
 

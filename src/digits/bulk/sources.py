@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from digits.errors import DigitsError
 from digits.reading.folder import find_pictures
 
 
@@ -13,8 +14,18 @@ class Source:
 
     name: str
     """The name that it is known by: in what is printed, in tables, and to tell what was read."""
-    content: Path | bytes
-    """The file, or its bytes where it is none."""
+    content: Path | bytes | DigitsError
+    """The file, its bytes where it is none, or why they can't be had."""
+
+    def load(self) -> Path | bytes:
+        """Give what a reader takes: the file, or its bytes.
+
+        Raises:
+            DigitsError: If they can't be had.
+        """
+        if isinstance(self.content, DigitsError):
+            raise self.content
+        return self.content
 
 
 def find_sources(paths: Iterable[Path]) -> Iterator[Source]:

@@ -69,8 +69,8 @@ def read_with_workers(
 def _read_in_order(
     read: bytes, sources: Iterator[Source], num_workers: int
 ) -> Generator[Record, None, None]:
-    workers = [_Worker(read) for _ in range(num_workers)]
-    idle: LifoQueue[_Worker] = LifoQueue()
+    workers = [Worker(read) for _ in range(num_workers)]
+    idle: LifoQueue[Worker] = LifoQueue()
     for worker in workers:
         idle.put(worker)
 
@@ -99,7 +99,7 @@ def _read_in_order(
             worker.close()
 
 
-class _Worker:
+class Worker:
     """A process that reads files, one at a time; another takes its place when it dies.
 
     Args:

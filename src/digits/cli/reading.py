@@ -14,17 +14,18 @@ from digits.flags import (
     Model,
 )
 from digits.show.console import print_json
-from digits.show.readings import show_learned, show_record, show_tally
+from digits.show.readings import show_learned, show_parts, show_record, show_tally
 
 if TYPE_CHECKING:
     from digits.bulk.records import Record
     from digits.bulk.sources import Source
+    from digits.reader import Reader
 
 
 @app.command()
 def read(
     pictures: Annotated[
-        list[Path], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")
+        list[str], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")
     ],
     model: Model = None,
     threshold: Annotated[
@@ -39,7 +40,7 @@ def read(
         bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
     ] = True,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="TABLE",
             help="Write a table (.csv, .jsonl, .parquet) instead of printing. The same command "
@@ -64,6 +65,15 @@ def read(
             metavar="HTML", help="Write a page that shows what is not sure, to be corrected there."
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read by a cluster of machines with Ray: HOST:PORT; auto for the one that was "
+            "started here; local for one of this machine. --out is a folder for parts in Parquet. "
+            "It and pictures may be in an object store (s3://…), and pictures in tables.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document a picture, a line each.")
     ] = False,
@@ -73,7 +83,15 @@ def read(
     from digits.bulk.sources import find_sources
     from digits.reader import Reader
 
-    is_single = len(pictures) == 1 and not pictures[0].is_dir()
+    if ray is not None:
+        if out is None or any(flag is not None for flag in (explain, sure, report)):
+            raise InvalidInput(
+                "--ray reads to a folder of parts: give --out FOLDER, and leave out --explain, "
+                "--sure and --report."
+            )
+        reader = Reader(model, threshold=threshold, num_threads=1)
+        return _read_on_cluster(ray, pictures, reader, out, by, rotate=rotate, as_json=as_json)
+    is_single = len(pictures) == 1 and not Path(pictures[0]).is_dir()
     if explain is not None:
         if not is_single:
             raise InvalidInput("--explain draws one picture; name one.")
@@ -86,7 +104,7 @@ def read(
             raise InvalidInput("--explain draws one picture; leave --out out.")
         from digits.bulk.tables import Outputs, write_tables
 
-        outputs = Outputs(out, by or "line", sure, report)
+        outputs = Outputs(Path(out), by or "line", sure, report)
     reader = Reader(model, threshold=threshold)
 
     def read_all(sources: "Iterable[Source]", cutouts_below: float) -> "Iterator[Record]":
@@ -96,14 +114,14 @@ def read(
     if out is not None:
         tally = write_tables(
             outputs,
-            find_sources(pictures),
+            find_sources(map(Path, pictures)),
             partial(read_all, cutouts_below=outputs.cutouts_below),
             {"threshold": reader.threshold, "rotate": rotate, "model": reader.digest},
         )
         show_tally(tally, outputs, as_json=as_json)
         return int(tally.pages_failed > 0)
     record, has_failed = None, False
-    for source in find_sources(pictures):
+    for source in find_sources(map(Path, pictures)):
         pages = read_pages(reader, source, rotate=rotate)
         record = record_of(source, pages)
         show_record(record, as_json=as_json, is_single=is_single)
@@ -111,8 +129,41 @@ def read(
         if explain is not None and not isinstance(pages[0], DigitsError):
             write_explanation(pages[0], explain)
     if record is None:
-        raise InvalidInput(f"{', '.join(map(str, pictures))}: expected pictures, found none.")
+        raise InvalidInput(f"{', '.join(pictures)}: expected pictures, found none.")
     return int(has_failed)
+
+
+def _read_on_cluster(
+    address: str,
+    pictures: list[str],
+    reader: "Reader",
+    out: str,
+    by: 'Literal["digit", "line", "picture"] | None',
+    *,
+    rotate: bool,
+    as_json: bool,
+) -> int:
+    from digits.bulk.chunks import find_chunks
+    from digits.bulk.cluster import read_on_cluster
+    from digits.bulk.records import read_source
+    from digits.bulk.sources import find_sources
+    from digits.show.progress import reading_progress
+
+    chunks = find_chunks(pictures, lambda names: find_sources(map(Path, names)))
+    if not chunks:
+        raise InvalidInput(f"{', '.join(pictures)}: expected pictures, found none.")
+    with reading_progress() as advance:
+        tally = read_on_cluster(
+            address,
+            chunks,
+            partial(read_source, reader, rotate=rotate),
+            {"threshold": reader.threshold, "rotate": rotate, "model": reader.digest},
+            out=out,
+            by=by or "line",
+            on_file=advance,
+        )
+    show_parts(tally, out, as_json=as_json)
+    return int(tally.pages_failed > 0)
 
 
 @app.command()
