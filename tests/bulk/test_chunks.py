@@ -1,9 +1,14 @@
 """What a cluster is to read, cut into chunks: the same for the same files, from files or tables."""
 
-from collections.abc import Iterable
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from digits.bulk.chunks import (
     CHUNKS,
@@ -15,6 +20,7 @@ from digits.bulk.chunks import (
     find_chunks,
 )
 from digits.bulk.sources import Source
+from digits.bulk.stores import Store
 from digits.errors import DigitsError, InvalidInput
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -96,3 +102,54 @@ def test_files_are_left_to_each_machine(tmp_path: Path) -> None:
     (chunk,) = find_chunks(["1"], files)
     assert isinstance(chunk, FilesChunk)
     assert next(chunk.sources()).content == Path("0.png")
+
+
+def test_a_file_that_is_named_twice_is_in_one_chunk() -> None:
+    assert names_in(find_chunks(["3", "2", "3"], files)) == ["0.png", "1.png", "2.png"]
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of an S3 server that runs here."""
+    server = shutil.which("moto_server")
+    if server is None:
+        pytest.skip("needs moto_server (moto[server], which takes an environment of its own)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for name, value in {
+        **keys,
+        "AWS_ENDPOINT_URL": address,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    command = [server, "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            while True:
+                assert process.poll() is None
+                try:
+                    requests.put(f"{address}/pictures", timeout=60).raise_for_status()
+                    break
+                except requests.ConnectionError:
+                    time.sleep(0.1)
+            yield "s3://pictures"
+        finally:
+            process.kill()
+
+
+def test_pictures_are_found_in_an_object_store_and_files_are_written_there(bucket: str) -> None:
+    store = Store(f"{bucket}/in")
+    for name in ("scan10.png", "scan2.png", "sub/scan1.png"):
+        store.write(name, name.encode())
+    chunks = find_chunks([f"{bucket}/in", f"{bucket}/in/scan2.png"], files, recursive=True)
+    names = ["scan2.png", "scan10.png", "sub/scan1.png"]
+    assert [source for chunk in chunks for source in chunk.sources()] == [
+        Source(f"{bucket}/in/{name}", name.encode()) for name in names
+    ]
+    with pytest.raises(DigitsError, match=r"pictures/in/gone\.png: No such file or directory\."):
+        store.read("gone.png")
+    with pytest.raises(DigitsError, match=r"bucket does not exist"):
+        Store("s3://other/out").write("a", b"a")

@@ -109,7 +109,7 @@ FindFiles = Callable[[list[str]], Iterable[Source]]
 def find_chunks(
     arguments: Iterable[str], find_files: FindFiles, *, recursive: bool = False
 ) -> list[Chunk]:
-    """Find what there is to read, and cut it into chunks, the same for the same files.
+    """Find what there is to read, each file once, and cut it into chunks, the same for the same.
 
     Args:
         arguments: Files and folders; addresses of files and folders in object stores; tables of
@@ -122,13 +122,14 @@ def find_chunks(
         DigitsError: If a folder can't be listed, or a table not be opened.
     """
     chunks: list[Chunk] = []
-    for argument in arguments:
+    seen: set[str] = set()
+    for argument in dict.fromkeys(arguments):
         if argument.lower().endswith(".parquet"):
             chunks += _chunks_of_table(argument)
         elif is_stored(argument):
-            chunks += _chunks_of_store(argument, recursive)
+            chunks += _chunks_of_store(argument, seen, recursive)
         else:
-            files = list(find_files([argument]))
+            files = [source for source in find_files([argument]) if _is_new(source.name, seen)]
             chunks += [FilesChunk(part) for part in _cut(files)]
     return chunks
 
@@ -139,13 +140,21 @@ def _cut(files: Sequence[T]) -> Iterator[tuple[T, ...]]:
         yield tuple(files[start : start + size])
 
 
-def _chunks_of_store(address: str, recursive: bool) -> Iterator[Chunk]:
+def _is_new(name: str, seen: set[str]) -> bool:
+    is_new = name not in seen
+    seen.add(name)
+    return is_new
+
+
+def _chunks_of_store(address: str, seen: set[str], recursive: bool) -> Iterator[Chunk]:
     store = Store(address)
     if store.holds_a_file():
-        yield StoredChunk((address,))
+        if _is_new(address, seen):
+            yield StoredChunk((address,))
         return
     names = store.file_names(recursive=recursive)
     pictures = [f"{store.address}/{name}" for name in names if is_picture(name)]
+    pictures = [picture for picture in pictures if _is_new(picture, seen)]
     yield from (StoredChunk(part) for part in _cut(pictures))
     for name in names:
         if name.endswith(".parquet"):

@@ -42,6 +42,7 @@ def cluster_at(address: str) -> Iterator[None]:
         InvalidInput: If there is no cluster, or it runs other versions of Ray or Python.
         MissingExtraError: If Ray is not installed.
     """
+    _reach(address)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     with optional_imports("Reading on a cluster"):
@@ -51,7 +52,6 @@ def cluster_at(address: str) -> Iterator[None]:
     here: dict[str, Any] = {}
     if address == LOCAL:
         here = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    _reach(address)
     with _native_output_dropped():
         try:
             ray.init(address=address, logging_level=logging.CRITICAL, log_to_driver=False, **here)
@@ -134,5 +134,7 @@ def _cause(error: BaseException) -> DigitsError:
 
 
 def _line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}."
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return escaped((lines or [type(error).__name__])[-1])[:300].rstrip(".") + "."
