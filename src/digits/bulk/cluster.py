@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
-from io import BytesIO
+from tempfile import TemporaryFile
 from typing import Any
 
 from digits.bulk.chunks import Chunk
@@ -34,8 +34,8 @@ MANIFEST = "_digits.json"
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """All that a worker has to know, pickled to each."""
+class Instructions:
+    """What a worker has to know; it goes to each pickled."""
 
     read: Callable[[Source], Record]
     by: By
@@ -81,7 +81,7 @@ def read_on_cluster(
     missing = {n: chunk for n, chunk in numbered.items() if _part(n) not in there}
     num_new = 0
     if missing:
-        reading = _Reading(read, by, out, version("digits"))
+        reading = Instructions(read, by, out, version("digits"))
         with cluster_at(address), closing(_read_all(missing, reading)) as counts:
             for count in counts:
                 num_new += count
@@ -103,7 +103,7 @@ class ChunkReader:
     """
 
     def __init__(self, reading: bytes) -> None:
-        self._reading: _Reading = pickle.loads(reading)
+        self._reading: Instructions = pickle.loads(reading)
         # A picture that kills whoever reads it kills a process of its own, and has a row.
         self._worker = Worker(pickle.dumps(self._reading.read))
         if version("digits") != self._reading.version:
@@ -124,16 +124,22 @@ class ChunkReader:
         chunks = zip(batch["number"].tolist(), batch["chunk"].tolist(), strict=True)
         return {"count": [self._read(number, pickle.loads(chunk)) for number, chunk in chunks]}
 
+    def close(self) -> None:
+        """End the process that reads; where Ray ends this one, it ends by itself."""
+        self._worker.end()
+        self._worker.close()
+
     def _read(self, number: int, chunk: Chunk) -> int:
         records = [self._worker.read(source) for source in chunk.sources()]
-        file = BytesIO()
-        with open_parquet(file, self._reading.by) as write:
-            write([row for record in records for row in rows_of(record, self._reading.by)])
-        Store(self._reading.out).write(_part(number), file.getvalue())
+        with TemporaryFile() as file:
+            with open_parquet(file, self._reading.by) as write:
+                write([row for record in records for row in rows_of(record, self._reading.by)])
+            file.seek(0)
+            Store(self._reading.out).write(_part(number), file.read())
         return len(records)
 
 
-def _read_all(chunks: Mapping[int, Chunk], reading: _Reading) -> Generator[int, None, None]:
+def _read_all(chunks: Mapping[int, Chunk], reading: Instructions) -> Generator[int, None, None]:
     """Read chunks by all processors that the cluster has; yields how many files, as they come."""
     import ray
     from ray.data import ActorPoolStrategy, from_items
