@@ -52,9 +52,9 @@ TRAIN = declared(PROJECT["optional-dependencies"]["train"])
 SKLEARN = declared(PROJECT["optional-dependencies"]["sklearn"]) - {"digits"}
 FORMATS = declared(PROJECT["optional-dependencies"]["formats"])
 PARQUET = declared(PROJECT["optional-dependencies"]["parquet"])
-SEARCH, TENSORBOARD, MLFLOW = (
+RAY, SEARCH, TENSORBOARD, MLFLOW = (
     declared(PROJECT["optional-dependencies"][extra]) - {"digits"}
-    for extra in ("search", "tensorboard", "mlflow")
+    for extra in ("ray", "search", "tensorboard", "mlflow")
 )
 
 
@@ -111,7 +111,7 @@ def test_reading_page_and_server_need_what_the_base_declares_and_all_of_it() -> 
 def test_all_else_needs_what_the_extras_declare_and_all_of_it() -> None:
     others = set(SOURCE.rglob("*.py")) - base_files()
     used = set().union(*map(distributions, others)) - BASE
-    needed = TRAIN | SKLEARN | PARQUET | SEARCH | TENSORBOARD | MLFLOW
+    needed = TRAIN | SKLEARN | PARQUET | RAY | SEARCH | TENSORBOARD | MLFLOW
     assert used | (needed & LOADED_BY_OTHERS.keys()) == needed
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from digits.errors import DigitsError
 
-EXTRAS = ("train", "sklearn", "formats", "parquet", "search", "tensorboard", "mlflow")
+EXTRAS = ("train", "sklearn", "formats", "parquet", "ray", "search", "tensorboard", "mlflow")
 """Extras of people who use the package, the one that is needed most first."""
 
 TRACKERS = ("tensorboard", "mlflow")

@@ -1,11 +1,12 @@
 """Commands about pictures: to read them, to learn from them, to serve those who have some."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,14 +17,15 @@ from digits.flags import (
     Model,
 )
 from digits.show.console import print_json
-from digits.show.readings import show_learned, show_left_out, show_record, show_tally
+from digits.show.readings import show_learned, show_left_out, show_parts, show_record, show_tally
 
 if TYPE_CHECKING:
     from digits.bulk.folders import LeftOut
     from digits.bulk.records import Record
+    from digits.bulk.rows import By
     from digits.bulk.sources import Source
+    from digits.bulk.tables import Outputs
     from digits.reader import Reader
-    from digits.reading.results import Reading
 
 
 @app.command()
@@ -56,7 +58,7 @@ def read(
         bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
     ] = True,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="TABLE",
             help="Write a table (.csv, .jsonl, .parquet) instead of printing. The same command "
@@ -89,106 +91,193 @@ def read(
             "(default: by this one, with a thread for each core)",
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read by a cluster of machines with Ray: HOST:PORT; auto for the one that was "
+            "started here; local for one of this machine. --out is a folder for parts in Parquet. "
+            "It and pictures may be in an object store (s3://…), and pictures in tables.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document a picture, a line each.")
     ] = False,
 ) -> int:
     """Read the digits in people's own pictures: photos, scans, drawings."""
-    from digits.bulk.records import read_source
-    from digits.bulk.sources import find_sources, names_one_file
     from digits.reader import Reader
-    from digits.show.progress import reading_progress
 
-    if out is None and any(flag is not None for flag in (by, sure, report)):
-        raise InvalidInput("--by, --sure and --report are about a table; name it with --out.")
-    is_single = names_one_file(pictures)
+    _expect_one_way(explain=explain, out=out, by=by, sure=sure, report=report, ray=ray)
+    if ray is not None and workers is not None:
+        raise InvalidInput("--ray has workers of its own; leave --workers out.")
     if explain is not None:
-        if not is_single:
-            raise InvalidInput("--explain draws one picture; name one.")
-        if out is not None or workers is not None:
-            raise InvalidInput("--explain draws one picture; leave --out and --workers out.")
+        from digits.bulk.sources import names_one_file
+
+        if workers is not None or not names_one_file(pictures):
+            raise InvalidInput("--explain draws one picture; name one, and leave --workers out.")
         # Before anything is read, as the base installation has nothing to draw with.
-        from digits.plots.readings import write_explanation
-    if out is not None:
-        from digits.bulk.tables import Outputs, write_tables
+        import digits.plots.readings  # noqa: F401
+    if out is not None and ray is None:
+        from digits.bulk.tables import Outputs
 
-        outputs = Outputs(out, by or "line", sure, report)
-    reader = Reader(model, threshold=threshold, num_threads=None if workers is None else 1)
-    find = partial(find_sources, pictures, recursive=recursive, fetch=fetch)
-    has_failed = False
+        outputs = Outputs(Path(out), by or "line", sure, report)
+    num_threads = None if workers is None and ray is None else 1
+    reader = Reader(model, threshold=threshold, num_threads=num_threads)
+    job = _Job(pictures, recursive, fetch, reader, rotate, workers)
+    if explain is not None:
+        return _explain(job, explain, as_json=as_json)
+    if out is None:
+        return _print_readings(job, as_json=as_json)
+    if ray is None:
+        return _write_tables(job, outputs, as_json=as_json)
+    return _write_parts(job, ray, out, by or "line", as_json=as_json)
 
-    def tell(left_out: "LeftOut") -> None:
-        nonlocal has_failed
+
+def _expect_one_way(*, explain: Any, out: Any, by: Any, sure: Any, report: Any, ray: Any) -> None:
+    """Expect flags that go together: of a drawing, of tables, or of a cluster."""
+    if ray is not None:
+        if out is None or any(flag is not None for flag in (explain, sure, report)):
+            raise InvalidInput(
+                "--ray reads to a folder of parts: give --out FOLDER, and leave out --explain, "
+                "--sure and --report."
+            )
+    elif out is None and any(flag is not None for flag in (by, sure, report)):
+        raise InvalidInput("--by, --sure and --report are about a table; name it with --out.")
+    elif out is not None and explain is not None:
+        raise InvalidInput("--explain draws one picture; leave --out out.")
+
+
+@dataclass
+class _Job:
+    """Pictures to read, how to read them, and whether one could not be read."""
+
+    pictures: list[str]
+    recursive: bool
+    fetch: bool
+    reader: "Reader"
+    rotate: bool
+    workers: int | None
+    has_failed: bool = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the rows of a table, beside the pictures."""
+        reader = self.reader
+        return {"threshold": reader.threshold, "rotate": self.rotate, "model": reader.digest}
+
+    def tell(self, left_out: "LeftOut") -> None:
+        """Say what is left out of a folder."""
         show_left_out(left_out)
-        has_failed = has_failed or bool(left_out.not_read)
+        self.has_failed = self.has_failed or bool(left_out.not_read)
 
-    def read_all(
-        sources: "Iterable[Source]", cutouts_below: float = 0.0
+    def find(self) -> "Iterator[Source]":
+        """Find the pictures; says what is left out of folders as they are listed.
+
+        Raises:
+            InvalidInput: If there are none, and none were left out for their format.
+        """
+        from digits.bulk.sources import find_sources
+
+        found = find_sources(
+            self.pictures, recursive=self.recursive, fetch=self.fetch, on_left_out=self.tell
+        )
+        first = next(found, None)
+        if first is None:
+            self.expect_some(0)
+            return found
+        return chain([first], found)
+
+    def expect_some(self, num: int) -> None:
+        """Expect that there are pictures, or that it was said why there are none."""
+        if num == 0 and not self.has_failed:
+            raise InvalidInput(f"{', '.join(self.pictures)}: expected pictures, found none.")
+
+    def count(self) -> int | None:
+        """Count the pictures, if they can be listed twice."""
+        from digits.bulk.sources import find_sources
+
+        if "-" in self.pictures:
+            return None
+        found = find_sources(self.pictures, recursive=self.recursive, fetch=self.fetch)
+        return sum(1 for _ in found)
+
+    def read(
+        self, sources: "Iterable[Source]", *, cutouts_below: float = 0.0, is_printed: bool = False
     ) -> "Generator[Record, None, None]":
-        nonlocal has_failed
-        if explain is not None:
-            write = partial(write_explanation, path=explain)
-            records = _read_and_explain(reader, sources, rotate, write)
+        """Read pictures, by this process or by workers, and show how far it is."""
+        from digits.bulk.records import read_source
+        from digits.bulk.workers import read_with_workers
+        from digits.show.progress import reading_progress
+
+        read_one = partial(
+            read_source, self.reader, rotate=self.rotate, cutouts_below=cutouts_below
+        )
+        if self.workers is None:
+            records = (read_one(source) for source in sources)
         else:
-            read_one = partial(read_source, reader, rotate=rotate, cutouts_below=cutouts_below)
-            records = _read_by(workers, read_one, sources)
-        count = partial(_count, pictures, find)
-        with closing(records), reading_progress(count, is_printed=out is None) as advance:
+            records = read_with_workers(read_one, sources, num_workers=self.workers)
+        with closing(records), reading_progress(self.count, is_printed=is_printed) as advance:
             for record in records:
-                has_failed = has_failed or record.has_failed
+                self.has_failed = self.has_failed or record.has_failed
                 yield record
                 advance()
 
-    found = find(on_left_out=tell)
-    first = next(found, None)
-    if first is None:
-        if has_failed:
-            return 1
-        raise InvalidInput(f"{', '.join(pictures)}: expected pictures, found none.")
-    sources = chain([first], found)
-    if out is not None:
-        settings = {"threshold": reader.threshold, "rotate": rotate, "model": reader.digest}
-        read_new = partial(read_all, cutouts_below=outputs.cutouts_below)
-        tally = write_tables(outputs, sources, read_new, settings)
-        show_tally(tally, outputs, as_json=as_json)
-        return int(has_failed or tally.pages_failed > 0)
-    with closing(read_all(sources)) as records:
+
+def _print_readings(job: _Job, *, as_json: bool) -> int:
+    from digits.bulk.sources import names_one_file
+
+    is_single = names_one_file(job.pictures)
+    with closing(job.read(job.find(), is_printed=True)) as records:
         for record in records:
             show_record(record, as_json=as_json, is_single=is_single)
-    return int(has_failed)
+    return int(job.has_failed)
 
 
-def _read_by(
-    workers: int | None, read_one: "Callable[[Source], Record]", sources: "Iterable[Source]"
-) -> "Generator[Record, None, None]":
-    """Read sources by this process, or by workers."""
-    if workers is None:
-        return (read_one(source) for source in sources)
-    from digits.bulk.workers import read_with_workers
-
-    return read_with_workers(read_one, sources, num_workers=workers)
-
-
-def _read_and_explain(
-    reader: "Reader",
-    sources: "Iterable[Source]",
-    rotate: bool,
-    write: "Callable[[Reading], object]",
-) -> "Generator[Record, None, None]":
-    """Read sources, and explain how the first page of each was read."""
+def _explain(job: _Job, path: Path, *, as_json: bool) -> int:
+    """Print the reading of one file, and draw how its first page was read."""
     from digits.bulk.records import read_pages, record_of
+    from digits.plots.readings import write_explanation
 
-    for source in sources:
-        pages = read_pages(reader, source, rotate=rotate)
-        first = next(pages)
-        if not isinstance(first, DigitsError):
-            write(first)
-        yield record_of(source, chain([first], pages))
+    (source,) = job.find()
+    pages = read_pages(job.reader, source, rotate=job.rotate)
+    first = next(pages)
+    record = record_of(source, chain([first], pages))
+    show_record(record, as_json=as_json, is_single=True)
+    if not isinstance(first, DigitsError):
+        write_explanation(first, path)
+    return int(record.has_failed)
 
 
-def _count(pictures: list[str], find: "Callable[[], Iterable[Source]]") -> int | None:
-    """Count the files to read, if they can be listed twice."""
-    return None if "-" in pictures else sum(1 for _ in find())
+def _write_tables(job: _Job, outputs: "Outputs", *, as_json: bool) -> int:
+    from digits.bulk.tables import write_tables
+
+    read_new = partial(job.read, cutouts_below=outputs.cutouts_below)
+    tally = write_tables(outputs, job.find(), read_new, job.settings)
+    show_tally(tally, outputs, as_json=as_json)
+    return int(job.has_failed or tally.pages_failed > 0)
+
+
+def _write_parts(job: _Job, address: str, out: str, by: "By", *, as_json: bool) -> int:
+    """Read by a cluster, to parts of a table."""
+    from digits.bulk.chunks import find_chunks
+    from digits.bulk.cluster import read_on_cluster
+    from digits.bulk.records import read_source
+    from digits.bulk.sources import find_sources
+    from digits.show.progress import reading_progress
+
+    find_files = partial(
+        find_sources, recursive=job.recursive, fetch=job.fetch, on_left_out=job.tell
+    )
+    chunks = find_chunks(job.pictures, find_files, recursive=job.recursive)
+    job.expect_some(len(chunks))
+    read_one = partial(read_source, job.reader, rotate=job.rotate)
+    num_files = sum(chunk.num_files for chunk in chunks)
+    with reading_progress(lambda: num_files, is_printed=False) as advance:
+        tally = read_on_cluster(
+            address, chunks, read_one, job.settings, out=out, by=by, on_file=advance
+        )
+    show_parts(tally, out, as_json=as_json)
+    return int(job.has_failed or tally.pages_failed > 0)
 
 
 @app.command()

@@ -103,6 +103,25 @@ def show_tally(tally: "Tally", outputs: "Outputs", *, as_json: bool) -> None:
         )
     if outputs.report is not None:
         print(f"{quoted(outputs.report)} shows what is to review")
+    _print_files(tally)
+
+
+def show_parts(tally: "Tally", folder: str, *, as_json: bool) -> None:
+    """Print how much was read to the parts of a table, and where they are.
+
+    Args:
+        tally: The numbers of files and rows.
+        folder: The folder of the parts.
+        as_json: Whether to print JSON.
+    """
+    if as_json:
+        print_json(tally.to_dict())
+        return
+    print(f"{tally.rows:,} rows in {quoted(folder)}, {tally.to_review:,} of them not sure")
+    _print_files(tally)
+
+
+def _print_files(tally: "Tally") -> None:
     pages = "page that can't" if tally.pages_failed == 1 else "pages that can't"
     print(
         f"{tally.files:,} files, {tally.new:,} of them new; {tally.pages_failed:,} {pages} be read"
