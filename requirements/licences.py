@@ -41,6 +41,7 @@ LOOKED_UP = {
     "axe-playwright-python": "MIT AND MPL-2.0",  # axe.min.js says so itself
     "cycler": "BSD-3-Clause",
     "defusedxml": "PSF-2.0",
+    "gitdb": "BSD-3-Clause",
     "ipython-pygments-lexers": "BSD-3-Clause",
     "jinja2": "BSD-3-Clause",
     "jupyterlab": "BSD-3-Clause",
@@ -52,7 +53,10 @@ LOOKED_UP = {
     "nest-asyncio2": "BSD-2-Clause",
     "nodeenv": "BSD-3-Clause",
     "prompt-toolkit": "BSD-3-Clause",
+    "pyasn1-modules": "BSD-2-Clause",
+    "pypdfium2": "BSD-3-Clause AND Apache-2.0",  # it and PDFium; dist-info has all others' texts
     "scipy": "BSD-3-Clause",
+    "sqlparse": "BSD-3-Clause",
     "sympy": "BSD-3-Clause",
     "tinycss2": "BSD-3-Clause",
     "uvloop": "MIT OR Apache-2.0",
@@ -91,7 +95,9 @@ def declared_licences(of: Distribution) -> list[str]:
 
 def reasons() -> dict[str, str]:
     """The reason for each dependency of ours, which stands behind it in pyproject.toml."""
-    found = re.findall(r'^    "([\w-]+)[<>=][^"]*",\s+# (.+)$', PYPROJECT.read_text(), re.MULTILINE)
+    found = re.findall(
+        r'^    "([\w-]+)(?:\[\w+\])?[<>=][^"]*",\s+# (.+)$', PYPROJECT.read_text(), re.MULTILINE
+    )
     return {canonicalize_name(name): reason for name, reason in found}
 
 

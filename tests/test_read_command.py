@@ -463,7 +463,7 @@ def test_formats_whose_package_is_missing_are_counted_once_with_the_command(
     for number in (1, 2):
         Path(f"scans/IMG_{number}.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     Path("scans/IMG_3.HEIC").write_bytes(Path("scans/b.png").read_bytes())
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
     status, output, errors = call("read", "scans")
     assert (status, output) == (1, f"{Path('scans/IMG_3.HEIC')}: 42\n{Path('scans/b.png')}: 42\n")
     assert re.fullmatch(

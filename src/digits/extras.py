@@ -15,7 +15,7 @@ TRACKERS = ("tensorboard", "mlflow")
 
 IMPORTED_AS = {
     "mlflow-skinny": "mlflow",
-    "pillow-heif": "pillow_heif",
+    "pi-heif": "pi_heif",
     "scikit-learn": "sklearn",
 }
 """Packages that are imported under another name than the one that they are installed by."""

@@ -220,7 +220,7 @@ FORMATS = {
 }
 """What stands on the pages of files in other formats, or of more pages, or of more pixels."""
 
-EXTRAS = {"IMG_0001.HEIC": "pillow_heif", "scan.pdf": "pypdfium2"}
+EXTRAS = {"IMG_0001.HEIC": "pi_heif", "scan.pdf": "pypdfium2"}
 
 
 @with_cases
@@ -235,7 +235,7 @@ def test_a_file_of_any_format_is_read_page_by_page(reader: Reader, name: str) ->
 
 @with_cases
 def test_each_file_of_a_mixed_folder_is_read(reader: Reader) -> None:
-    pytest.importorskip("pillow_heif")
+    pytest.importorskip("pi_heif")
     pytest.importorskip("pypdfium2")
     found = {
         Path(source.name).name: list(read_pages(reader, source))

@@ -39,7 +39,7 @@ class Document(Protocol):
 
 
 class Pictures:
-    """A file of a format that Pillow or pillow-heif decodes."""
+    """A file of a format that Pillow or pi-heif decodes."""
 
     def __init__(self, content: bytes, form: str, side: int) -> None:
         self._content, self._form, self._side = content, form, side
@@ -52,11 +52,11 @@ class Pictures:
         file = io.BytesIO(self._content)
         if self._form != "HEIC":
             return Image.open(file, formats=[PILLOW_FORMATS[self._form]])
-        import pillow_heif
+        import pi_heif
 
-        pillow_heif.options.DECODE_THREADS, pillow_heif.options.THUMBNAILS = 1, False
-        pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False
-        pillow_heif.register_heif_opener()
+        pi_heif.options.DECODE_THREADS, pi_heif.options.THUMBNAILS = 1, False
+        pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+        pi_heif.register_heif_opener()
         return Image.open(file, formats=["HEIF"])  # at its primary picture
 
     def go_to(self, index: int) -> tuple[tuple[int, int], int]:

@@ -39,7 +39,7 @@ APART = (
 )
 """Formats that are decoded in a process of their own."""
 
-PACKAGES = {"HEIC": "pillow_heif", "PDF": "pypdfium2"}
+PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2"}
 """Packages of an extra that decode a format, as they are imported."""
 
 NOT_READ = (
