@@ -40,6 +40,8 @@ class Store:
             from pyarrow.fs import FileSystem
         self.address = address.rstrip("/")
         uri = address if is_stored(address) else Path(address).absolute().as_uri()
+        if uri.startswith("s3:"):  # a file of a few megabytes is one request, not three
+            uri += ("&" if "?" in uri else "?") + "allow_delayed_open=true"
         try:
             self._files, self._folder = FileSystem.from_uri(uri)
         except (ArrowException, ValueError, OSError, ImportError) as error:
