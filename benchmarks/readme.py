@@ -252,6 +252,22 @@ def make_bulk_table() -> str:
     return "\n".join(lines)
 
 
+def make_scale_table() -> str:
+    """Make the table of what a cluster of one machine reads, and what a million would take."""
+    kinds = json.loads((RESULTS / "scale.json").read_text())["kinds"]
+    lines = [
+        "| | files | a second and core | core hours for a million | driver | largest other process |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for kind, found in kinds.items():
+        rate, most = found["files_per_second_per_core"], found["most_megabytes"]
+        lines.append(
+            f"| {kind} | {found['files']:,} | {rate:,.1f} | {1e6 / rate / 3600:,.1f} "
+            f"| {most['driver']:,.0f} MB | {most['largest_child']:,.0f} MB |"
+        )
+    return "\n".join(lines)
+
+
 def make_calibration_table() -> str:
     """Make the table of how sure exported runs are, a row for each recipe, in Markdown."""
     recipes = json.loads((RESULTS / "calibration.json").read_text())["recipes"]
@@ -402,6 +418,7 @@ TABLES = {
     "serving": make_serving_table,
     "busy": make_busy_table,
     "bulk": make_bulk_table,
+    "scale": make_scale_table,
     "calibration": make_calibration_table,
     "attack": make_attack_table,
     "power": make_power_table,

@@ -4,7 +4,7 @@
     python benchmarks/scale.py --part 0.003 --out FILE     # a trial
     python benchmarks/scale.py --minutes 12                # begins no further kind after so long
 
-Reads 100,000 glyphs, each a PNG of 28×28 pixels, in tables of their bytes, and 2,000 pages of rows
+Reads 100,000 glyphs, each a PNG of 28×28 pixels, in tables of their bytes, and 600 pages of rows
 composed of them, each a JPEG of 2 megapixels in a file: as `digits read … --ray local` does. The
 pictures and what was read are kept in runs/scale, below a name that stands for how many there are:
 stopped, it goes on with what is missing, and the rate is that of what was read last. Prints rates
@@ -21,13 +21,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
-from composed_rows import SPACINGS, compose_rows
+from bulk_reading import write_pages
 from jaxtyping import UInt8
 from PIL import Image
 
@@ -43,11 +42,8 @@ from digits.reading import Reader
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "scale.json"
 
-NUM_GLYPHS, NUM_PAGES = 100_000, 2_000
+NUM_GLYPHS, NUM_PAGES = 100_000, 600
 """Number of pictures of each kind; glyphs are all of MNIST's, and the first of them again."""
-
-ROWS_ON_PAGE, PAGE_SIZE = 8, (1200, 1700)
-"""Rows of digits on a page, and its width and height, in pixels."""
 
 ROWS_A_TABLE, ROWS_A_GROUP = 10_000, 500
 """Pictures in a table, and in a row group, which one worker reads."""
@@ -71,25 +67,6 @@ def write_glyphs(folder: Path, num: int) -> None:
         }
         path = folder / f"glyphs-{start:07}.parquet"
         parquet.write_table(pyarrow.table(columns), path, row_group_size=ROWS_A_GROUP)
-
-
-def write_pages(folder: Path, num: int) -> None:
-    """Write pages, each of other rows."""
-    rows = compose_rows(SPACINGS["clean"], num * ROWS_ON_PAGE)
-    for number in range(num):
-        page = compose_page([row.picture for row in islice(rows, ROWS_ON_PAGE)])
-        (folder / f"{number}.jpg").write_bytes(encoded(page, "JPEG"))
-
-
-def compose_page(rows: list[UInt8[np.ndarray, "_ _"]]) -> UInt8[np.ndarray, "h w"]:
-    """Put rows below each other on a sheet of the same paper."""
-    width, height = PAGE_SIZE
-    page = np.clip(np.random.default_rng(0).normal(225, 3, (height, width)), 0, 255)
-    page = page.astype(np.uint8)
-    for place, row in enumerate(rows):
-        top = 100 + place * 180
-        page[top : top + row.shape[0], 60 : 60 + row.shape[1]] = row[:, : width - 120]
-    return page
 
 
 def encoded(image: UInt8[np.ndarray, "h w"], form: str) -> bytes:
