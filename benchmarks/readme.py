@@ -256,7 +256,7 @@ def make_scale_table() -> str:
     """Make the table of what a cluster of one machine reads, and what a million would take."""
     kinds = json.loads((RESULTS / "scale.json").read_text())["kinds"]
     lines = [
-        "| | files | a second and core | core hours for a million | driver | largest other process |",
+        "| | files | a second and core | core hours for a million | driver | largest other |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for kind, found in kinds.items():

@@ -12,6 +12,12 @@ CODE = (
 )
 
 
+def environment() -> dict[str, str]:
+    """The environment of a child that imports from where this process does."""
+    search_path = [str(Path(folder).absolute()) for folder in sys.path]  # "" is the current one
+    return os.environ | {"PYTHONPATH": os.pathsep.join(search_path)}
+
+
 def start_child(module: str, function: str) -> subprocess.Popen[bytes]:
     """Start a process that calls a function; its standard input and output are pipes to this one.
 
@@ -23,11 +29,10 @@ def start_child(module: str, function: str) -> subprocess.Popen[bytes]:
         module: Name of the module of the function.
         function: Its name; it takes no arguments.
     """
-    search_path = [str(Path(folder).absolute()) for folder in sys.path]  # "" is the current one
     return subprocess.Popen(
         [sys.executable, "-P", "-c", CODE.format(module=module, function=function)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(search_path)},
+        env=environment(),
         start_new_session=True,
     )

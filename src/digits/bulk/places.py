@@ -57,6 +57,9 @@ class StandardInput:
         return content
 
 
+STANDARD_INPUT = "-"
+"""The name of the file that comes from standard input."""
+
 Place = Path | Address | StandardInput
 
 
@@ -70,7 +73,7 @@ def places_of(argument: str | Path) -> list[Place]:
     Returns:
         A place; for a pattern, those of the files that match, in natural order.
     """
-    if argument == "-":
+    if argument == STANDARD_INPUT:
         return [StandardInput()]
     if _is_address(argument):
         return [Address(str(argument))]
@@ -103,7 +106,7 @@ def name_of(place: Place) -> str:
     """The name that a file is known by."""
     match place:
         case StandardInput():
-            return "-"
+            return STANDARD_INPUT
         case Address():
             return place.url
     return str(place)

@@ -8,6 +8,7 @@ from typing import Any
 from digits.bulk.cutouts import cut_out
 from digits.bulk.sources import Source
 from digits.errors import DigitsError
+from digits.reading.ink import Picture
 from digits.reading.reader import Reader
 from digits.reading.results import NOT_A_DIGIT, Digit, Line, Mark, Reading
 
@@ -90,7 +91,7 @@ def _page(number: int, page: Reading | DigitsError, cutouts_below: float) -> dic
     in_lines = {id(mark) for line in page.lines for mark in line.marks}
     beside = [mark for mark in page.left_out if id(mark) not in in_lines]
     for line, in_plain in zip(page.lines, plain["lines"], strict=True):
-        in_plain["reason"] = _reason(line, beside)
+        in_plain["reason"] = _reason(line, beside, page.picture)
     if cutouts_below > 0:
         _add_cutouts(page, plain, cutouts_below)
     return plain
@@ -108,20 +109,22 @@ def _place_symbols(page: Reading, plain: dict[str, Any]) -> None:
             in_plain["line"], in_plain["position"] = places[id(part)]
 
 
-def _reason(line: Line, beside: Sequence[Mark]) -> str | None:
+def _reason(line: Line, beside: Sequence[Mark], picture: Picture) -> str | None:
     """The reason why a line is not sure, whatever its confidence: the first from the left.
 
     Args:
         line: The line.
         beside: Marks that no line has, but the page.
+        picture: The picture as it was read, in which lines are level.
     """
     for part in line.parts:
         if isinstance(part, Digit) and part.reason is not None:
             return part.reason
         if isinstance(part, Mark) and part.is_high:
             return HIGH_MARK
-    _, top, _, height = line.box
-    middles = [mark.box[1] + mark.box[3] / 2 for mark in beside if mark.kind == NOT_A_DIGIT]
+    _, top, _, height = picture.from_original(line.box)
+    boxes = [picture.from_original(mark.box) for mark in beside if mark.kind == NOT_A_DIGIT]
+    middles = [box[1] + box[3] / 2 for box in boxes]
     return LEFT_OUT if any(top <= middle <= top + height for middle in middles) else None
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from digits.bulk.formats import FORMATS, Write, expect_format, open_csv
 from digits.bulk.journal import Entry, Journal, open_journal
+from digits.bulk.places import STANDARD_INPUT
 from digits.bulk.records import Record
 from digits.bulk.review import MOST_SHOWN, Review
 from digits.bulk.rows import By, Row, rows_of
@@ -148,6 +149,11 @@ def write_tables(
 def _missing(sources: Iterable[Source], journal: Journal) -> Iterator[Source]:
     """Leave out what was read, and what is named twice."""
     for source in sources:
+        if source.name == STANDARD_INPUT and source.name in journal.names:
+            raise InvalidInput(
+                f"{quoted(journal.path.with_suffix(''))} has a picture from standard input "
+                "already, and another can't be told from it; name the file, or another --out."
+            )
         if source.name not in journal.names:
             journal.names.add(source.name)
             yield source

@@ -12,6 +12,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
@@ -122,6 +123,17 @@ class Pdf:
         return image
 
 
+def end_with_parent() -> None:
+    """End this process when nobody is left to ask it, also in the midst of decoding."""
+    if sys.platform != "win32":
+        import select
+
+        hangup = select.poll()
+        hangup.register(0, 0)  # tells of nothing but the other end's end
+        hangup.poll()
+        os._exit(1)
+
+
 def limit_memory(num_bytes: int) -> None:
     """Limit the memory of this process, where the system can."""
     if sys.platform == "linux":
@@ -203,6 +215,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # sizes are checked by who asks
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    Thread(target=end_with_parent, daemon=True).start()
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what decoders print is no answer
     try:

@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from digits.children import environment
 from digits.errors import InvalidInput, OutOfMemory
 from digits.extras import optional_imports
 from digits.reading.ink.errors import NO_MEMORY, damaged
@@ -60,6 +61,7 @@ class DecoderProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=environment(),
         )
         settings = {
             "format": self._form,

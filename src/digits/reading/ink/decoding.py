@@ -75,6 +75,8 @@ def open_pictures(source: Any, *, rotate: bool = True) -> Iterator[Picture | Dig
             except DigitsError as error:
                 yield error
                 return
+            if pages.is_aside:
+                continue
             if index == limits.MAX_PAGES:
                 yield InvalidInput(f"Expected at most {index:,} pages, found more: split the file.")
                 return

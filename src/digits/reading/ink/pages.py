@@ -15,6 +15,7 @@ from digits.reading.ink.formats import (
     NAMES,
     SIGNATURE_BYTES,
     USUAL,
+    USUAL_SIGNATURE,
     expected_a_picture,
     name_apart,
     name_format,
@@ -35,6 +36,9 @@ from digits.reading.ink.limits import (
 )
 from digits.reading.work import stop_if
 
+NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
+"""Tag of a TIFF that says what a page is, and two of its bits; source: TIFF 6.0, section 8."""
+
 Decoded = TypeVar("Decoded")
 
 Make = Callable[[Image.Image, float], Decoded]
@@ -51,6 +55,11 @@ class Pages(Protocol):
     @property
     def has_more(self) -> bool:
         """Whether there is more than one."""
+        ...
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether the page shows another one once more: its thumbnail, or its mask."""
         ...
 
     def go_to(self, index: int) -> bool:
@@ -86,7 +95,8 @@ def open_pages(file: Any, *, rotate: bool, only_usual: bool) -> Iterator[Pages]:
     beginning = file.read(SIGNATURE_BYTES)
     if not beginning:
         raise InvalidInput("Expected a picture, found an empty file.")
-    form = None if only_usual else name_apart(beginning)
+    is_usual = only_usual or USUAL_SIGNATURE.match(beginning)
+    form = None if is_usual else name_apart(beginning)
     if form is None:
         pages = _open_usual(file, beginning, rotate, only_usual)
         if pages is not None:
@@ -142,6 +152,12 @@ class UsualPages:
             raise
         except Exception as error:
             raise damaged(error) from error
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether a TIFF says so of the page, which is never its first."""
+        kind = getattr(self._image, "tag_v2", {}).get(NEW_SUBFILE_TYPE, 0)
+        return bool(self._image.tell() and int(kind) & (REDUCED | MASK))
 
     def go_to(self, index: int) -> bool:
         """Go to a page; a file's pages are found by going through them."""
@@ -216,6 +232,11 @@ class PagesApart:
     def has_more(self) -> bool:
         """Whether the file has more than one page."""
         return self._process.num_pages > 1
+
+    @property
+    def is_aside(self) -> bool:
+        """Never: of such files, these are not among the pages."""
+        return False
 
     def go_to(self, index: int) -> bool:
         """Go to a page."""

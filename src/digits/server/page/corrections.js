@@ -11,10 +11,11 @@ const MAX_SIDE = 1000; // of a picture, in pixels
 
 // A part of a picture as a PNG: a box with some paper around it, but nothing of the boxes beside it.
 // A drawing, which is a canvas, has white paper beyond its edge, too.
-export async function cutOut(source, box, others) {
+export async function cutOut(source, box, others, turned = 0) {
   const [width, height] = [source.naturalWidth ?? source.width, source.naturalHeight ?? source.height];
   const [x, y, w, h] = box;
-  const margin = MARGIN * Math.max(h, w / 4);
+  const [along, across] = turned % 180 ? [h, w] : [w, h]; // of a line, as it is read
+  const margin = MARGIN * Math.max(across, along / 4);
   const wanted = [x - margin, y - margin, x + w + margin, y + h + margin];
   const part = [Math.max(wanted[0], 0), Math.max(wanted[1], 0), Math.min(wanted[2], width), Math.min(wanted[3], height)];
   for (const [left, top, sideways, down] of others) {
@@ -29,7 +30,7 @@ export async function cutOut(source, box, others) {
     }
   }
   const [left, top, right, bottom] = source instanceof HTMLCanvasElement ? wanted : part;
-  const scale = Math.min(1, MAX_HEIGHT / h, MAX_SIDE / (right - left));
+  const scale = Math.min(1, MAX_HEIGHT / across, MAX_SIDE / (right - left));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round((right - left) * scale));
   canvas.height = Math.max(1, Math.round((bottom - top) * scale));
@@ -39,7 +40,19 @@ export async function cutOut(source, box, others) {
   context.fillRect(0, 0, canvas.width, canvas.height);
   const size = [part[2] - part[0], part[3] - part[1]];
   context.drawImage(source, part[0], part[1], ...size, (part[0] - left) * scale, (part[1] - top) * scale, ...size.map((side) => side * scale));
-  return canvas.toDataURL("image/png");
+  return upright(canvas, turned).toDataURL("image/png");
+}
+
+// Turn a part of a picture by right angles, clockwise, as the picture was turned to be read.
+function upright(part, degrees) {
+  if (!degrees) return part;
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = degrees === 180 ? [part.width, part.height] : [part.height, part.width];
+  const context = canvas.getContext("2d", { alpha: false });
+  context.translate(canvas.width / 2, canvas.height / 2);
+  context.rotate((degrees * Math.PI) / 180);
+  context.drawImage(part, -part.width / 2, -part.height / 2);
+  return canvas;
 }
 
 export class Corrections {

@@ -214,7 +214,7 @@ function correct(kind, index, button) {
     view.show(reading, toPage);
     showTools();
     (isDigit ? button : $("text").children[index]).focus();
-    keepCorrection(label, await cutOut(source, item.box, others));
+    keepCorrection(label, await cutOut(source, item.box, others, reading.turned));
   });
 }
 
