@@ -21,9 +21,9 @@ def drawn() -> DataSet:
     return DataSet("mnist", Split("train", *train), Split("test", *test), "made by the tests")
 
 
-def write_number(path: Path, number: str, *, upside_down: bool = False) -> None:
-    """Write a number on white paper; upside down, it is read as something else."""
+def write_number(path: Path, number: str, *, mirrored: bool = False) -> None:
+    """Write a number on white paper; in a mirror below it, it is read as something else."""
     page = np.full((120, 60 + 50 * len(number)), 255, np.uint8)
     cv2.putText(page, number, (30, 85), cv2.FONT_HERSHEY_SIMPLEX, 2, 0, 5, cv2.LINE_AA)
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), page[::-1] if upside_down else page)
+    cv2.imwrite(str(path), page[::-1] if mirrored else page)

@@ -43,7 +43,7 @@ def corrections(tmp_path: Path) -> Path:
     """Numbers that stand on their heads, and one that does not."""
     folder = tmp_path / "corrections"
     for number in ("7", "4", "47"):
-        write_number(folder / number / "flipped.png", number, upside_down=True)
+        write_number(folder / number / "flipped.png", number, mirrored=True)
     write_number(folder / "3" / "upright.png", "3")
     (folder / "3" / "damaged.png").write_bytes(b"no picture")
     return folder

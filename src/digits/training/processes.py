@@ -10,24 +10,30 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from jaxtyping import UInt8
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from digits.errors import DigitsError, InvalidInput
 
 TIMEOUT = timedelta(minutes=10)
 """Limit on how long a process waits for another, as while the first one evaluates. That one ended
 is noticed at once; this is for a machine that no longer answers."""
+
+MEETING_SECONDS = 0.02
+"""Time after which the first process looks again for those that have not come yet."""
 
 ALIGNMENT = 8
 """Bytes at whose multiples a tensor begins among others, so that it can be of any type."""
@@ -185,11 +191,43 @@ def joined(place: str, rank: int, num: int) -> Iterator[None]:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count())
     with _expecting_all(num):
-        dist.init_process_group(init_method=place, rank=rank, world_size=num, timeout=TIMEOUT)
+        store = _meet(place, rank, num)
+        dist.init_process_group(store=store, rank=rank, world_size=num, timeout=TIMEOUT)
     try:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def _meet(place: str, rank: int, num: int) -> dist.Store:
+    """Find the others at a place, where processes that have died since may have met before.
+
+    torchrun keeps what its processes wrote there when it starts them again, so one might look for
+    another where that no longer is. So the first one answers each of the others by a name that only
+    those who are there now can know.
+
+    Returns:
+        A store of these processes alone.
+    """
+    store, _, _ = next(rendezvous(place, rank=rank, world_size=num, timeout=TIMEOUT))
+    me = uuid4().hex
+    if rank > 0:
+        store.set(f"{rank} is", me)
+        name = store.get(f"answer to {me}").decode()
+        store.set(f"{me} met {name}", "")
+        return dist.PrefixStore(name, store)
+    missing, deadline = set(range(1, num)), time.monotonic() + TIMEOUT.total_seconds()
+    while missing:
+        if time.monotonic() > deadline:
+            raise RuntimeError("not all of them came")
+        for other in sorted(missing):
+            if store.check([f"{other} is"]):
+                its = store.get(f"{other} is").decode()
+                store.set(f"answer to {its}", me)
+                if store.check([f"{its} met {me}"]):
+                    missing.remove(other)
+        time.sleep(MEETING_SECONDS)
+    return dist.PrefixStore(me, store)
 
 
 @contextmanager
