@@ -18,7 +18,7 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(search_path)}
 
 
-def start_child(module: str, function: str) -> subprocess.Popen[bytes]:
+def start_child(module: str, function: str, *arguments: str | int) -> subprocess.Popen[bytes]:
     """Start a process that calls a function; its standard input and output are pipes to this one.
 
     The script that runs here is not imported there, as `multiprocessing` does. The child imports
@@ -27,10 +27,17 @@ def start_child(module: str, function: str) -> subprocess.Popen[bytes]:
 
     Args:
         module: Name of the module of the function.
-        function: Its name; it takes no arguments.
+        function: Its name; it is called without arguments.
+        arguments: What it finds in `sys.argv[1:]`.
     """
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", CODE.format(module=module, function=function)],
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            CODE.format(module=module, function=function),
+            *map(str, arguments),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment(),

@@ -139,7 +139,7 @@ class _Search:
         if found.importances:
             figure = importances(found.importances, num_trials=len(found.trials))
             write_atomic(self._folder / IMPORTANCE, to_png(figure))
-        write_trials(found)
+        write_trials(self._found(study))  # others may have been given more trials meanwhile
         return replace(found, recipe_accuracies=of_recipe, best_accuracies=of_best)
 
     def _study(self, name: str) -> optuna.Study:

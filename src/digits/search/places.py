@@ -97,7 +97,7 @@ class Places:
                 free = [place for place in range(num_places) if place not in taken]
                 if free:
                     return free[0], self._begin(free[0], ask)
-                if not running:
+                if not any(trial.user_attrs[PLACE] < num_places for trial in running):
                     return None
             time.sleep(POLL_SECONDS)
 

@@ -149,6 +149,8 @@ def _is_run_of(folder: Path, recipe: Recipe) -> bool:
     found = Run(folder).recipe
     amounts = replace(recipe.augmentation, amounts=found.augmentation.amounts)
     asked = {**vars(recipe), "augmentation": amounts}
+    if is_path(recipe.dataset):  # a run names it so
+        asked["dataset"] = str(Path(recipe.dataset).resolve())
     decided = {name: value for name, value in asked.items() if value not in (None, "auto")}
     return replace(found, **decided) == found
 

@@ -7,8 +7,6 @@ the others, so that all of them make the same step. The first one writes the run
 import io
 import os
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +24,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
+from digits.children import start_child
 from digits.errors import DigitsError, InvalidInput
 
 TIMEOUT = timedelta(minutes=10)
@@ -41,8 +40,8 @@ ALIGNMENT = 8
 INTERFACE = "GLOO_SOCKET_IFNAME"
 """Variable of the environment that says by which network interface processes of the CPU meet."""
 
-FOLLOW = "from digits.training.following import follow_parent; follow_parent()"
-"""Program of a process that this one starts."""
+TORCHRUN = "env://"
+"""Place at which processes of torchrun meet."""
 
 READY = b"."
 """What a started process says once it has imported everything."""
@@ -169,7 +168,7 @@ def together(num: int | None = None) -> Iterator[Processes]:
     if num is not None:
         raise InvalidInput("torchrun has started the processes already; leave --processes away.")
     rank, num = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    with joined("env://", rank, num):
+    with joined(TORCHRUN, rank, num):
         yield Processes(rank, num, are_elastic=True)
 
 
@@ -209,13 +208,16 @@ def _meet(place: str, rank: int, num: int) -> dist.Store:
     Returns:
         A store of these processes alone.
     """
-    store, _, _ = next(rendezvous(place, rank=rank, world_size=num, timeout=TIMEOUT))
+    if place == TORCHRUN:
+        store, _, _ = next(rendezvous(place, rank=rank, world_size=num, timeout=TIMEOUT))
+    else:  # a file, which is named to torch as it is: of a URL, it would not undo the escapes
+        store = dist.FileStore(place, num)
     me = uuid4().hex
     if rank > 0:
         store.set(f"{rank} is", me)
         name = store.get(f"answer to {me}").decode()
         store.set(f"{me} met {name}", "")
-        return dist.PrefixStore(name, store)
+        return dist.PrefixStore(name, store)  # type: ignore[attr-defined]
     missing, deadline = set(range(1, num)), time.monotonic() + TIMEOUT.total_seconds()
     while missing:
         if time.monotonic() > deadline:
@@ -227,7 +229,7 @@ def _meet(place: str, rank: int, num: int) -> dist.Store:
                 if store.check([f"{its} met {me}"]):
                     missing.remove(other)
         time.sleep(MEETING_SECONDS)
-    return dist.PrefixStore(me, store)
+    return dist.PrefixStore(me, store)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -240,8 +242,11 @@ def _started(num: int) -> Iterator[Processes]:
         raise DigitsError("This build of torch trains with one process; leave --processes away.")
     num_threads = max(1, torch.get_num_threads() // num)
     with tempfile.TemporaryDirectory(prefix="digits-") as folder, _on_this_machine():
-        place = Path(folder, "meeting").as_uri()
-        others = [_start(place, rank, num, num_threads) for rank in range(1, num)]
+        place = str(Path(folder, "meeting"))
+        others = [
+            start_child("digits.training.following", "follow_parent", place, rank, num, num_threads)
+            for rank in range(1, num)
+        ]
         try:
             for process in others:
                 assert process.stdout is not None
@@ -252,16 +257,6 @@ def _started(num: int) -> Iterator[Processes]:
         finally:
             for process in others:
                 process.communicate()  # closes the input, with which it ends
-
-
-def _start(*arguments: str | int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", FOLLOW, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,  # Ctrl-C is for the process that started it
-    )
 
 
 @contextmanager

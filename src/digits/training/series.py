@@ -16,12 +16,21 @@ from digits.training.progress import TrainingProgress
 class SeriesInterrupted(KeyboardInterrupt):
     """Training of a series was stopped from outside; what was trained is saved."""
 
-    def __init__(self, folder: Path, recipe: Recipe, num_seeds: int, device: str | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        num_seeds: int,
+        device: str | None,
+        log: Sequence[str] = (),
+    ) -> None:
         if recipe.network in BUILT_IN:
             on = f" --device {device}" if device else ""
+            on += "".join(f" --log {name}" for name in log)
             how = f"digits train --resume {folder} --seeds {num_seeds}{on}"
         else:  # the command does not know networks that a user registered
             on = f", device={device!r}" if device else ""
+            on += f", log={[*log]!r}" if log else ""
             how = f"digits.training.resume_series('{folder}', {num_seeds}{on})"
         super().__init__(f"Stopped and saved. Resume with: {how}")
 
@@ -118,7 +127,7 @@ def _train_missing(
     except KeyboardInterrupt as stopped:
         if not runs_by_seed(folder):  # stopped before the first run began
             raise
-        raise SeriesInterrupted(folder, recipe, num_seeds, device) from stopped
+        raise SeriesInterrupted(folder, recipe, num_seeds, device, log) from stopped
 
 
 def _train_one(

@@ -81,8 +81,8 @@ class Tracker(ABC):
         results = {f"test/{name}": value for name, value in summary["test"].items()}
         results |= {name: summary[name] for name in ("training_seconds", "parameters")}
         numbers = {n: v for n, v in results.items() if isinstance(v, int | float)}
-        if self._write_missing(Scalar(*item, len(history)) for item in numbers.items()):
-            self._conclude(numbers)
+        is_new = self._write_missing(Scalar(*item, len(history)) for item in numbers.items())
+        self._conclude(numbers, is_new=is_new)
 
     def _write_missing(self, scalars: Iterator[Scalar]) -> bool:
         missing = [each for each in scalars if each.epoch not in self._known[each.name]]
@@ -97,7 +97,7 @@ class Tracker(ABC):
         """Write numbers; they are kept when this returns."""
 
     @abstractmethod
-    def _conclude(self, results: dict[str, float]) -> None:
+    def _conclude(self, results: dict[str, float], *, is_new: bool) -> None:
         """Say that the run is finished."""
 
     @abstractmethod
@@ -132,7 +132,9 @@ class TensorBoard(Tracker):
             self._writer.add_scalar(scalar.name, scalar.value, scalar.epoch)
         self._writer.flush()
 
-    def _conclude(self, results: dict[str, float]) -> None:
+    def _conclude(self, results: dict[str, float], *, is_new: bool) -> None:
+        if not is_new:
+            return
         from torch.utils.tensorboard.summary import hparams
 
         # As `SummaryWriter.add_hparams`, which would write the results once more.
@@ -181,7 +183,7 @@ class MLflow(Tracker):
         for begin in range(0, len(metrics), 1000):  # as many as MLflow takes at once
             self._client.log_batch(self._id, metrics=metrics[begin : begin + 1000])
 
-    def _conclude(self, results: dict[str, float]) -> None:
+    def _conclude(self, results: dict[str, float], *, is_new: bool) -> None:
         self._client.set_terminated(self._id)
 
     def _create_run(self, run: Run, experiment: str, tag: str) -> Any:
