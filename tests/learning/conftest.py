@@ -22,8 +22,8 @@ def drawn() -> DataSet:
 
 
 def write_number(path: Path, number: str, *, mirrored: bool = False) -> None:
-    """Write a number on white paper; in a mirror below it, it is read as something else."""
+    """Write a number on white paper; in a mirror, it is read as something else."""
     page = np.full((120, 60 + 50 * len(number)), 255, np.uint8)
     cv2.putText(page, number, (30, 85), cv2.FONT_HERSHEY_SIMPLEX, 2, 0, 5, cv2.LINE_AA)
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), page[::-1] if mirrored else page)
+    cv2.imwrite(str(path), page[:, ::-1] if mirrored else page)

@@ -211,7 +211,7 @@ def _meet(place: str, rank: int, num: int) -> dist.Store:
     if place == TORCHRUN:
         store, _, _ = next(rendezvous(place, rank=rank, world_size=num, timeout=TIMEOUT))
     else:  # a file, which is named to torch as it is: of a URL, it would not undo the escapes
-        store = dist.FileStore(place, num)
+        store = dist.FileStore(place, num)  # type: ignore[attr-defined]
     me = uuid4().hex
     if rank > 0:
         store.set(f"{rank} is", me)
