@@ -4,7 +4,7 @@
     python benchmarks/scale.py --part 0.003 --out FILE     # a trial
     python benchmarks/scale.py --minutes 12                # begins no further kind after so long
 
-Reads 100,000 glyphs, each a PNG of 28×28 pixels, in tables of their bytes, and 600 pages of rows
+Reads 100,000 glyphs, each a PNG of 28×28 pixels, in tables of their bytes, and 300 pages of rows
 composed of them, each a JPEG of 2 megapixels in a file: as `digits read … --ray local` does. The
 pictures and what was read are kept in runs/scale, below a name that stands for how many there are:
 stopped, it goes on with what is missing, and the rate is that of what was read last. Prints rates
@@ -42,7 +42,7 @@ from digits.reading import Reader
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "scale.json"
 
-NUM_GLYPHS, NUM_PAGES = 100_000, 600
+NUM_GLYPHS, NUM_PAGES = 100_000, 300
 """Number of pictures of each kind; glyphs are all of MNIST's, and the first of them again."""
 
 ROWS_A_TABLE, ROWS_A_GROUP = 10_000, 500
