@@ -1,5 +1,6 @@
 """What is fetched from servers, real ones of this machine, and what never is."""
 
+import errno
 import gzip
 import shutil
 import socket
@@ -288,6 +289,27 @@ def test_an_allowed_address_is_tried_where_another_of_the_server_is_not_or_does_
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
     assert fetch_here("http://several.invalid:1/") == CONTENT
+
+
+def test_where_there_is_no_ipv6_the_other_address_of_a_server_is_connected_to(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers["/"] = lambda handler: send(handler, CONTENT)
+    real, port = socket.socket, server.server_address[1]
+
+    def without_ipv6(family: int, *args: Any, **settings: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *args, **settings)
+
+    def answer(host: str, port: int, **settings: Any) -> Any:
+        found = [(socket.AF_INET6, ("::1", port, 0, 0)), (socket.AF_INET, ("127.0.0.1", port))]
+        return [(family, socket.SOCK_STREAM, 6, "", where) for family, where in found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setattr(socket, "socket", without_ipv6)
+    url = f"http://both.invalid:{port}/"
+    assert fetch(url, max_bytes=1_000_000, may_connect=lambda address: True) == CONTENT
 
 
 PUBLIC = ("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808")

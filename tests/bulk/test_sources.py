@@ -17,6 +17,7 @@ from digits.bulk.places import Address
 from digits.bulk.records import read_pages
 from digits.bulk.sources import Source, find_sources, names_one_file
 from digits.errors import DigitsError, InvalidInput
+from digits.reading.ink.formats import missing_package
 from digits.reading.reader import Reader
 from tests.reading.drawings import draw
 
@@ -94,11 +95,27 @@ def test_folders_may_lie_in_each_other_deeper_than_python_recurses(folder: Path)
         Path("d").rmdir()
 
 
+def test_pictures_are_known_by_every_suffix_that_their_formats_have() -> None:
+    names_of_one = [f"in/a.{suffix}" for suffix in ("J2C", "hif", "jfif", "jpc", "jpe", "jpf")]
+    touch(*names_of_one)
+    found = names("in")
+    if missing_package("HEIC"):
+        names_of_one.remove("in/a.hif")
+    assert sorted(found) == [*map(posix, names_of_one)]
+
+
 def test_a_file_without_a_suffix_is_told_by_its_first_bytes() -> None:
     Path("in").mkdir()
     for form in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"):
         Image.fromarray(draw("7")).save(f"in/{form}", format=form)
-    texts = {"README": "PNG", "BM": "BMW, and other cars of that kind", "GIF8": "GIF8", "no": ""}
+    texts = {
+        "README": "PNG",
+        "BM": "BMW, and other cars of that kind",
+        "GIF8": "GIF8",
+        "no": "",
+        "P1": "P1 is the first of the priorities",
+        "P2": "%PDF-writers compared",
+    }
     for name, text in texts.items():
         Path("in", name).write_text(text)
     Image.fromarray(draw("7")).save("in/photo.txt", format="PNG")

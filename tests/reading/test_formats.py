@@ -1,6 +1,7 @@
 """Files in other formats than the usual ones: read, each in a process that may die of it."""
 
 import io
+import json
 import random
 import struct
 import subprocess
@@ -14,18 +15,22 @@ import mutations
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, TiffImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 from digits.errors import DigitsError, InvalidInput, OutOfMemory
 from digits.extras import MissingExtraError
 from digits.reading.ink import Picture, decoder_process, limits, open_picture, open_pictures
-from digits.reading.ink.formats import APART, PACKAGES, USUAL
+from digits.reading.ink.formats import APART, PACKAGES, SIGNATURE_BYTES, USUAL
+from digits.reading.ink.pages import NEW_SUBFILE_TYPE
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
 from tests.reading.drawings import draw
 from tests.reading.test_ink import jpeg_that_claims, saved
 
 PAGE = draw("2479")
+ORIENTATION = 0x0112
+
 HEIC = (Path(__file__).parent / "2479.heic").read_bytes()
 """`PAGE`, written as PNG by OpenCV, then by `heif-enc -q 40 page.png -o 2479.heic`."""
 
@@ -246,6 +251,16 @@ def test_what_is_filled_in_and_drawn_on_a_form_is_seen() -> None:
     assert ink[: height // 2, width // 2 :].any(), "the stroke"
 
 
+def tiff_of(*pages: tuple[np.ndarray, dict[int, int]]) -> bytes:
+    """A TIFF of pages, each with tags of its own."""
+    file = io.BytesIO()
+    with TiffImagePlugin.AppendingTiffWriter(file) as writer:
+        for levels, tags in pages:
+            Image.fromarray(levels).save(writer, "TIFF", tiffinfo=tags)
+            writer.newFrame()
+    return file.getvalue()
+
+
 BAD_PDFS = {
     "with a password": (
         pdf_of_pages(
@@ -294,6 +309,25 @@ def test_a_page_that_takes_too_long_is_ended_and_those_after_it_are_read(
     assert isinstance(third, Picture)
     assert isinstance(second, InvalidInput)
     assert str(second).startswith("Expected a picture that is decoded in 1 s of processor time, ")
+
+
+@on_posix
+@pytest.mark.usefixtures("with_pdf")
+def test_after_some_pages_that_take_too_long_a_file_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, started: list[subprocess.Popen[bytes]]
+) -> None:
+    monkeypatch.setattr(decoder_process, "DECODER_SECONDS", 1)
+    monkeypatch.setattr(decoder_process, "MAX_SLOW_PAGES", 1)
+    slow = (CARD[0], b"0 0 m 72 36 l S\n" * 1_000_000)
+    first, second, third, fourth = open_pictures(pdf_of_pages(CARD, slow, CARD, CARD))
+    assert isinstance(first, Picture)
+    assert "takes longer" in str(second)
+    for page in (third, fourth):
+        assert str(page) == (
+            "Not decoded, as pages of this PDF before it took more than 1 s of processor time: "
+            "save the page as PNG."
+        )
+    assert len(started) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory")
@@ -381,15 +415,59 @@ def test_pages_have_the_pixels_that_they_have_alone(form: str) -> None:
 
 
 def test_each_page_of_a_tiff_is_turned_as_it_says() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    image = Image.fromarray(PAGE)
-    content = saved(image, "TIFF", exif=exif, save_all=True, append_images=[image.copy()])
-    first, second = open_pictures(content)
-    assert isinstance(first, Picture)
-    assert isinstance(second, Picture)
-    assert first.size == PAGE.shape[::-1]
-    assert second.size in (PAGE.shape, PAGE.shape[::-1])
+    levels = np.asarray(Image.fromarray(PAGE).convert("1").convert("L"))
+    content = tiff_of((levels, {ORIENTATION: 6}), (levels, {ORIENTATION: 3}), (levels, {}))
+    first, second, third = (page.grey for page in open_pictures(content))  # type: ignore[union-attr]
+    np.testing.assert_array_equal(first, np.rot90(levels, -1))
+    np.testing.assert_array_equal(second, np.rot90(levels, 2))
+    np.testing.assert_array_equal(third, levels)
+
+
+def test_a_thumbnail_in_a_tiff_is_no_page(reader: Reader) -> None:
+    small = np.ascontiguousarray(PAGE[::4, ::4])
+    content = tiff_of((PAGE, {}), (small, {NEW_SUBFILE_TYPE: 1}), (draw("83"), {}))
+    first, second = reader.read_pages(content)
+    assert isinstance(first, Reading)
+    assert isinstance(second, Reading)
+    assert [first.text, second.text] == ["2479", "83"]
+
+
+def test_a_picture_whose_metadata_name_another_format_is_read_as_what_it_is(
+    reader: Reader,
+) -> None:
+    info = PngInfo()
+    info.add_text("Comment", "made of %PDF-1.7")
+    content = saved(Image.fromarray(PAGE), "PNG", pnginfo=info)
+    assert b"%PDF-1" in content[:SIGNATURE_BYTES]
+    assert reader.read(content).text == "2479"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, it ends when it has decoded")
+@pytest.mark.usefixtures("with_pdf")
+def test_a_decoder_that_nobody_is_left_to_ask_ends_in_the_midst_of_decoding() -> None:
+    content = pdf_of_pages((CARD[0], b"0 0 m 72 36 l S\n" * 1_000_000))
+    settings = {
+        "format": "PDF",
+        "num_bytes": len(content),
+        "rotate": True,
+        "side": 1000,
+        "pdf_dpi": 300,
+        "pdf_side": 4000,
+        "max_bytes": 1_500_000_000,
+        "seconds": 100,
+    }
+    command = [sys.executable, "-P", str(decoder_process.PROGRAM)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as decoder:
+        assert decoder.stdin is not None
+        assert decoder.stdout is not None
+        decoder.stdin.write(json.dumps(settings).encode() + b"\n" + content + b"0\n")
+        decoder.stdin.flush()
+        assert json.loads(decoder.stdout.readline()) == {"num_pages": 1}
+        assert "size" in json.loads(decoder.stdout.readline())
+        decoder.stdin.write(b"null\n")
+        decoder.stdin.close()
+        assert decoder.stdout.read() == b""
+        assert decoder.wait() == 1
 
 
 def test_a_file_of_several_pages_is_no_picture_and_one_is_told_what_reads_them(

@@ -187,6 +187,21 @@ def test_a_photo_s_part_is_kept_as_it_is(open_page: Open, reader: Reader) -> Non
     assert abs(np.median(whole) - part.max()) < 20
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_what_was_read_turned_is_kept_upright(open_page: Open, reader: Reader, turns: int) -> None:
+    page = open_page()
+    image = Image.open(io.BytesIO(photo("24793"))).rotate(90 * turns, expand=True)
+    file = io.BytesIO()
+    image.save(file, "JPEG")
+    drop(page, "photo.jpg", "image/jpeg", file.getvalue())
+    expect(page.locator("#text")).to_have_text("24793")
+    correct_line(page, "24798")
+    expect(page.locator("#text")).to_have_text("24798")
+    (cut,) = kept(page).values()
+    reading = reader.read(cut)
+    assert (reading.text, reading.turns) == ("24793", 0)
+
+
 def test_no_part_of_another_line_is_kept(open_page: Open, reader: Reader) -> None:
     page = open_page()
     lines = [

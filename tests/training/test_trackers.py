@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -159,3 +161,44 @@ def test_a_tracker_of_an_unknown_name_is_refused_before_anything_is_done(tmp_pat
     with pytest.raises(InvalidInput, match="did you mean 'tensorboard'"):
         train(QUICK, out=tmp_path / "run", log=["tensorbord"])
     assert not (tmp_path / "run").exists()
+
+
+RESOLVED = """
+import socket, threading
+
+def resolve(host, *args, **kwargs):
+    names.add(host)
+    raise socket.gaierror(socket.EAI_NONAME, "there is no network")
+
+names, socket.getaddrinfo = set(), resolve
+
+from digits.training.trackers import expect_trackers
+
+expect_trackers(["mlflow"])
+import mlflow
+
+try:
+    mlflow.MlflowClient().create_run("0")
+except mlflow.MlflowException:
+    pass
+for thread in threading.enumerate():
+    if thread.name == "GetTelemetryConfig":
+        thread.join()
+print(*names)
+"""
+"""Prints the machines that MLflow looks for when a run is made."""
+
+
+def test_mlflow_tells_its_makers_nothing(tmp_path: Path) -> None:
+    """In an environment of people: where tests run, it is silent by itself."""
+    pytest.importorskip("mlflow")
+    kept = ("PATH", "PYTHONPATH", "SYSTEMROOT")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment |= {
+        "HOME": str(tmp_path),
+        "MLFLOW_TRACKING_URI": "http://tracker.invalid",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }
+    command = [sys.executable, "-c", RESOLVED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["tracker.invalid"]

@@ -130,8 +130,9 @@ def _connected(
         if not may_connect(ip_address(where[0])):
             refused.append(str(where[0]))
             continue
-        connection = socket.socket(family, kind, protocol)
+        connection: socket.socket | None = None
         try:
+            connection = socket.socket(family, kind, protocol)  # fails where there is no IPv6
             connection.settimeout(min(CONNECT_SECONDS, _seconds_until(deadline)))
             connection.connect(where)
             if url.scheme == "http":
@@ -140,7 +141,8 @@ def _connected(
             context = ssl.create_default_context()
             return context.wrap_socket(connection, server_hostname=host)
         except OSError as error:
-            connection.close()
+            if connection is not None:
+                connection.close()
             failure = error
     if failure is None:
         raise DigitsError(

@@ -260,6 +260,8 @@ def expect_trackers(names: Sequence[str]) -> None:
         InvalidInput: If there is none of a name.
         MissingExtraError: If a tracker's library is not installed.
     """
+    # MLflow tells its makers of its use, over the network, unless that is off when it is imported.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     for name in names:
         if name not in TRACKERS:
             raise InvalidInput(f"No tracker is called {name!r}; {suggest(name, TRACKERS)}")

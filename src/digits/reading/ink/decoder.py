@@ -186,10 +186,10 @@ def answers(requests: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes]]:
     document = open_document(settings, content)
     yield {"num_pages": document.num_pages}, b""
     while line := requests.readline():
-        limit_time(settings["seconds"])
         try:
             request = json.loads(line)
             if request is not None:
+                limit_time(settings["seconds"])
                 size, num_pixels = document.go_to(request)
                 yield {"size": size, "num_pixels": num_pixels}, b""
                 continue

@@ -23,6 +23,7 @@ from digits.reading.ink.limits import (
     DECODER_BYTES,
     DECODER_SECONDS,
     MAX_SIDE,
+    MAX_SLOW_PAGES,
     PDF_DPI,
     PDF_SIDE,
 )
@@ -53,6 +54,7 @@ class DecoderProcess:
             if package := missing_package(form):
                 raise ModuleNotFoundError(name=package)
         self._form, self._content, self._rotate = form, content, rotate
+        self._num_slow = 0
         self._start()
 
     def _start(self) -> None:
@@ -83,9 +85,14 @@ class DecoderProcess:
         """Go to a page, from 0: its width and height, and how many pixels will be decoded.
 
         Raises:
-            InvalidInput: If the page is damaged.
+            InvalidInput: If the page is damaged, or others before it took too long.
             OutOfMemory: If the process has not enough memory for it.
         """
+        if self._num_slow >= MAX_SLOW_PAGES:
+            raise InvalidInput(
+                f"Not decoded, as pages of this {self._form} before it took more than "
+                f"{DECODER_SECONDS} s of processor time: save the page as PNG."
+            )
         if self._process.poll() is not None:  # it died of another page
             self.close()
             self._start()
@@ -141,6 +148,7 @@ class DecoderProcess:
         """Wait for the end of the process, which died, and say what it died of."""
         status = self._process.wait()
         if sys.platform != "win32" and status == -signal.SIGXCPU:
+            self._num_slow += 1
             return InvalidInput(
                 f"Expected a picture that is decoded in {DECODER_SECONDS} s of processor time, "
                 f"found a {self._form} that takes longer: save it as PNG."

@@ -7,7 +7,12 @@ from typing import NamedTuple
 USUAL = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 """Usual formats, by Pillow's names; its decoders of others are less tested."""
 
-USUAL_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+USUAL_SUFFIXES = frozenset(
+    {
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif"),
+        *(".webp", ".bmp", ".tif", ".tiff", ".gif"),
+    }
+)
 
 JPEG = b"\xff\xd8\xff"
 """What a JPEG begins with."""
@@ -32,10 +37,14 @@ def _format(name: str, signature: bytes, *suffixes: str) -> Format:
 APART = (
     # Of brands that several formats have, the compatible ones tell, of four letters each.
     _format("AVIF", rb"....ftyp(avi[fs]|(mif1|msf1)(....){1,16}?avi[fs])", ".avif"),
-    _format("HEIC", rb"....ftyp(hei|hev|mif1|msf1)", ".heic", ".heif"),
-    _format("JPEG 2000", rb"....jP  \r\n|\xff\x4f\xff\x51", ".jp2", ".j2k", ".jpx"),
-    _format("PDF", rb".*%PDF-", ".pdf"),
-    _format("PPM", rb"P[1-6]\s", ".ppm", ".pgm", ".pbm", ".pnm"),
+    _format("HEIC", rb"....ftyp(hei|hev|mif1|msf1)", ".heic", ".heif", ".hif"),
+    _format(
+        "JPEG 2000",
+        rb"....jP  \r\n|\xff\x4f\xff\x51",
+        *(".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"),
+    ),
+    _format("PDF", rb".{0,1019}?%PDF-\d", ".pdf"),
+    _format("PPM", rb"P[1-6]\s+(#|\d)", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
 """Formats that are decoded in a process of their own."""
 

@@ -39,6 +39,9 @@ DECODER_SECONDS = 10
 """Limit on a page's time: seconds of processor time that this process takes to open and decode it;
 not on Windows."""
 
+MAX_SLOW_PAGES = 3
+"""Limit on a file's time: pages that may take longer than that; those after them are refused."""
+
 PDF_DPI = 300
 """Resolution in which a PDF's pages are rendered, in pixels per inch, as most are scanned."""
 
