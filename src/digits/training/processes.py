@@ -32,7 +32,7 @@ TIMEOUT = timedelta(minutes=10)
 is noticed at once; this is for a machine that no longer answers."""
 
 MEETING_SECONDS = 0.02
-"""Time after which the first process looks again for those that have not come yet."""
+"""Time after which the first process asks again for those that have not come yet."""
 
 ALIGNMENT = 8
 """Bytes at whose multiples a tensor begins among others, so that it can be of any type."""
