@@ -46,6 +46,9 @@ KINDS = {"command": 4, "worker": 2, "reading process": 2, "machine": 1}
 AT_THE_START, AT_A_WRITE = 0.25, 0.25
 """Part of the kills of a command that come before it reads, and while it writes its first file."""
 
+PARTS_BETWEEN = 12
+"""Most parts, of 67, that are written between two kills."""
+
 END_SECONDS, ORPHANS_SECONDS = 300.0, 60.0
 """Time in which a command ends, and in which the cluster ends what it had begun."""
 
@@ -123,6 +126,7 @@ class Rounds:
         self._await(command, lambda: bool(self._parts(out)))
         self.seconds_to_read = time.monotonic() - started
         self._expect_end(command, out)
+        self.counts.clear()
         self.seconds = time.monotonic() - started
 
     def _start(self, *flags: str, log: str) -> subprocess.Popen[bytes]:
@@ -186,9 +190,8 @@ class Rounds:
             return self._await(command, lambda: time.monotonic() > moment)
         if kind == "command" and not out.exists() and rng.random() < AT_A_WRITE:
             return self._await(command, lambda: any(temporary_files(out)))
-        num_there = len(self._parts(out))
-        num = rng.randint(num_there, max(num_there, 48))
-        if not self._await(command, lambda: len(self._parts(out)) > num):
+        num = len(self._parts(out)) + rng.randint(1, PARTS_BETWEEN)
+        if not self._await(command, lambda: len(self._parts(out)) >= num):
             return False
         moment = time.monotonic() + rng.uniform(0, 0.3)
         return self._await(command, lambda: time.monotonic() > moment)
