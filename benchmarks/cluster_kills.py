@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -273,7 +274,7 @@ def main() -> None:
         "pictures": NUM_PICTURES,
         "machine": describe_machine(),
         "load_average": round(os.getloadavg()[0], 1),
-        "versions": describe_versions(),
+        "versions": describe_versions() | {"ray": version("ray")},
         "commit": find_commit(),
     }
 
