@@ -4,7 +4,7 @@
     python benchmarks/cluster_kills.py --rounds 2 --out FILE     # a trial
 
 A local cluster of Ray's has two machines of a processor each. In each round, `digits read PICTURES
---ray ADDRESS --out FOLDER` reads some hundred small pictures, and two to six times something is
+--ray ADDRESS --out FOLDER` reads some hundred small pictures, and three to nine times something is
 killed (SIGKILL) at a random moment: a worker of Ray's, the process that reads for it, a machine, or
 the command. A machine is replaced at once, or when the command has ended; a command that was killed
 is started again, until it ends by itself. Then the rows must be, one by one, those of one process
@@ -27,19 +27,19 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from composed_rows import SPACINGS, compose_rows
 from findings import MAX_LISTED, Faults
 from kills import temporary_files
 from local_cluster import a_machine, two_machines
 from PIL import Image
 
-import digits
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
 
 RESULT = Path(__file__).parent / "results" / "cluster_kills.json"
 
 NUM_PICTURES = 200
-"""Images of MNIST, three to a chunk; one file is no picture."""
+"""Rows of digits, three to a chunk; one file is no picture."""
 
 KINDS = {"command": 4, "worker": 2, "reading process": 2, "machine": 1}
 """What is killed, and how often among the others: a machine takes seconds to replace."""
@@ -47,7 +47,7 @@ KINDS = {"command": 4, "worker": 2, "reading process": 2, "machine": 1}
 AT_THE_START, AT_A_WRITE = 0.25, 0.25
 """Part of the kills of a command that come before it reads, and while it writes its first file."""
 
-PARTS_BETWEEN = 12
+PARTS_BETWEEN = 8
 """Most parts, of 67, that are written between two kills."""
 
 END_SECONDS, ORPHANS_SECONDS = 300.0, 60.0
@@ -58,11 +58,10 @@ READS = "digits.bulk.workers"
 
 
 def write_pictures(folder: Path) -> None:
-    """Write small pictures of a digit each, dark on light; one is none."""
+    """Write small pictures of a row of digits each; one is none."""
     folder.mkdir()
-    images = digits.load("mnist").test.images[:NUM_PICTURES].numpy()
-    for place, image in enumerate(images):
-        Image.fromarray(255 - image).save(folder / f"{place}.png")
+    for place, row in enumerate(compose_rows(SPACINGS["clean"], NUM_PICTURES)):
+        Image.fromarray(row.picture).save(folder / f"{place}.png")
     (folder / "7.png").write_bytes(b"no picture")
 
 
@@ -162,10 +161,10 @@ class Rounds:
         return list(out.glob("part-*"))
 
     def kill_and_compare(self, name: str, rng: random.Random) -> None:
-        """Have a folder read and something killed two to six times; compare the rows."""
+        """Have a folder read and something killed three to nine times; compare the rows."""
         out = self._folder / name
         command = self._start_on_cluster(out)
-        for _ in range(rng.randint(2, 6)):
+        for _ in range(rng.randint(3, 9)):
             (kind,) = rng.choices(list(KINDS), list(KINDS.values()))
             if not self._await_moment(command, out, kind, rng):
                 break
