@@ -198,13 +198,12 @@ class Rounds:
 
     def _find(self, kind: str, rng: random.Random) -> psutil.Process | None:
         """Find a process that reads, or the worker of Ray's that it reads for."""
-        reading = [each for each in processes_at(self._folder) if is_reading(each)]
-        if not reading:
-            return None
-        process = rng.choice(reading)
-        with suppress(psutil.Error):
-            return process if kind == "reading process" else process.parent()
-        return None
+        there = processes_at(self._folder)
+        found = [each for each in there if is_reading(each)]
+        if kind == "worker":  # one that has died already has left its process to another parent
+            parents = {each.ppid() for each in found if each.is_running()}
+            found = [each for each in there if each.pid in parents and "ray::" in each.name()]
+        return rng.choice(found) if found else None
 
     def _kill_machine(self, is_replaced_at_once: bool) -> None:
         (machine,) = self._cluster.worker_nodes or {self._cluster.add_node(**a_machine())}

@@ -45,7 +45,8 @@ def two_machines() -> Iterator[Any]:
         "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
     }
     with patch.dict(os.environ, settings):
-        made = Cluster(head_node_args={**a_machine(), "include_dashboard": False})
+        head = {**a_machine(), "include_dashboard": False}
+        made = Cluster(initialize_head=True, head_node_args=head)
         try:
             made.add_node(**a_machine())
             yield made
