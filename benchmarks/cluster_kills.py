@@ -200,10 +200,12 @@ class Rounds:
         """Find a process that reads, or the worker of Ray's that it reads for."""
         there = processes_at(self._folder)
         found = [each for each in there if is_reading(each)]
-        if kind == "worker":  # one that has died already has left its process to another parent
-            parents = {each.ppid() for each in found if each.is_running()}
-            found = [each for each in there if each.pid in parents and "ray::" in each.name()]
-        return rng.choice(found) if found else None
+        with suppress(psutil.Error):  # one has just ended
+            if kind == "worker":  # not who takes the process of one that has died already
+                parents = {each.ppid() for each in found}
+                found = [each for each in there if each.pid in parents and "ray::" in each.name()]
+            return rng.choice(found) if found else None
+        return None
 
     def _kill_machine(self, is_replaced_at_once: bool) -> None:
         (machine,) = self._cluster.worker_nodes or {self._cluster.add_node(**a_machine())}
