@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedRandom
@@ -19,6 +20,10 @@ CANNOT_SYNC = {
     errno.EOPNOTSUPP,
 }
 """Errors by which a system says that it can't sync folders; any other says that the disk failed."""
+
+
+UNFINISHED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}")
+"""Names of files that `open_atomic` is writing, or was when its process was killed."""
 
 
 @contextmanager

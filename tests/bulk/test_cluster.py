@@ -2,16 +2,15 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from local_cluster import a_machine, two_machines
 from PIL import Image
 
 from digits.bulk.cluster import read_on_cluster
@@ -36,46 +35,10 @@ pytestmark = [
 ]
 
 
-PORTS = (
-    "metrics_agent_port",
-    "metrics_export_port",
-    "dashboard_agent_listen_port",
-    "runtime_env_agent_port",
-)
-"""Ports that are to be named: a machine that has to find them gives up where much else runs."""
-
-
-def a_machine() -> dict[str, Any]:
-    """Settings of a machine of one processor."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in PORTS]
-        for each in sockets:
-            each.bind(("", 0))
-        free = [each.getsockname()[1] for each in sockets]
-    return {
-        "num_cpus": 1,
-        "object_store_memory": 100_000_000,
-        **dict(zip(PORTS, free, strict=True)),
-    }
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two machines of a processor each, as far as Ray knows."""
-    import ray
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patched.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *sys.path]))
-        from ray.cluster_utils import Cluster
-
-        made = Cluster(head_node_args={**a_machine(), "include_dashboard": False})
-        try:
-            made.add_node(**a_machine())
-            yield made
-        finally:
-            ray.shutdown()
-            made.shutdown()  # type: ignore[no-untyped-call]
+    with two_machines() as made:
+        yield made
 
 
 @pytest.fixture

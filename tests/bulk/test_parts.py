@@ -93,6 +93,25 @@ def test_a_folder_of_other_files_or_settings_is_refused(pictures: Path, tmp_path
         resume(pictures, pictures)
 
 
+def test_what_a_killed_command_or_worker_had_not_finished_is_removed(
+    pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    leftovers = [out / f".{name}.{32 * 'e'}" for name in (MANIFEST, "part-000002.parquet")]
+    others = [out / f".part-000002.parquet.{4 * 'e'}", out / f".other.parquet.{32 * 'e'}"]
+    for leftover in leftovers:
+        leftover.write_bytes(b"{")
+    with pytest.raises(InvalidInput, match="no cluster"):  # it is this table, hardly begun
+        resume(pictures, out)
+    read_parts(pictures, out)
+    for other in others:
+        other.write_bytes(b"{")
+    assert resume(pictures, out).files == 5
+    assert not any(leftover.exists() for leftover in leftovers)
+    assert all(other.exists() for other in others)
+
+
 def test_a_machine_with_another_version_is_named() -> None:
     instructions = Instructions(read_and_log, "line", "out", "0.0.1")
     with pytest.raises(DigitsError, match=rf"has digits {version('digits')}, and this one 0\.0\.1"):

@@ -89,6 +89,7 @@ def read_on_cluster(
                     on_file()
     parts = [_part(number) for number in numbered]
     _expect_all(store, parts)
+    store.remove_leftovers({MANIFEST, *parts})
     return _tally(store, parts, num_new)
 
 

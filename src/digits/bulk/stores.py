@@ -1,14 +1,14 @@
 """Stores: folders and object stores, by address; files go in and come out whole."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from digits.errors import DigitsError, InvalidInput
 from digits.extras import optional_imports
-from digits.files import quoted, write_atomic
+from digits.files import UNFINISHED, quoted, write_atomic
 from digits.reading.folder import natural_key
 from digits.reading.ink.formats import OTHER_SUFFIXES, SUFFIXES
 
@@ -55,6 +55,8 @@ class Store:
     def file_names(self, *, recursive: bool = False) -> list[str]:
         """List the files, in natural order, by their paths within; none where nothing is.
 
+        Files that are still being written are left out.
+
         Raises:
             DigitsError: If they can't be listed.
         """
@@ -67,7 +69,7 @@ class Store:
         names = (
             file.path.removeprefix(self._folder).lstrip("/")
             for file in found
-            if file.type == FileType.File
+            if file.type == FileType.File and not UNFINISHED.fullmatch(file.base_name)
         )
         return sorted(names, key=lambda name: [natural_key(part) for part in name.split("/")])
 
@@ -106,6 +108,19 @@ class Store:
             self._files.open_output_stream(self._path(name)) as file,
         ):
             file.write(content)
+
+    def remove_leftovers(self, names: Collection[str]) -> None:
+        """Remove what processes that were killed had not finished of some files.
+
+        Raises:
+            DigitsError: If it can't be removed.
+        """
+        with _told(self.address):
+            # An object store shows nothing of a file until it is whole.
+            for path in Path(self._folder).glob(".*") if self.is_local else ():
+                unfinished = UNFINISHED.fullmatch(path.name)
+                if unfinished and unfinished["name"] in names:
+                    path.unlink(missing_ok=True)
 
     def open_table(self, name: str = "") -> Any:
         """Open a Parquet file, without reading it.
