@@ -183,6 +183,16 @@ def test_a_journal_that_is_torn_anywhere_is_gone_on_with(folder: Path) -> None:
             assert (Path("t.csv").read_bytes(), len(readings.names)) == (table, 6 - whole_lines)
 
 
+def test_a_damaged_line_costs_its_own_file_alone(folder: Path) -> None:
+    outputs = Outputs(Path("t.jsonl"))
+    write_tables(outputs, sources(6), Readings(), SETTINGS)
+    first, damaged, *others = outputs.journal.read_bytes().splitlines(keepends=True)
+    outputs.journal.write_bytes(first + b"\0" + damaged[1:] + b"".join(others))
+    readings = Readings()
+    assert write_tables(outputs, sources(6), readings, SETTINGS).files == 6
+    assert readings.names == ["scans/0.png"]
+
+
 def test_other_settings_than_the_table_s_are_refused_in_a_line(folder: Path) -> None:
     write_tables(Outputs(Path("t.csv")), sources(3), Readings(), SETTINGS)
     before = Path("t.csv").read_bytes()

@@ -203,12 +203,11 @@ def _documents(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             try:
                 document = json.loads(line) if line.endswith(b"\n") else None
             except ValueError:
-                return
-            if not isinstance(document, dict) or not any(
+                continue
+            if isinstance(document, dict) and any(
                 keys <= document.keys() for keys in KINDS_OF_LINES
             ):
-                return
-            yield end, document
+                yield end, document
 
 
 def _refuse(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:

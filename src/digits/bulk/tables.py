@@ -18,7 +18,7 @@ from digits.bulk.formats import FORMATS, Write, expect_format, open_csv
 from digits.bulk.journal import Entry, Journal, open_journal
 from digits.bulk.places import STANDARD_INPUT
 from digits.bulk.records import Record
-from digits.bulk.review import MOST_SHOWN, Review
+from digits.bulk.review import MOST_SHOWN, Review, cutouts_of
 from digits.bulk.rows import By, Row, rows_of
 from digits.bulk.sources import Source
 from digits.errors import DigitsError, InvalidInput
@@ -133,7 +133,7 @@ def write_tables(
             with closing(read(_missing(sources, journal))) as records:
                 for record in records:
                     has_room = journal.num_shown < MOST_SHOWN
-                    journal.append(_entry(record, outputs.by, has_room=has_room))
+                    journal.append(_entry(record, outputs, has_room=has_room))
                     num_new += 1
             tally = _write_all(outputs, journal)
         except KeyboardInterrupt:
@@ -159,7 +159,7 @@ def _missing(sources: Iterable[Source], journal: Journal) -> Iterator[Source]:
             yield source
 
 
-def _entry(record: Record, by: By, *, has_room: bool) -> Entry:
+def _entry(record: Record, outputs: Outputs, *, has_room: bool) -> Entry:
     """What the journal keeps of a record; its cut-outs only where the page has room for more."""
     cutouts: dict[str, str] = {}
     for page in record.pages if has_room else ():
@@ -171,7 +171,10 @@ def _entry(record: Record, by: By, *, has_room: bool) -> Entry:
             ),
         )
         cutouts |= {name: part["cutout"] for name, part in named if "cutout" in part}
-    return Entry(record.name, tuple(rows_of(record, by)), cutouts)
+    rows = tuple(rows_of(record, outputs.by))
+    doubtful = [row for row in rows if not row.is_sure(outputs.sure or 0.0)]
+    shown = {name for row in doubtful for name in cutouts_of(row, cutouts)}
+    return Entry(record.name, rows, {name: cutouts[name] for name in cutouts if name in shown})
 
 
 def _expect_ours(outputs: Outputs, sums: set[str]) -> None:
