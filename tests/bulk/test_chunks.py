@@ -87,8 +87,15 @@ def test_a_folder_by_its_address_has_pictures_and_tables(tmp_path: Path) -> None
     assert len(list(table.sources())) == 3
 
 
+@pytest.mark.parametrize("name", ["a b.png", "50%.png", "a#1.png", "what?.png", "ü.png"])
+def test_a_file_of_a_store_may_have_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    (chunk,) = find_chunks([tmp_path.as_uri()], files)
+    assert list(chunk.sources()) == [Source(f"{tmp_path.as_uri()}/{name}", b"x")]
+
+
 def test_a_file_of_a_store_that_is_gone_is_a_source_with_its_reason(tmp_path: Path) -> None:
-    (source,) = StoredChunk((f"{tmp_path.as_uri()}/gone.png",)).sources()
+    (source,) = StoredChunk(tmp_path.as_uri(), ("gone.png",)).sources()
     with pytest.raises(DigitsError, match=r"gone\.png: No such file"):
         source.load()
 

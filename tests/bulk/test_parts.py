@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from digits.bulk.cluster import MANIFEST, ChunkReader, Instructions, read_on_cluster
+from digits.bulk.ray_cluster import told_in_a_line
 from digits.bulk.records import read_source
 from digits.bulk.rows import rows_of
 from digits.errors import DigitsError, InvalidInput
@@ -116,3 +117,10 @@ def test_a_machine_with_another_version_is_named() -> None:
     instructions = Instructions(read_and_log, "line", "out", "0.0.1")
     with pytest.raises(DigitsError, match=rf"has digits {version('digits')}, and this one 0\.0\.1"):
         ChunkReader(pickle.dumps(instructions))
+
+
+def test_an_error_that_ray_gives_as_text_is_told_as_it_is() -> None:
+    exceptions = pytest.importorskip("ray.exceptions")
+    trace = "Traceback:\n  File worker.py, line 1\ndigits.errors.DigitsError: The disk is full."
+    with pytest.raises(DigitsError, match=r"^The disk is full\.$"), told_in_a_line():
+        raise exceptions.RaySystemError(trace)

@@ -20,7 +20,7 @@ from digits.bulk.sources import Source
 from digits.bulk.tables import Outputs, write_tables
 from digits.data.tables import read_table
 from digits.reading.reader import Reader
-from tests.bulk.records import Readings, record, sources
+from tests.bulk.records import PIXEL, Readings, line_of, page_of, record, sources
 from tests.reading.drawings import draw
 from tests.server.browser import (
     CHROMIUM,
@@ -181,6 +181,19 @@ def test_the_page_is_of_bounded_size_and_says_what_it_leaves_out(tmp_path: Path)
     assert (len(data["rows"]), len(data["cutouts"])) == (2 * MOST_SHOWN, MOST_SHOWN)
     kept = sum("cutouts" in json.loads(line) for line in outputs.journal.read_text().splitlines())
     assert kept == MOST_SHOWN
+
+
+def test_cut_outs_that_no_row_shows_take_no_room(tmp_path: Path) -> None:
+    """A page with ink but no digit has a cut-out, and a sure line none to show it with."""
+
+    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
+        for source in given:
+            page = {**page_of(line_of(1, "12", 0.999)), "cutout": PIXEL}
+            yield Record(source.name, (page,))
+
+    outputs = Outputs(tmp_path / "t.csv", sure=0.99, report=tmp_path / "r.html")
+    write_tables(outputs, sources(3), read, {})
+    assert b"cutouts" not in outputs.journal.read_bytes()
 
 
 def test_without_a_confidence_to_reach_the_page_shows_what_was_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from digits.bulk.sources import Source
 from digits.bulk.tables import Outputs, write_tables
 from digits.errors import DigitsError, InvalidInput
 from digits.reading.reader import Reader
-from tests.bulk.records import Readings, line_of, page_of, record, sources
+from tests.bulk.records import FAILED, Readings, line_of, page_of, record, sources
 from tests.reading.drawings import draw
 
 Call = Callable[..., tuple[int, str, str]]
@@ -147,8 +147,9 @@ def test_what_was_stopped_goes_on_where_it_was(folder: Path) -> None:
     with pytest.raises(DigitsError, match=r"Stopped; .* 7 more files .* The same command goes on"):
         write_tables(outputs, sources(20), first, SETTINGS)
     assert not Path("t.csv").exists()
-    assert write_tables(outputs, sources(20), second, SETTINGS).new == 13
-    assert first.names + second.names == [source.name for source in sources(20)]
+    assert write_tables(outputs, sources(20), second, SETTINGS).new == 14
+    names = [source.name for source in sources(20)]
+    assert (first.names, second.names) == (names[:7], [names[3], *names[7:]])  # 3 had failed
     assert Path("t.csv").read_bytes() == Path("whole.csv").read_bytes()
     assert Path("t.review.csv").read_bytes() == Path("whole.review.csv").read_bytes()
 
@@ -158,11 +159,11 @@ def test_a_finished_table_takes_what_is_new_and_each_file_once(folder: Path) -> 
     write_tables(outputs, sources(5), Readings(), SETTINGS)
     before = Path("t.jsonl").read_bytes()
     again = Readings()
-    assert write_tables(outputs, sources(5), again, SETTINGS).new == 0
-    assert (again.names, Path("t.jsonl").read_bytes()) == ([], before)
+    assert write_tables(outputs, sources(5), again, SETTINGS).new == 1
+    assert (again.names, Path("t.jsonl").read_bytes()) == (["scans/3.png"], before)  # it failed
     more = Readings()
     tally = write_tables(outputs, sources(8) + sources(8), more, SETTINGS)
-    assert (tally.files, tally.new, len(more.names)) == (8, 3, 3)
+    assert (tally.files, tally.new, len(more.names)) == (8, 4, 4)
     assert Path("t.jsonl").read_bytes().startswith(before)
 
 
@@ -180,7 +181,47 @@ def test_a_journal_that_is_torn_anywhere_is_gone_on_with(folder: Path) -> None:
             readings = Readings()
             write_tables(outputs, sources(6), readings, SETTINGS)
             whole_lines = sum(end <= length for end in ends[2:-1])
-            assert (Path("t.csv").read_bytes(), len(readings.names)) == (table, 6 - whole_lines)
+            missing = 6 - whole_lines + (whole_lines > 3)  # the file of the fourth had failed
+            assert (Path("t.csv").read_bytes(), len(readings.names)) == (table, missing)
+
+
+def test_a_file_is_known_by_where_it_is_and_standard_input_by_its_bytes(folder: Path) -> None:
+    outputs = Outputs(folder / "year.jsonl")
+    named = [Source("1.png", folder / month / "1.png") for month in ("jan", "feb")]
+    same = Source(str(folder / "jan" / "1.png"), Path("jan/../jan/1.png"))
+    piped = [Source("-", content) for content in (b"a", b"b", b"a")]
+
+    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
+        return (record(1, name=source.name) for source in given)
+
+    for new, given in ((1, named[:1]), (1, named), (0, [same]), (2, piped), (0, piped)):
+        assert write_tables(outputs, given, read, SETTINGS).new == new
+    assert outputs.table.read_text().count('"file"') == 4
+
+
+def test_what_failed_is_tried_again_and_has_its_last_rows_in_its_place(folder: Path) -> None:
+    outputs = Outputs(Path("t.jsonl"))
+    write_tables(outputs, sources(5), Readings(), SETTINGS)
+
+    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
+        return (record(1, name=source.name) for source in given)
+
+    tally = write_tables(outputs, sources(5), read, SETTINGS)
+    assert (tally.files, tally.new, tally.pages_failed) == (5, 1, 0)
+    rows = [json.loads(line) for line in Path("t.jsonl").read_text().splitlines()]
+    assert list(dict.fromkeys(row["file"] for row in rows)) == [s.name for s in sources(5)]
+    assert [row["text"] for row in rows if row["file"] == "scans/3.png"] == ["1001"]
+    assert write_tables(outputs, sources(5), read, SETTINGS).new == 0
+
+
+def test_a_damaged_line_costs_its_own_file_alone(folder: Path) -> None:
+    outputs = Outputs(Path("t.jsonl"))
+    write_tables(outputs, sources(6), Readings(), SETTINGS)
+    first, damaged, *others = outputs.journal.read_bytes().splitlines(keepends=True)
+    outputs.journal.write_bytes(first + b"\0" + damaged[1:] + b"".join(others))
+    readings = Readings()
+    assert write_tables(outputs, sources(6), readings, SETTINGS).files == 6
+    assert readings.names == ["scans/0.png", "scans/3.png"]  # the second had failed
 
 
 def test_other_settings_than_the_table_s_are_refused_in_a_line(folder: Path) -> None:
@@ -267,12 +308,14 @@ def test_where_there_is_no_room_one_line_says_so_and_nothing_is_lost(
 @pytest.mark.parametrize("room", [1, 300])
 def test_a_full_disk_while_tables_are_made_leaves_what_was_read(room: int, folder: Path) -> None:
     outputs = Outputs(Path("t.jsonl"))
+    # What fails is tried again, which takes room for the journal.
+    given = [source for index, source in enumerate(sources(51)) if index % 5 != FAILED]
     with pytest.raises(DigitsError, match="Stopped"):
-        write_tables(outputs, sources(41), Readings(stop_after=40), SETTINGS)
+        write_tables(outputs, given, Readings(stop_after=40), SETTINGS)
     with room_for(room), pytest.raises(DigitsError, match=r"Can't write t\.jsonl: File too large"):
-        write_tables(outputs, sources(40), Readings(), SETTINGS)
+        write_tables(outputs, given[:40], Readings(), SETTINGS)
     assert [path.name for path in folder.iterdir()] == ["t.jsonl.journal"]
-    assert write_tables(outputs, sources(40), Readings(), SETTINGS).files == 40
+    assert write_tables(outputs, given[:40], Readings(), SETTINGS).files == 40
 
 
 @pytest.fixture

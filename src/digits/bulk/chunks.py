@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
 from digits.bulk.sources import Source
@@ -69,18 +70,26 @@ class FilesChunk:
 class StoredChunk:
     """Files of an object store."""
 
-    names: tuple[str, ...]
-    """Their addresses."""
+    address: str
+    """That of their folder, or of the only one."""
+    files: tuple[str, ...]
+    """Their paths in the folder; nothing for the file at the address itself."""
+
+    @property
+    def names(self) -> list[str]:
+        """Their addresses."""
+        return [f"{self.address}/{file}" if file else self.address for file in self.files]
 
     @property
     def num_files(self) -> int:
         """Number of the files."""
-        return len(self.names)
+        return len(self.files)
 
     def sources(self) -> Iterator[Source]:
         """The files with their bytes, each fetched when it is taken."""
-        for name in self.names:
-            yield _fetched(name, Store(name).read)
+        store = Store(self.address)
+        for name, file in zip(self.names, self.files, strict=True):
+            yield _fetched(name, partial(store.read, file))
 
 
 @dataclass(frozen=True)
@@ -164,12 +173,13 @@ def _chunks_of_store(address: str, seen: set[str], recursive: bool) -> Iterator[
     store = Store(address)
     if store.holds_a_file():
         if _is_new(address, seen):
-            yield StoredChunk((address,))
+            yield StoredChunk(address, ("",))
         return
     names = store.file_names(recursive=recursive)
-    pictures = [f"{store.address}/{name}" for name in names if is_picture(name)]
-    pictures = [picture for picture in pictures if _is_new(picture, seen)]
-    yield from (StoredChunk(part) for part in _cut(pictures))
+    pictures = [
+        name for name in names if is_picture(name) and _is_new(f"{store.address}/{name}", seen)
+    ]
+    yield from (StoredChunk(store.address, part) for part in _cut(pictures))
     for name in names:
         if name.endswith(".parquet"):
             yield from _chunks_of_table(f"{store.address}/{name}")

@@ -6,6 +6,7 @@ each other, a file's rows, or the sums of tables that are being written. Lines a
 appended, so whatever ends the process leaves whole lines, and one that is torn at the end.
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -17,7 +18,9 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from digits.bulk.places import STANDARD_INPUT
 from digits.bulk.rows import Row, written_name
+from digits.bulk.sources import Source
 from digits.errors import DigitsError, InvalidInput
 from digits.files import make_folder, quoted, sync_folder
 
@@ -45,10 +48,17 @@ class Entry:
 
     name: str
     """The name of its source."""
+    key: str
+    """What tells its file from others, whatever name it has: see `key_in`."""
     rows: tuple[Row, ...]
     """Its rows."""
     cutouts: dict[str, str]
     """Pictures of what is doubtful, PNG files in Base64, by page and line: "1 2"; "1" is a page."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a page of it can't be read."""
+        return any(row.has_failed for row in self.rows)
 
 
 class Journal:
@@ -62,12 +72,14 @@ class Journal:
 
     def __init__(self, path: Path, file: FileIO, settings: Mapping[str, Any]) -> None:
         self.path = path
-        self.names: set[str] = set()
-        """Names of the sources that were read when it was opened."""
+        self.keys: set[str] = set()
+        """Keys of the files that were read when it was opened, but for those that failed."""
         self.num_shown = 0
         """Number of files with cut-outs."""
         self.sums: set[str] = set()
         """SHA-256 of all tables that were ever written of it."""
+        self._failed: set[str] = set()
+        self._retried: set[str] = set()
         self._file = file
         self._synced = time.monotonic()
         self._go_on({"journal": FORMAT, **settings})
@@ -78,11 +90,16 @@ class Journal:
         Raises:
             DigitsError: If it can't be written.
         """
-        document: dict[str, Any] = {"file": entry.name, "rows": [row[1:] for row in entry.rows]}
+        document: dict[str, Any] = {
+            "file": entry.name,
+            "key": entry.key,
+            "rows": [row[1:] for row in entry.rows],
+        }
         if entry.cutouts:
             document["cutouts"] = entry.cutouts
             self.num_shown += 1
         self._append(document)
+        self._note(entry)
         if time.monotonic() - self._synced > SYNC_SECONDS:
             self.sync()
 
@@ -107,12 +124,28 @@ class Journal:
         self._synced = time.monotonic()
 
     def entries(self) -> Iterator[Entry]:
-        """Read what was kept, in the order in which it was read."""
-        for _, document in _documents(self.path):
-            if "file" in document:
-                name = written_name(document["file"])
-                rows = tuple(Row(name, *row) for row in document["rows"])
-                yield Entry(document["file"], rows, document.get("cutouts", {}))
+        """Read what was kept, in the order in which it was read.
+
+        Of a file that was tried again, what was read last stands where it was tried first: so the
+        tables are those of a command that nothing disturbed.
+        """
+        last = {entry.key: entry for entry in self._all_entries() if entry.key in self._retried}
+        for entry in self._all_entries():
+            if entry.key not in self._retried:
+                yield entry
+            elif entry.key in last:
+                yield last.pop(entry.key)
+
+    def _all_entries(self) -> Iterator[Entry]:
+        documents = (document for _, document in _documents(self.path))
+        return (_entry_of(document) for document in documents if "file" in document)
+
+    def _note(self, entry: Entry) -> None:
+        """Note whether a file failed, and whether it did before."""
+        if entry.key in self._failed:
+            self._retried.add(entry.key)
+        if entry.has_failed:
+            self._failed.add(entry.key)
 
     def _append(self, document: dict[str, Any]) -> None:
         line = _line(document)
@@ -128,7 +161,10 @@ class Journal:
             if found is None:
                 found = document
             elif "file" in document:
-                self.names.add(document["file"])
+                entry = _entry_of(document)
+                self._note(entry)
+                if not entry.has_failed:
+                    self.keys.add(entry.key)
                 self.num_shown += "cutouts" in document
             else:
                 self.sums.update(document["sums"])
@@ -175,6 +211,34 @@ def open_journal(path: Path, settings: Mapping[str, Any]) -> Iterator[Journal]:
         yield Journal(path, file, settings)
 
 
+def key_in(folder: Path, source: Source) -> str:
+    """What tells a source's file from others, whatever name it has: where it is, or its content.
+
+    Args:
+        folder: The folder of the journal, absolute. A file is known by the way to it from there, so
+            that both may move together.
+        source: The source.
+    """
+    content = source.content
+    if isinstance(content, Path):
+        place = content.absolute()
+        if ".." in place.parts:  # behind a link, it does not lead back
+            place = place.resolve()
+        try:
+            return os.path.relpath(place, folder)
+        except ValueError:  # on another drive, to which no way leads
+            return str(place)
+    if source.name == STANDARD_INPUT and isinstance(content, bytes):
+        return f"{source.name} {hashlib.sha256(content).hexdigest()}"
+    return source.name
+
+
+def _entry_of(document: dict[str, Any]) -> Entry:
+    file = document["file"]
+    rows = tuple(Row(written_name(file), *row) for row in document["rows"])
+    return Entry(file, document.get("key", file), rows, document.get("cutouts", {}))
+
+
 def _lock(file: FileIO) -> None:
     """Lock a file until it is closed, or the process ends in any way."""
     if sys.platform == "win32":
@@ -203,12 +267,11 @@ def _documents(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             try:
                 document = json.loads(line) if line.endswith(b"\n") else None
             except ValueError:
-                return
-            if not isinstance(document, dict) or not any(
+                continue
+            if isinstance(document, dict) and any(
                 keys <= document.keys() for keys in KINDS_OF_LINES
             ):
-                return
-            yield end, document
+                yield end, document
 
 
 def _refuse(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:

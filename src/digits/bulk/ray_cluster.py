@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ QUIET = {
 }
 """What Ray is told by the environment, unless that says something else already."""
 
+
+OURS = re.compile(r"^digits\.(?:errors|extras)\.\w+: (.+)$", re.MULTILINE)
+"""What an error of this package looks like at the end of a worker's trace."""
 
 REACH_SECONDS = 5.0
 """Limit on waiting for the machine at an address to answer; Ray itself tries for minutes."""
@@ -127,6 +131,9 @@ def _cause(error: BaseException) -> DigitsError:
                 "extra ray on all."
             )
         chain = getattr(chain, "cause", None) or chain.__cause__
+    # Ray Data gives what a worker raised as text alone.
+    if told := OURS.findall(str(error)):
+        return DigitsError(told[-1])
     return DigitsError(
         f"The cluster failed; the same command goes on with what is missing. Ray says: "
         f"{_line(error)}"

@@ -34,7 +34,7 @@ class Review:
             row: The row.
             cutouts: Those of its file, as the journal's entry has them.
         """
-        own = _own(row, cutouts)
+        own = cutouts_of(row, cutouts)
         rows = self.shown if own else self.blind
         if len(rows) >= MOST_SHOWN:
             return
@@ -72,7 +72,7 @@ class Review:
         return page.encode()
 
 
-def _own(row: Row, cutouts: Mapping[str, str]) -> list[str]:
+def cutouts_of(row: Row, cutouts: Mapping[str, str]) -> list[str]:
     """Names of a row's cut-outs: its line's, or those of all doubtful lines of its page."""
     page = f"{row.page}"
     if row.line is not None:

@@ -5,6 +5,7 @@ All is read to a journal first (`journal.py`), of which the files are made when 
 
 import hashlib
 import re
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
@@ -15,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from digits.bulk.formats import FORMATS, Write, expect_format, open_csv
-from digits.bulk.journal import Entry, Journal, open_journal
-from digits.bulk.places import STANDARD_INPUT
+from digits.bulk.journal import Entry, Journal, key_in, open_journal
 from digits.bulk.records import Record
-from digits.bulk.review import MOST_SHOWN, Review
+from digits.bulk.review import MOST_SHOWN, Review, cutouts_of
 from digits.bulk.rows import By, Row, rows_of
 from digits.bulk.sources import Source
 from digits.errors import DigitsError, InvalidInput
@@ -105,7 +105,8 @@ def write_tables(
 
     Args:
         outputs: The files to make; those that another process, or a person, made are left alone.
-        sources: The files to read. One that was read is not read again, whatever it holds now.
+        sources: The files to read. One that was read is not read again, whatever it holds now; one
+            that could not be read is tried again.
         read: Function from files to their records, in the same order; closed when it was stopped.
         settings: What else decides the rows, as JSON has it: threshold, model.
 
@@ -130,10 +131,12 @@ def write_tables(
         _expect_ours(outputs, journal.sums)
         _remove_leftovers(outputs)
         try:
-            with closing(read(_missing(sources, journal))) as records:
+            keys: deque[str] = deque()
+            with closing(read(_missing(sources, journal, keys))) as records:
                 for record in records:
                     has_room = journal.num_shown < MOST_SHOWN
-                    journal.append(_entry(record, outputs.by, has_room=has_room))
+                    entry = _entry(record, keys.popleft(), outputs, has_room=has_room)
+                    journal.append(entry)
                     num_new += 1
             tally = _write_all(outputs, journal)
         except KeyboardInterrupt:
@@ -146,20 +149,18 @@ def write_tables(
     return tally
 
 
-def _missing(sources: Iterable[Source], journal: Journal) -> Iterator[Source]:
-    """Leave out what was read, and what is named twice."""
+def _missing(sources: Iterable[Source], journal: Journal, given: deque[str]) -> Iterator[Source]:
+    """Leave out what was read, and what is named twice; notes the keys of what is given."""
+    folder = journal.path.parent.absolute()
     for source in sources:
-        if source.name == STANDARD_INPUT and source.name in journal.names:
-            raise InvalidInput(
-                f"{quoted(journal.path.with_suffix(''))} has a picture from standard input "
-                "already, and another can't be told from it; name the file, or another --out."
-            )
-        if source.name not in journal.names:
-            journal.names.add(source.name)
+        key = key_in(folder, source)
+        if key not in journal.keys:
+            journal.keys.add(key)
+            given.append(key)
             yield source
 
 
-def _entry(record: Record, by: By, *, has_room: bool) -> Entry:
+def _entry(record: Record, key: str, outputs: Outputs, *, has_room: bool) -> Entry:
     """What the journal keeps of a record; its cut-outs only where the page has room for more."""
     cutouts: dict[str, str] = {}
     for page in record.pages if has_room else ():
@@ -171,7 +172,11 @@ def _entry(record: Record, by: By, *, has_room: bool) -> Entry:
             ),
         )
         cutouts |= {name: part["cutout"] for name, part in named if "cutout" in part}
-    return Entry(record.name, tuple(rows_of(record, by)), cutouts)
+    rows = tuple(rows_of(record, outputs.by))
+    doubtful = [row for row in rows if not row.is_sure(outputs.sure or 0.0)]
+    shown = {name for row in doubtful for name in cutouts_of(row, cutouts)}
+    kept = {name: cutouts[name] for name in cutouts if name in shown}
+    return Entry(record.name, key, rows, kept)
 
 
 def _expect_ours(outputs: Outputs, sums: set[str]) -> None:
