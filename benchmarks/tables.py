@@ -131,7 +131,7 @@ def record_of(name: str) -> Record:
 def write_many(num: int, ending: str) -> dict[str, Any]:
     """Write a table of so many files in this process; what it took."""
 
-    def read(sources: Iterator[Source]) -> Generator[Record, None, None]:
+    def read(sources: Iterator[Source], num_known: int) -> Generator[Record, None, None]:
         return (record_of(source.name) for source in sources)
 
     def peak() -> int:

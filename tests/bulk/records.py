@@ -79,7 +79,7 @@ class Readings:
         self._with_cutouts = with_cutouts
         self._stop_after = stop_after
 
-    def __call__(self, given: Iterator[Source]) -> Generator[Record, None, None]:
+    def __call__(self, given: Iterator[Source], num_known: int) -> Generator[Record, None, None]:
         for source in given:
             if len(self.names) == self._stop_after:
                 raise KeyboardInterrupt

@@ -51,7 +51,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of two doubtful lines, one line that was refused, and a file that can't be read."""
     folder = tmp_path_factory.mktemp("review")
 
-    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
+    def read(given: Iterator[Source], num_known: int) -> Generator[Record, None, None]:
         for index, source in zip((1, 1, 2, 3), given, strict=True):
             yield record(index, name=source.name, with_cutouts=True)
 
@@ -186,7 +186,7 @@ def test_the_page_is_of_bounded_size_and_says_what_it_leaves_out(tmp_path: Path)
 def test_cut_outs_that_no_row_shows_take_no_room(tmp_path: Path) -> None:
     """A page with ink but no digit has a cut-out, and a sure line none to show it with."""
 
-    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
+    def read(given: Iterator[Source], num_known: int) -> Generator[Record, None, None]:
         for source in given:
             page = {**page_of(line_of(1, "12", 0.999)), "cutout": PIXEL}
             yield Record(source.name, (page,))

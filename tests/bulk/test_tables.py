@@ -119,7 +119,7 @@ def test_a_name_is_no_formula_and_names_the_same_file(folder: Path) -> None:
     names = ["=1+1.png", "+2.png", "-3.png", "@4.png", "5,\"\n'.png", "\udcff6.png", "7.png"]
     given = [Source(name, b"") for name in names]
 
-    def read(them: Iterator[Source]) -> Generator[Record, None, None]:
+    def read(them: Iterator[Source], num_known: int) -> Generator[Record, None, None]:
         return (record(1, name=source.name) for source in them)
 
     write_tables(Outputs(Path("t.csv")), given, read, SETTINGS)
@@ -191,7 +191,7 @@ def test_a_file_is_known_by_where_it_is_and_standard_input_by_its_bytes(folder: 
     same = Source(str(folder / "jan" / "1.png"), Path("jan/../jan/1.png"))
     piped = [Source("-", content) for content in (b"a", b"b", b"a")]
 
-    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
+    def read(given: Iterator[Source], num_known: int) -> Generator[Record, None, None]:
         return (record(1, name=source.name) for source in given)
 
     for new, given in ((1, named[:1]), (1, named), (0, [same]), (2, piped), (0, piped)):
@@ -203,7 +203,7 @@ def test_what_failed_is_tried_again_and_has_its_last_rows_in_its_place(folder: P
     outputs = Outputs(Path("t.jsonl"))
     write_tables(outputs, sources(5), Readings(), SETTINGS)
 
-    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
+    def read(given: Iterator[Source], num_known: int) -> Generator[Record, None, None]:
         return (record(1, name=source.name) for source in given)
 
     tally = write_tables(outputs, sources(5), read, SETTINGS)
@@ -261,10 +261,10 @@ def test_a_table_that_a_person_changed_is_left_as_it_is(folder: Path) -> None:
 def test_a_table_is_written_by_one_process_at_a_time(folder: Path) -> None:
     outputs = Outputs(Path("t.csv"))
 
-    def read(given: Iterator[Source]) -> Generator[Record, None, None]:
+    def read(given: Iterator[Source], num_known: int) -> Generator[Record, None, None]:
         with pytest.raises(DigitsError, match="in use by another process"):
             write_tables(outputs, sources(3), Readings(), SETTINGS)
-        return Readings()(given)
+        return Readings()(given, num_known)
 
     assert write_tables(outputs, sources(3), read, SETTINGS).new == 3
     with open_journal(Path("other.journal"), SETTINGS):  # and is free afterwards

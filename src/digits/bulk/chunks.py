@@ -193,6 +193,13 @@ def _chunks_of_table(address: str) -> Iterator[Chunk]:
             f"{quoted(address)}: expected a column {CONTENT}, and one of {', '.join(NAMES)}, found "
             f"{', '.join(columns)}."
         )
+    from pyarrow import types
+
+    kind = table.schema_arrow.field(CONTENT).type
+    if not (types.is_binary(kind) or types.is_large_binary(kind)):  # a text would be a path here
+        raise InvalidInput(
+            f"{quoted(address)}: expected bytes in the column {CONTENT}, found {kind}."
+        )
     for number in range(table.num_row_groups):
         yield TableChunk(address, number, table.metadata.row_group(number).num_rows)
 

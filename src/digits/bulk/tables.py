@@ -49,7 +49,10 @@ class Outputs:
         if self.sure is not None and not 0 <= self.sure <= 1:
             raise InvalidInput(f"--sure: expected 0 to 1, found {self.sure:g}.")
         expect_format(self.table)
-        if self.report is not None and self.report in (self.table, self.review, self.journal):
+        others = (self.table, self.review, self.journal)
+        if self.report is not None and self.report.absolute() in (
+            path.absolute() for path in others if path is not None
+        ):
             raise InvalidInput(
                 f"--report: expected another file than the table's, found {quoted(self.report)}."
             )
@@ -98,7 +101,7 @@ class Tally:
 def write_tables(
     outputs: Outputs,
     sources: Iterable[Source],
-    read: Callable[[Iterator[Source]], Generator[Record, None, None]],
+    read: Callable[[Iterator[Source], int], Generator[Record, None, None]],
     settings: Mapping[str, Any],
 ) -> Tally:
     """Read the files that are not in a table yet, and make it of all that were read for it.
@@ -107,7 +110,8 @@ def write_tables(
         outputs: The files to make; those that another process, or a person, made are left alone.
         sources: The files to read. One that was read is not read again, whatever it holds now; one
             that could not be read is tried again.
-        read: Function from files to their records, in the same order; closed when it was stopped.
+        read: Function from files to their records, in the same order, and the number of those that
+            were read before; closed when it was stopped.
         settings: What else decides the rows, as JSON has it: threshold, model.
 
     Returns:
@@ -132,7 +136,8 @@ def write_tables(
         _remove_leftovers(outputs)
         try:
             keys: deque[str] = deque()
-            with closing(read(_missing(sources, journal, keys))) as records:
+            missing = _missing(sources, journal, keys)
+            with closing(read(missing, len(journal.keys))) as records:
                 for record in records:
                     has_room = journal.num_shown < MOST_SHOWN
                     entry = _entry(record, keys.popleft(), outputs, has_room=has_room)

@@ -58,9 +58,18 @@ def read_with_workers(
         InvalidInput: If there can't be so many workers.
         DigitsError: If a worker can't be started; the iterator raises it.
     """
+    expect_workers(num_workers)
+    return _read_in_order(_Pool(pickle.dumps(read), num_workers), iter(sources))
+
+
+def expect_workers(num_workers: int) -> None:
+    """Expect a number of workers that there can be.
+
+    Raises:
+        InvalidInput: If there can't be so many.
+    """
     if not 1 <= num_workers <= MAX_WORKERS:
         raise InvalidInput(f"workers: expected 1 to {MAX_WORKERS}, found {num_workers}.")
-    return _read_in_order(_Pool(pickle.dumps(read), num_workers), iter(sources))
 
 
 def _read_in_order(pool: "_Pool", sources: Iterator[Source]) -> Generator[Record, None, None]:
@@ -165,27 +174,36 @@ class Worker:
             return self._bury(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        """Start a process, and wait until it is ready."""
+        """Start a process, and wait until it is ready; if it dies before, one more."""
+        with suppress(*DEATH):
+            return self._begin()
+        try:
+            return self._begin()
+        except DEATH as error:
+            raise DigitsError(
+                "A process that reads pictures ended before it could begin, and so did another, "
+                "perhaps for want of memory; use fewer workers."
+            ) from error
+
+    def _begin(self) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._has_ended:
                 raise CancelledError
             process = self._process = start_child(__name__, "work")
         try:
             _ask(process, self._read)
-        except DEATH as error:
+        except DEATH:
             self._bury(process)
-            raise DigitsError(
-                "A process that reads pictures ended before it could begin, perhaps for want of "
-                "memory; use fewer workers."
-            ) from error
+            raise
         return process
 
     def end(self) -> None:
         """End the process, also in the midst of reading; no other is started."""
         with self._lock:
             self._has_ended = True
-            if self._process is not None:
-                self._process.kill()
+            process = self._process  # whoever waits for it may leave it behind meanwhile
+            if process is not None:
+                process.kill()
 
     def close(self) -> None:
         """Close the pipes to the process, once it has ended and nobody waits for it."""

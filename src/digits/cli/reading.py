@@ -12,6 +12,7 @@ import typer
 
 from digits.cli.app import app
 from digits.errors import DigitsError, InvalidInput
+from digits.files import quoted
 from digits.flags import (
     Json,
     Model,
@@ -117,6 +118,10 @@ def read(
             raise InvalidInput("--explain draws one picture; name one, and leave --workers out.")
         # Before anything is read, as the base installation has nothing to draw with.
         import digits.plots.readings  # noqa: F401
+    if workers is not None:
+        from digits.bulk.workers import expect_workers
+
+        expect_workers(workers)  # before a table is begun
     if out is not None and ray is None:
         from digits.bulk.tables import Outputs
 
@@ -140,6 +145,10 @@ def _expect_one_way(*, explain: Any, out: Any, by: Any, sure: Any, report: Any, 
             raise InvalidInput(
                 "--ray reads to a folder of parts: give --out FOLDER, and leave out --explain, "
                 "--sure and --report."
+            )
+        if Path(out).suffix in (".csv", ".jsonl", ".parquet"):
+            raise InvalidInput(
+                f"--ray reads to a folder of parts, and {quoted(out)} is the name of a table."
             )
     elif out is None and any(flag is not None for flag in (by, sure, report)):
         raise InvalidInput("--by, --sure and --report are about a table; name it with --out.")
@@ -192,17 +201,22 @@ class _Job:
         if num == 0 and not self.has_failed:
             raise InvalidInput(f"{', '.join(self.pictures)}: expected pictures, found none.")
 
-    def count(self) -> int | None:
-        """Count the pictures, if they can be listed twice."""
+    def count(self, num_known: int) -> int | None:
+        """Count the pictures but for those that were read before, if they can be listed twice."""
         from digits.bulk.sources import find_sources
 
         if "-" in self.pictures:
             return None
         found = find_sources(self.pictures, recursive=self.recursive, fetch=self.fetch)
-        return sum(1 for _ in found)
+        return max(0, sum(1 for _ in found) - num_known)
 
     def read(
-        self, sources: "Iterable[Source]", *, cutouts_below: float = 0.0, is_printed: bool = False
+        self,
+        sources: "Iterable[Source]",
+        num_known: int = 0,
+        *,
+        cutouts_below: float = 0.0,
+        is_printed: bool = False,
     ) -> "Generator[Record, None, None]":
         """Read pictures, by this process or by workers, and show how far it is."""
         from digits.bulk.records import read_source
@@ -216,7 +230,8 @@ class _Job:
             records = (read_one(source) for source in sources)
         else:
             records = read_with_workers(read_one, sources, num_workers=self.workers)
-        with closing(records), reading_progress(self.count, is_printed=is_printed) as advance:
+        count = partial(self.count, num_known)
+        with closing(records), reading_progress(count, is_printed=is_printed) as advance:
             for record in records:
                 self.has_failed = self.has_failed or record.has_failed
                 yield record
