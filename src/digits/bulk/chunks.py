@@ -71,7 +71,7 @@ class StoredChunk:
     """Files of an object store."""
 
     address: str
-    """That of their folder, or of the only one."""
+    """The address of their folder, or of the only one."""
     files: tuple[str, ...]
     """Their paths in the folder; nothing for the file at the address itself."""
 

@@ -28,7 +28,7 @@ QUIET = {
 
 
 OURS = re.compile(r"^digits\.(?:errors|extras)\.\w+: (.+)$", re.MULTILINE)
-"""What an error of this package looks like at the end of a worker's trace."""
+"""The line of an error of this package, at the end of a worker's trace."""
 
 REACH_SECONDS = 5.0
 """Limit on waiting for the machine at an address to answer; Ray itself tries for minutes."""
