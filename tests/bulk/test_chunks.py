@@ -105,14 +105,32 @@ def test_a_store_of_an_unknown_kind_is_refused() -> None:
         find_chunks(["floppy://a/b"], files)
 
 
-def test_files_are_left_to_each_machine(tmp_path: Path) -> None:
+def test_files_are_left_to_each_machine_whatever_its_folder() -> None:
     (chunk,) = find_chunks(["1"], files)
     assert isinstance(chunk, FilesChunk)
-    assert next(chunk.sources()).content == Path("0.png")
+    (source,) = chunk.sources()
+    assert (source.name, source.content) == ("0.png", Path("0.png").absolute())
 
 
-def test_a_file_that_is_named_twice_is_in_one_chunk() -> None:
+def test_a_file_that_is_named_twice_is_in_one_chunk(tmp_path: Path) -> None:
     assert names_in(find_chunks(["3", "2", "3"], files)) == ["0.png", "1.png", "2.png"]
+    named = [Source("a.png", Path("a.png")), Source("same", Path("a.png").absolute())]
+    assert names_in(find_chunks(["x"], lambda names: named)) == ["a.png"]
+    write_table(tmp_path / "t.parquet", ("path", "bytes"))
+    once = find_chunks([str(tmp_path / "t.parquet")], files)
+    assert find_chunks([str(tmp_path / "t.parquet"), f"{tmp_path}/./t.parquet"], files) == once
+
+
+def test_texts_in_the_column_of_bytes_are_refused(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = {"path": ["a.png"], "bytes": ["/etc/passwd"]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(
+        InvalidInput, match=r"t\.parquet: expected bytes in the column bytes, found"
+    ):
+        find_chunks([str(tmp_path / "t.parquet")], files)
 
 
 @pytest.fixture

@@ -86,6 +86,12 @@ def test_a_folder_of_other_files_or_settings_is_refused(pictures: Path, tmp_path
         resume(pictures, out, threshold=0.78)
     with pytest.raises(InvalidInput, match=r"begun with other threshold; name another folder\."):
         resume(pictures, out, threshold=0.5)
+    facts = (out / MANIFEST).read_bytes()
+    for damaged in (b"{", b"[1]"):
+        (out / MANIFEST).write_bytes(damaged)
+        with pytest.raises(InvalidInput, match=rf"{MANIFEST} is damaged; name another folder\."):
+            resume(pictures, out, threshold=0.78)
+    (out / MANIFEST).write_bytes(facts)
     (pictures / "7.png").unlink()
     with pytest.raises(InvalidInput, match=r"begun with other files; name another folder\."):
         resume(pictures, out, threshold=0.78)

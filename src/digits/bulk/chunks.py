@@ -1,10 +1,12 @@
 """Chunks: some of the files to read, which one worker reads, and whose rows are one file."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
+from digits.bulk.places import key_of
 from digits.bulk.sources import Source
 from digits.bulk.stores import Store, is_picture, is_stored
 from digits.errors import DigitsError, InvalidInput
@@ -148,13 +150,26 @@ def find_chunks(
     seen: set[str] = set()
     for argument in dict.fromkeys(arguments):
         if argument.lower().endswith(".parquet"):
-            chunks += _chunks_of_table(argument)
+            place = argument if is_stored(argument) else key_of(Path(argument))
+            chunks += _chunks_of_table(argument) if _is_new(place, seen) else ()
         elif is_stored(argument):
             chunks += _chunks_of_store(argument, seen, recursive)
         else:
-            files = [source for source in find_files([argument]) if _is_new(source.name, seen)]
+            found = map(_from_anywhere, find_files([argument]))
+            files = [source for source in found if _is_new(_place_of(source), seen)]
             chunks += [FilesChunk(part) for part in _cut(files)]
     return chunks
+
+
+def _from_anywhere(source: Source) -> Source:
+    """The source as a process in another folder finds it, under the same name."""
+    content = source.content
+    return replace(source, content=content.absolute()) if isinstance(content, Path) else source
+
+
+def _place_of(source: Source) -> str:
+    """What two names of the same file have in common."""
+    return key_of(source.content) if isinstance(source.content, Path) else source.name
 
 
 def _cut(files: Sequence[T]) -> Iterator[tuple[T, ...]]:
@@ -181,7 +196,7 @@ def _chunks_of_store(address: str, seen: set[str], recursive: bool) -> Iterator[
     ]
     yield from (StoredChunk(store.address, part) for part in _cut(pictures))
     for name in names:
-        if name.endswith(".parquet"):
+        if name.endswith(".parquet") and _is_new(f"{store.address}/{name}", seen):
             yield from _chunks_of_table(f"{store.address}/{name}")
 
 

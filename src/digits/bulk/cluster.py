@@ -178,7 +178,12 @@ def _expect_same(store: Store, facts: dict[str, Any]) -> None:
     """Expect that the folder is empty, or was begun with the same facts; note them there."""
     names = store.file_names()
     if MANIFEST in names:
-        found = json.loads(store.read(MANIFEST))
+        try:
+            found = dict(json.loads(store.read(MANIFEST)))
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(
+                f"{quoted(store.address)}: {MANIFEST} is damaged; name another folder."
+            ) from error
         other = [name for name in facts if found.get(name) != facts[name]]
         if other:
             raise InvalidInput(

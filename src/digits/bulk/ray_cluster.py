@@ -56,19 +56,18 @@ def cluster_at(address: str) -> Iterator[None]:
     here: dict[str, Any] = {}
     if address == LOCAL:
         here = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    with _native_output_dropped():
-        try:
-            ray.init(address=address, logging_level=logging.CRITICAL, log_to_driver=False, **here)
-        except Exception as error:  # Ray's own, the system's, or none in particular
-            ray.shutdown()
-            raise InvalidInput(f"--ray: no cluster to use at {address}: {_line(error)}") from error
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
-        try:
-            yield
-        finally:
-            ray.shutdown()
+    try:
+        ray.init(address=address, logging_level=logging.CRITICAL, log_to_driver=False, **here)
+    except Exception as error:  # Ray's own, the system's, or none in particular
+        ray.shutdown()
+        raise InvalidInput(f"--ray: no cluster to use at {address}: {_line(error)}") from error
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def _reach(address: str) -> None:
@@ -85,7 +84,7 @@ def _reach(address: str) -> None:
 
 
 @contextmanager
-def _native_output_dropped() -> Iterator[None]:
+def native_output_dropped() -> Iterator[None]:
     """Drop what Ray's library in C++ writes to standard error; what Python writes still gets there.
 
     The library says there whatever it does, and can't be told otherwise; it keeps logs as well.

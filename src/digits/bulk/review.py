@@ -38,7 +38,7 @@ class Review:
         rows = self.shown if own else self.blind
         if len(rows) >= MOST_SHOWN:
             return
-        named = {f"{row.file} {name}": cutouts[name] for name in own}
+        named = {json.dumps([row.file, name]): cutouts[name] for name in own}
         self.cutouts |= named
         rows.append({**row._asdict(), "file": plain_cell(row.file), "cutouts": list(named)})
 

@@ -276,6 +276,7 @@ def _write_parts(job: _Job, address: str, out: str, by: "By", *, as_json: bool) 
     """Read by a cluster, to parts of a table."""
     from digits.bulk.chunks import find_chunks
     from digits.bulk.cluster import read_on_cluster
+    from digits.bulk.ray_cluster import native_output_dropped
     from digits.bulk.records import read_source
     from digits.bulk.sources import find_sources
     from digits.show.progress import reading_progress
@@ -287,7 +288,10 @@ def _write_parts(job: _Job, address: str, out: str, by: "By", *, as_json: bool) 
     job.expect_some(len(chunks))
     read_one = partial(read_source, job.reader, rotate=job.rotate)
     num_files = sum(chunk.num_files for chunk in chunks)
-    with reading_progress(lambda: num_files, is_printed=False) as advance:
+    with (
+        native_output_dropped(),  # before the live line takes its place on standard error
+        reading_progress(lambda: num_files, is_printed=False) as advance,
+    ):
         tally = read_on_cluster(
             address, chunks, read_one, job.settings, out=out, by=by, on_file=advance
         )
