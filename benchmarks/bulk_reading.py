@@ -178,6 +178,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if not 0 < arguments.part <= 1:
         parser.error(f"--part: expected above 0, to 1, found {arguments.part}")
+    if arguments.part < 1 and arguments.out == RESULT:
+        parser.error("a part is no result; name a file with --out")
     ways = [0, *arguments.workers]
     kinds = {
         kind: measure(kind, max(8, round(arguments.part * num)), ways, ROUNDS)
