@@ -236,7 +236,7 @@ def test_a_server_that_takes_its_time_is_given_up(server: Server, answer: Answer
 def test_no_redirect_leads_to_another_machine_that_is_not_of_the_internet(
     server: Server, inner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of this machine's own addresses one is allowed here; the command knows no exception."""
+    """The test allows one address of this machine; the command allows none."""
     server.answers["/"] = redirect(f"http://{inner}:{server.server_address[1]}/secret")
     find = socket.getaddrinfo
 
