@@ -13,7 +13,8 @@ LARGEST = (480, 160)
 """Limit on size: most columns and rows of pixels of a cut-out."""
 
 AROUND = 0.35
-"""Paper around what is cut out, as a part of its height. For the eye alone: nothing is read of it."""
+"""Paper around what is cut out, as a part of its height; for the eye alone, as nothing is read
+from it."""
 
 NUM_LEVELS = 16
 """Number of grey levels; with all 256, the grain of paper would be most of the file."""
