@@ -16,6 +16,7 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from digits.errors import DigitsError, InvalidInput, OutOfMemory
+from digits.page import PAGE
 from digits.reading.reader import Reader
 from digits.server import limits, problems, schemas
 from digits.server.admission import AdmissionControl
@@ -40,7 +41,6 @@ from digits.server.workers import Workers
 DESCRIPTION = """Reads handwritten digits in pictures. A digit that can't be read is refused, with
 the reason. Errors are problem details (RFC 9457)."""
 
-PAGE = Path(__file__).parent / "page"
 SAMPLES = Path(str(files("digits.reading") / "samples"))
 
 PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
