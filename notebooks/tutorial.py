@@ -338,7 +338,7 @@ plots.lines(
 # Here $\partial\,\text{loss} / \partial w$ is the derivative by this weight, all others held fixed,
 # and $\leftarrow$ means "becomes". The factor $\eta$ is the **learning rate**. PyTorch computes the
 # gradient: `loss.backward()` goes back through everything that was computed and applies the chain
-# rule. How large should the step be? Let us try many sizes from the same starting point, on 500
+# rule; chapter 3 does it by hand. How large should the step be? Let us try many sizes from the same starting point, on 500
 # images.
 
 # %%
@@ -635,12 +635,12 @@ places = {
     "y": (3.7, 1), "loss": (4.9, 1),
 }  # fmt: skip
 links = [
-    plots.Link("x", "a1", "× w1"),
-    plots.Link("x", "a2", "× w2"),
+    plots.Link("x", "a1", "×", "w1"),
+    plots.Link("x", "a2", "×", "w2"),
     plots.Link("a1", "h1", "ReLU"),
     plots.Link("a2", "h2", "ReLU"),
-    plots.Link("h1", "y", "× w3"),
-    plots.Link("h2", "y", "× w4"),
+    plots.Link("h1", "y", "×", "w3"),
+    plots.Link("h2", "y", "×", "w4"),
     plots.Link("y", "loss", "(y − 2)²"),
 ]
 plots.computation(places, links, numbers)
@@ -1201,7 +1201,7 @@ for name in ("compact", "classic", "deep"):
 # ## 6 A convolutional network
 #
 # We shall train many networks from here on, so the training loop becomes a function. It is the loop
-# of chapter 2, built in two parts. The first cuts an epoch into batches: numbers of images,
+# of chapter 2, built in three parts. The first cuts an epoch into batches: numbers of images,
 # shuffled, 64 at a time.
 
 
@@ -1216,9 +1216,40 @@ print(f"{len(batches)} batches; the first begins with images {batches[0][:5].tol
 print(f"the first has {len(batches[0])} images, the last {len(batches[-1])}")
 
 # %% [markdown]
-# The second part is the loop itself: for each epoch, for each batch, a step. It has a progress bar,
-# and two things may change from step to step: the learning rate (`schedule`, for chapter 7) and the
-# images (`change`, for chapter 10). Until then both stay as they are.
+# The second part is one epoch: a step for each batch, each with a learning rate of its own, as
+# chapter 7 wants it. `change` may change the images before they are learned from, for chapter 10.
+# Here are two epochs over 1,000 images.
+
+
+# %%
+def unchanged(images):
+    return images
+
+
+def train_epoch(model, optimizer, images, labels, batches, rates, change=unchanged, quiet=True):
+    """Make a step for each batch, at its rate. Gives the mean loss over the images."""
+    loss_sum = 0.0
+    steps = zip(tqdm(batches, "steps", leave=False, file=sys.stdout, disable=quiet), rates)
+    for chosen, rate in steps:
+        optimizer.param_groups[0]["lr"] = rate
+        loss = train_step(model, optimizer, change(images[chosen]), labels[chosen])
+        loss_sum += loss * len(chosen)
+    return loss_sum / len(images)
+
+
+torch.manual_seed(0)
+model = Compact().to(device)
+optimizer = torch.optim.Adam(model.parameters())
+for epoch in (1, 2):
+    batches = shuffled_batches(1_000, 64)
+    rates = [0.001] * len(batches)
+    loss = train_epoch(model, optimizer, few_images[:1_000], few_labels[:1_000], batches, rates)
+    print(f"epoch {epoch}: loss {loss:.4f} nats per image")
+
+# %% [markdown]
+# The third part puts them together: weights and shuffles from a seed, epoch after epoch. The rate of
+# a step is the learning rate, times what a `schedule` says for this part of the training. Until
+# chapter 7 that is always 1.
 
 
 # %%
@@ -1227,12 +1258,8 @@ def constant(progress):
     return 1.0
 
 
-def unchanged(images):
-    return images
-
-
 def fit(
-    model, images, labels, *, epochs=1, batch_size=64, learning_rate=1e-3,
+    model, images, labels, *, epochs=1, batch_size=64, learning_rate=0.001,
     schedule=constant, change=unchanged, seed=0, quiet=False,
 ):  # fmt: skip
     """Train a model, and return the seconds that it took."""
@@ -1241,18 +1268,14 @@ def fit(
     if half_size:
         model.to(memory_format=torch.channels_last)  # chapter 17
     optimizer = torch.optim.Adam(model.parameters())
-    steps_done, num_steps = 0, epochs * math.ceil(len(images) / batch_size)
     began = time.perf_counter()
-    for epoch in range(1, epochs + 1):
-        loss_sum = 0.0
+    for epoch in range(epochs):
         batches = shuffled_batches(len(images), batch_size)
-        for chosen in tqdm(batches, f"epoch {epoch}", leave=False, file=sys.stdout, disable=quiet):
-            optimizer.param_groups[0]["lr"] = learning_rate * schedule(steps_done / num_steps)
-            loss = train_step(model, optimizer, change(images[chosen]), labels[chosen])
-            loss_sum += loss * len(chosen)
-            steps_done += 1
+        done = [(epoch + number / len(batches)) / epochs for number in range(len(batches))]
+        rates = [learning_rate * schedule(progress) for progress in done]
+        loss = train_epoch(model, optimizer, images, labels, batches, rates, change, quiet)
         if not quiet:
-            print(f"epoch {epoch}: loss {loss_sum / len(images):.4f} nats per image")
+            print(f"epoch {epoch + 1}: loss {loss:.4f} nats per image")
     return time.perf_counter() - began
 
 
@@ -1689,15 +1712,14 @@ record("compact, 2 epochs", compact_longer, seconds)
 #
 # A 5 that is turned a little is still a 5. So turn, shift, scale and slant each image at random
 # before each step: the network never sees the same image twice, and can't learn it by heart. All
-# four changes are one matrix that maps places in the new image to places in the old one.
-# `affine_grid` computes these places, `grid_sample` looks up what lies there. (So a `scale` above 1
-# makes the digit smaller.)
+# four changes are one matrix of two rows: times the place of a pixel in the new image, it gives the
+# place in the old one to look at. (So a `scale` above 1 makes the digit smaller.) The last column is
+# the shift.
 
 
 # %%
-def augment(images, degrees=10, pixels=2, zoom=0.1, slant=0.1):
-    """Change each image (n, 1, 28, 28) by random amounts up to these."""
-    n = len(images)
+def random_matrices(n, degrees=10, pixels=2, zoom=0.1, slant=0.1):
+    """A matrix (2, 3) for each of n images, random up to these amounts."""
 
     def up_to(limit):
         return limit * (2 * torch.rand(n) - 1)
@@ -1706,14 +1728,25 @@ def augment(images, degrees=10, pixels=2, zoom=0.1, slant=0.1):
     scale = 1 + up_to(zoom)
     shift_x, shift_y = up_to(pixels) / 14, up_to(pixels) / 14  # the image reaches from -1 to 1
     cos, sin = angle.cos() * scale, angle.sin() * scale
-    matrix = torch.stack(
-        [
-            torch.stack([cos, cos * shear - sin, shift_x], dim=1),
-            torch.stack([sin, sin * shear + cos, shift_y], dim=1),
-        ],
-        dim=1,
-    )
-    grid = F.affine_grid(matrix.to(images.device), list(images.shape), align_corners=False)
+    upper = torch.stack([cos, cos * shear - sin, shift_x], dim=1)
+    lower = torch.stack([sin, sin * shear + cos, shift_y], dim=1)
+    return torch.stack([upper, lower], dim=1)
+
+
+torch.manual_seed(0)
+for row in random_matrices(1)[0].tolist():
+    print("  ".join(f"{value:6.3f}" for value in row))
+
+# %% [markdown]
+# `affine_grid` applies the matrix to the place of every pixel, `grid_sample` looks up what lies
+# there, between the pixels if need be.
+
+
+# %%
+def augment(images):
+    """Change each image (n, 1, 28, 28) at random."""
+    matrices = random_matrices(len(images)).to(images.device)
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images.float(), grid, align_corners=False)
 
 
@@ -1910,7 +1943,7 @@ with torch.inference_mode():
 #
 # **14. Into the middle.** MNIST's digits are centred by their centre of mass. Write `centred(image)`
 # that finds it, as the mean of all rows and all columns, each weighted by its ink, and rolls the
-# image so that it comes to the middle. Move the drawing of above by six pixels; does it take it
+# image so that it comes to the middle. Move the drawing of above by five pixels; does it take it
 # back?
 
 # %%
@@ -1924,10 +1957,10 @@ with torch.inference_mode():
 #     places = torch.arange(28.0, device=image.device)
 #     row = (image.sum(dim=(0, 1, 3)) * places).sum() / image.sum()
 #     column = (image.sum(dim=(0, 1, 2)) * places).sum() / image.sum()
-#     return image.roll((round(13.5 - row.item()), round(13.5 - column.item())), dims=(2, 3))
+#     return image.roll((round(14 - row.item()), round(14 - column.item())), dims=(2, 3))
 #
 #
-# moved = mine.roll(6, dims=3)
+# moved = mine.roll(5, dims=3)
 # for name, image in {"as drawn": mine, "moved": moved, "centred": centred(moved)}.items():
 #     sure = predict(compact_augmented, image).softmax(dim=1).max(dim=1)
 #     print(f"{name:<9} read as {sure.indices.item()}, {plots.percent(sure.values.item())} sure")

@@ -85,7 +85,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "network": lambda: plots.network({"image": (1, 28, 28), "flatten": (784,), "fc": (10,)}),
     "kernel places": lambda: plots.kernel_places(3, 3),
     "computation": lambda: plots.computation(
-        {"x": (0, 0), "y": (1, 0)}, [plots.Link("x", "y", "× w")], {"x": 2, "w": -3, "y": -6}
+        {"x": (0, 0), "y": (1, 0)}, [plots.Link("x", "y", "×", "w")], {"x": 2, "w": -3, "y": -6}
     ),
     "refusals": lambda: plots.refusals(torch.tensor([0.9, 0.4]), torch.tensor([True, False]), [0]),
     "one receptive field": lambda: plots.receptive_fields(IMAGES[0], {"conv1": 3}),
@@ -265,7 +265,7 @@ def test_a_kernel_wider_than_its_image_has_no_place() -> None:
 
 def test_a_computation_shows_values_forward_and_derivatives_on_their_way_back() -> None:
     places = {"x": (0.0, 0.0), "y": (1.0, 0.0)}
-    links, values = [plots.Link("x", "y", "× w")], {"x": 2.0, "w": -3.0, "y": -6.0}
+    links, values = [plots.Link("x", "y", "×", "w")], {"x": 2.0, "w": -3.0, "y": -6.0}
     shown = set(texts(plots.computation(places, links, values)))
     assert {"× w = −3", "−6"} <= shown
     assert not any(text.startswith("∂") for text in shown)
@@ -303,7 +303,7 @@ def test_a_slider_is_the_plain_figure_where_widgets_are_missing(
     shown = slider._repr_mimebundle_()
     assert shown.keys() == {"text/plain", "image/png"}
     assert shown["image/png"].startswith(b"\x89PNG")
-    assert drawn.values == [(3, 1)]
+    assert drawn.values == [(1, 3)], "in the order of the slider"
 
 
 def test_a_slider_draws_what_it_is_moved_to() -> None:

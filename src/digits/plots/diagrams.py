@@ -99,18 +99,16 @@ def kernel_places(size: int, kernel: int, *, padding: int = 0, stride: int = 1) 
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     for row, column in np.ndindex(padded, padded):
         inside = padding <= row < padding + size and padding <= column < padding + size
-        left.add_patch(_cell(row, column, FAINT if inside else "white", dashed=not inside))
+        left.add_patch(_cell(row, column, FAINT if inside else "white", padding=not inside))
         if not inside:
             left.text(column, row, "0", ha="center", va="center", fontsize=7, color=SOFT)
     for row, column in np.ndindex(width, width):
         right.add_patch(_cell(row, column, FAINT))
     last = width - 1
     shown = {(0, 0): (ORANGE, "-"), (0, min(1, last)): (BLUE, "--"), (last, last): (INK, ":")}
-    for order, ((row, column), (colour, line)) in enumerate(shown.items()):
-        corner = (stride * column - 0.5, stride * row - 0.5)
-        outline = {"fill": False, "edgecolor": colour, "linestyle": line, "linewidth": 2.2}
-        left.add_patch(Rectangle(corner, kernel, kernel, zorder=3 + order, **outline))
-        right.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, zorder=3 + order, **outline))
+    for (row, column), (colour, line) in shown.items():
+        left.add_patch(_outline(stride * row, stride * column, kernel, colour, line))
+        right.add_patch(_outline(row, column, 1, colour, line))
     left.set_title(f"image {size}×{size}, padding {padding}, kernel {kernel}×{kernel}")
     right.set_title(f"stride {stride}: output {width}×{width}")
     for axes in (left, right):
@@ -129,8 +127,10 @@ class Link:
     """Name of the number that goes in."""
     end: str
     """Name of the number that comes out."""
-    label: str
-    """What is done: "× w1", "ReLU"."""
+    operation: str
+    """What is done: "×", "ReLU"."""
+    weight: str = ""
+    """Name of the number that it is done with, if there is one."""
 
 
 @styled
@@ -144,8 +144,8 @@ def computation(
 
     Args:
         places: Column and row of each number, by its name.
-        links: The steps between them. What a link's label names after "× " is a number, too.
-        values: Each number, by its name.
+        links: The steps between them.
+        values: Each number, those of the places and the weights of the links, by its name.
         derivatives: Derivative of the result by each number, by its name; none are drawn if None.
 
     Returns:
@@ -163,20 +163,14 @@ def computation(
     for link in links:
         (x0, y0), (x1, y1) = places[link.start], places[link.end]
         axes.plot([x0, x1], [y0, y1], color=GREY, linewidth=1.4, zorder=1)
-        weight = link.label.removeprefix("× ")
-        forward = f"{link.label} = {_number(values[weight])}" if weight in values else link.label
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        _note(
-            axes,
-            x,
-            y - (0.12 if weight in values else 0),
-            forward,
-            BLUE if weight in values else SOFT,
-            boxed=True,
-        )
-        if weight in derivatives:
-            back = f"∂ {_number(derivatives[weight])}"
-            _note(axes, x, y + 0.12, back, ORANGE, boxed=True)
+        if not link.weight:
+            _note(axes, x, y, link.operation, SOFT, boxed=True)
+            continue
+        forward = f"{link.operation} {link.weight} = {_number(values[link.weight])}"
+        _note(axes, x, y - 0.12, forward, BLUE, boxed=True)
+        if link.weight in derivatives:
+            _note(axes, x, y + 0.12, f"∂ {_number(derivatives[link.weight])}", ORANGE, boxed=True)
     for name, (x, y) in places.items():
         axes.add_patch(
             FancyBboxPatch(
@@ -229,9 +223,17 @@ def _draw_sheets(axes: Axes, left: float, height: float, count: int) -> float:
     return left + width + (count - 1) * offset
 
 
-def _cell(row: int, column: int, colour: str, *, dashed: bool = False) -> Rectangle:
-    """A pixel of a grid; one of the padding has a dashed outline."""
+def _outline(row: int, column: int, size: int, colour: str, line: str) -> Rectangle:
+    """Outline a square of `size` pixels whose top left pixel is (row, column)."""
     return Rectangle(
-        (column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor=GREY if dashed else "#8a94a0",
-        linestyle=":" if dashed else "-", linewidth=0.8,
+        (column - 0.5, row - 0.5), size, size, fill=False, edgecolor=colour, linestyle=line,
+        linewidth=2.2, zorder=3,
+    )  # fmt: skip
+
+
+def _cell(row: int, column: int, colour: str, *, padding: bool = False) -> Rectangle:
+    """Draw a pixel of a grid; one of the padding has a dotted outline."""
+    return Rectangle(
+        (column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor=GREY if padding else "#8a94a0",
+        linestyle=":" if padding else "-", linewidth=0.8,
     )  # fmt: skip

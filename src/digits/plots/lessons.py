@@ -442,7 +442,7 @@ def _format_signed(value: float, digits: int) -> str:
 def _write_weights(axes: Axes, weights: np.ndarray, *, limit: float) -> None:
     """Write the weights of a kernel on its map, whose strongest colour stands for `limit`."""
     for (row, column), value in np.ndenumerate(weights):
-        colour = "white" if abs(value) > 0.5 * limit else INK
+        colour = "white" if abs(value) > 0.6 * limit else INK
         text = _format_signed(float(value), 2)
         axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
 

@@ -22,7 +22,8 @@ class Slider(Generic[T]):
         draw: Draws the figure of one value or of several: `draw(a)`, `draw(a, b)`.
         label: Quantity that the slider changes, with its unit.
         values: Values to choose from.
-        shown: Those of them that the plain figure is of; the slider begins at the first.
+        shown: Those of them that the plain figure is of, in the order of `values`; the slider
+            begins at the first of `shown`.
 
     Raises:
         InvalidInput: If nothing is shown, or something that can't be chosen.
@@ -80,7 +81,8 @@ class Slider(Generic[T]):
         return ipywidgets.VBox([slider, picture])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        shown: dict[str, Any] = {"text/plain": repr(self), "image/png": self.figure(*self._shown)}
+        plain = [value for value in self._values if value in self._shown]
+        shown: dict[str, Any] = {"text/plain": repr(self), "image/png": self.figure(*plain)}
         if find_spec("ipywidgets"):
             shown = self.widget()._repr_mimebundle_() | shown
         return shown
