@@ -1118,19 +1118,10 @@ plots.receptive_fields(all_images[0], receptive_fields(Deep()))
 
 # %%
 for model in (Compact(), Classic(), Deep()):
-    rows = [
-        (
-            name,
-            f"{count_parameters(layer):,}",
-            f"{count_parameters(layer) / count_parameters(model):.1%}",
-        )
-        for name, layer in model.named_children()
-        if count_parameters(layer)
-    ]
-    print(type(model).__name__)
-    show_table(
-        ["layer", "parameters", "of all"], [*rows, ("all", f"{count_parameters(model):,}", "")]
-    )
+    in_all = count_parameters(model)
+    counts = {name: count_parameters(layer) for name, layer in model.named_children()}
+    rows = [(name, f"{n:,}", f"{n / in_all:.1%}") for name, n in counts.items() if n]
+    show_table([type(model).__name__, "parameters", "of all"], [*rows, ("all", f"{in_all:,}", "")])
 
 # %% [markdown]
 # In `Compact` and `Classic` the first fully connected layer holds nearly all of them; in `Deep` the
@@ -1247,7 +1238,7 @@ for epoch in (1, 2):
     print(f"epoch {epoch}: loss {loss:.4f} nats per image")
 
 # %% [markdown]
-# The third part puts them together: weights and shuffles from a seed, epoch after epoch. The rate of
+# The third part puts them together: shuffles from a seed, one epoch after the other. The rate of
 # a step is the learning rate, times what a `schedule` says for this part of the training. Until
 # chapter 7 that is always 1.
 
