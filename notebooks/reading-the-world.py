@@ -24,8 +24,8 @@
 # | 6 | a network slides along the line | `line network` | 125 |
 # | 8 | it sees the line in seven views | `seven views` | 122 |
 #
-# Each chapter ends with an exercise. Try it in the cell below it; a solution is folded away under
-# it.
+# Chapters 1 to 8 end with an exercise each. Try it in the cell below it; a solution is folded away
+# under that.
 
 # %% [markdown]
 # ## 0 Setting up
@@ -327,8 +327,9 @@ show_steps(turned)
 # Hardly better, though the digits can be seen by now. In MNIST paper is 0, all of it, and here it is
 # a cloud of greys.
 #
-# **The same with `digits`:** `find_polarity` weighs more evidence (who has the edges of the picture,
-# who is wider, in even light too) and says how sure it is; if it isn't, both polarities are read.
+# **The same with `digits`:** `find_polarity` weighs other evidence (who has the edges of the picture,
+# who is wider, in even light too). It says how much there is: below 0.65 to either side it is not
+# sure, as here of the shadow. Then both polarities are read, and the better reading is taken.
 
 # %%
 from digits.reading.ink.illumination import thumbnail_of
