@@ -354,7 +354,7 @@ for kind in ("chalk", "shadow"):
 #
 # ```python
 # def by_majority(photo):
-#     return np.median(photo) > (int(photo.min()) + int(photo.max())) / 2
+#     return bool(np.median(photo) > (int(photo.min()) + int(photo.max())) / 2)
 #
 #
 # def by_thinness(photo):
@@ -722,7 +722,7 @@ plots.pictures([glyph.pixels], ["glyph"], num_columns=7)
 # ### Exercise
 #
 # **5. A few pixels off.** Is the centre of mass worth the trouble? Move the held-out images of MNIST
-# to the right by 0 to 5 pixels (`np.roll`), and draw the network's accuracy.
+# to the right by 0 to 5 pixels (`torch.roll`), and draw the network's accuracy.
 
 # %%
 # Your turn.
