@@ -37,7 +37,7 @@ tutorial: $(READY_TUTORIAL) ## Set up, and open the tutorial in Jupyter
 	$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks/tutorial.ipynb $(ARGS)
 
 .PHONY: notebooks
-notebooks: $(READY_DEV) ## Make the notebooks from their text, by running them (three minutes)
+notebooks: $(READY_DEV) ## Make the notebooks from their text, by running them (four minutes)
 	$(BIN)/python notebooks/execute.py
 
 .PHONY: test

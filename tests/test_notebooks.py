@@ -25,6 +25,7 @@ from notebooks.execute import execute, read_text, texts
 
 ROOT = Path(__file__).parents[1]
 TUTORIAL = ROOT / "notebooks" / "tutorial.py"
+READING = ROOT / "notebooks" / "reading-the-world.py"
 OUTDATED = "it is out of date: run make notebooks, and look at what comes out"
 
 Solution = re.compile(r"<summary>Solution \d+</summary>\s+```python\n(.*?)```", re.DOTALL)
@@ -159,11 +160,31 @@ def test_the_accuracies_that_the_tutorial_states_are_reached(
 
 
 @pytest.mark.mnist
+def test_each_step_reads_as_many_photos_as_reading_the_world_states(
+    text: Path, executed: NotebookNode
+) -> None:
+    if text != READING:
+        pytest.skip("it states none")
+    tables = [
+        output.data["text/markdown"]
+        for cell in code_cells(executed)
+        for output in cell.outputs
+        if "right of 140" in output.get("data", {}).get("text/markdown", "")
+    ]
+    promised = re.findall(r"^\| \d+ \|.*\| `(.*)` \| (\d+) \|$", markdown(executed), re.MULTILINE)
+    reached = dict(re.findall(r"^\| (.*?) \|.*\| (\d+) \|$", tables[-1], re.MULTILINE))
+    assert len(promised) > 5
+    for name, count in promised:
+        assert int(reached[name]) > int(count), name
+    assert int(reached["shrunk"]) < 30, "the naive way fails"
+
+
+@pytest.mark.mnist
 def test_the_solutions_of_all_exercises_are_executed(text: Path, executed: NotebookNode) -> None:
     exercises = re.findall(r"^\*\*(\d+)\. ", markdown(executed), re.MULTILINE)
     solutions = code_cells(executed)[len(code_cells(committed(text))) :]
     assert exercises == [str(number + 1) for number in range(len(solutions))]
-    assert len(solutions) == (20 if text == TUTORIAL else 0)
+    assert len(solutions) == {TUTORIAL: 20, READING: 8}.get(text, 0)
     for cell in solutions:
         assert "assert " in cell.source, "a solution checks itself"
         assert cell.execution_count
@@ -215,7 +236,8 @@ def test_the_first_cell_installs_from_the_clone_that_is_there(
     command = [str(part) for part in command]
     assert command[:3] == ["-m", "pip", "install"]
     assert Path(command[command.index("-c") + 1]).samefile(ROOT / "constraints.txt")
-    assert f"digits @ {ROOT.resolve().as_uri()}" in command
+    wish = re.compile(rf"digits(\[train\])? @ {re.escape(ROOT.resolve().as_uri())}")
+    assert any(map(wish.fullmatch, command))
 
 
 def test_the_first_cell_says_what_to_do_where_there_is_no_clone(

@@ -32,6 +32,9 @@ INDICES = torch.tensor([7, 11, 13, 17, 9999])
 MATRIX = [
     [100 if row == column else (row * column) % 4 for column in range(10)] for row in range(10)
 ]
+LINE = np.zeros((40, 60), np.uint8)
+COLUMNS = np.array([[0.9, 0.1, 0.9, 0.0], [0.1, 0.6, 0.1, 0.0], [0.0, 0.3, 0.0, 1.0]])
+COUNTS = {"shrunk": {"chalk": 2, "lamp": 0}, "framed": {"chalk": 17, "lamp": 19}}
 STAGES = [
     FeatureMaps(("conv1", "relu1"), torch.rand(32, 26, 26)),
     FeatureMaps(("conv2",), torch.randn(3, 1, 1)),
@@ -66,6 +69,11 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "filters": lambda: plots.filters(torch.randn(32, 1, 3, 3)),
     "feature maps": lambda: plots.feature_maps(IMAGES[0], STAGES),
     "saliency": lambda: plots.saliency_maps(IMAGES, torch.randn(N, 28, 28), PREDICTED, CONFIDENCE),
+    "pictures": lambda: plots.pictures(
+        [IMAGES[0].numpy(), np.zeros((120, 160))], ["a photo\nof 3", "nothing"], right=[True, False]
+    ),
+    "columns": lambda: plots.columns(LINE, COLUMNS, "37"),
+    "counts": lambda: plots.counts(COUNTS, 20),
     "pixel values": lambda: plots.pixel_values(IMAGES[0]),
     "convolution": lambda: plots.convolution(
         torch.rand(28, 28), torch.randn(3, 3), torch.randn(26, 26), row=25, column=0
@@ -347,6 +355,34 @@ def test_seeds_show_each_run_and_the_interval_of_their_mean() -> None:
     assert np.asarray(axes.lines[0].get_xdata()).tolist() == [0.98, 0.99, 0.985]
 
 
+def test_pictures_say_without_colour_what_was_right() -> None:
+    titles = [axes.get_title() for axes in FIGURES["pictures"]().axes]
+    assert titles == ["a photo\nof 3 ✓", "nothing ✗"]
+
+
+def test_pictures_without_their_titles_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="a title for each of 2 pictures, found 1 titles"):
+        plots.pictures([LINE, LINE], ["a line"])
+
+
+def test_a_symbol_stands_at_its_peak_along_the_line() -> None:
+    figure = plots.columns(LINE, COLUMNS, "37")
+    below = figure.axes[1]
+    peaks = {text.get_text(): text.xy[0] for text in below.texts if isinstance(text, Annotation)}
+    assert peaks == {"3": 22.5, "7": 52.5}  # a column is 15 pixels wide
+
+
+def test_probabilities_of_other_symbols_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="a row for a blank and 3 symbols, found 3 rows"):
+        plots.columns(LINE, COLUMNS, "379")
+
+
+def test_counts_show_each_kind_at_each_step() -> None:
+    assert {"2", "0", "17", "19", "shrunk", "framed", "chalk", "lamp"} <= set(
+        texts(FIGURES["counts"]())
+    )
+
+
 def test_a_notebook_shows_a_figure_that_ends_a_cell() -> None:
     figure = plots.softmax(torch.zeros(10), torch.full((10,), 0.1))
     shown = figure._repr_png_()  # type: ignore[attr-defined]
@@ -435,6 +471,8 @@ def none(tensor: Tensor) -> Tensor:
         lambda: plots.digit_map({"PCA": torch.zeros(0, 2)}, none(LABELS)),
         lambda: plots.gallery(none(IMAGES), []),
         lambda: plots.seeds({}),
+        lambda: plots.pictures([], []),
+        lambda: plots.counts({}, 20),
     ],
 )
 def test_nothing_to_draw_is_said(draw: Callable[[], Figure]) -> None:

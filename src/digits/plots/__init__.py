@@ -37,6 +37,8 @@ from digits.plots.lessons import (
     settings,
     softmax,
 )
+from digits.plots.photos import columns, counts, pictures
+from digits.plots.readings import explanation
 from digits.plots.sliders import Slider
 
 __all__ = [
@@ -44,10 +46,13 @@ __all__ = [
     "Slider",
     "augmented_digit",
     "channels",
+    "columns",
     "computation",
     "confusion_matrix",
     "convolution",
+    "counts",
     "digit_map",
+    "explanation",
     "feature_maps",
     "filters",
     "gallery",
@@ -59,6 +64,7 @@ __all__ = [
     "mistakes",
     "network",
     "percent",
+    "pictures",
     "pixel_values",
     "predictions",
     "receptive_fields",

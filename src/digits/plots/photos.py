@@ -1,0 +1,182 @@
+"""Figures of the way from a photo to a number: pictures, columns of the line network, counts."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float, Num, UInt8
+from matplotlib.figure import Figure
+
+from digits.errors import InvalidInput
+from digits.plots.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    SOFT,
+    WIDTH_INCHES,
+    expect_some,
+    new_figure,
+    styled,
+)
+
+COUNTED = 0.3
+"""Probability that a symbol reaches in some column, at least, for its curve to be drawn."""
+
+TITLE_INCHES = 0.2
+"""Height of a line of a picture's title."""
+
+GAP_INCHES = 0.12
+"""Gap between pictures."""
+
+LINE_INCHES = 2.0
+"""Height of the image of a line, at most."""
+
+
+@styled
+def pictures(
+    images: Sequence[Num[np.ndarray, "_ _"]],
+    titles: Sequence[str],
+    *,
+    right: Sequence[bool] | None = None,
+    num_columns: int = 4,
+) -> Figure:
+    """Draw pictures of any sizes side by side, as they are: 0 is black, and 255 white.
+
+    Args:
+        images: Grey levels, 0 to 255; at least one picture. (h, w) each
+        titles: One title per picture.
+        right: Whether what a title says is right: a tick in blue, or a cross in orange. Neither if
+            not given.
+        num_columns: Number of pictures in a row.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no picture, or the lengths differ.
+    """
+    expect_some(len(images))
+    if len(titles) != len(images) or len(right or images) != len(images):
+        raise InvalidInput(
+            f"Expected a title for each of {len(images)} pictures, found {len(titles)} titles"
+            + (f" and {len(right)} marks." if right is not None else ".")
+        )
+    num_rows = -(-len(images) // num_columns)
+    tallest = max(image.shape[0] / image.shape[1] for image in images)
+    num_lines = max(title.count("\n") + 1 for title in titles)
+    width = WIDTH_INCHES / num_columns - GAP_INCHES
+    height = width * tallest + TITLE_INCHES * num_lines + GAP_INCHES
+    figure = new_figure(num_rows * height)
+    for number, (image, title) in enumerate(zip(images, titles, strict=True)):
+        axes = figure.add_subplot(num_rows, num_columns, number + 1)
+        # Photos are shrunk; what a network gets is enlarged, pixel by pixel.
+        is_photo = image.shape[1] > 100
+        axes.imshow(
+            image,
+            cmap="gray",
+            vmin=0,
+            vmax=255,
+            interpolation="antialiased" if is_photo else "nearest",
+        )
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set(visible=True, color=PALE)
+        colour = INK
+        if right is not None:
+            colour = BLUE if right[number] else ORANGE
+            title = f"{title} {'✓' if right[number] else '✗'}"
+        axes.set_title(title, fontsize=9, pad=3, color=colour)
+    return figure
+
+
+@styled
+def columns(
+    image: UInt8[np.ndarray, "h w"], probabilities: Float[np.ndarray, "k t"], symbols: str
+) -> Figure:
+    """Draw the image of a line above the probabilities that the line network gives its columns.
+
+    Args:
+        image: The line, white on black. (h, w)
+        probabilities: Probability of a blank, and of each symbol, in each column; the columns are
+            evenly spaced over the image. (1 + symbols, t)
+        symbols: The symbols.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If the rows are not a blank and these symbols.
+    """
+    if len(probabilities) != len(symbols) + 1:
+        raise InvalidInput(
+            f"Expected a row for a blank and {len(symbols)} symbols, "
+            f"found {len(probabilities)} rows."
+        )
+    width = image.shape[1]
+    above = min(LINE_INCHES, WIDTH_INCHES * image.shape[0] / width)
+    share = above * width / image.shape[0] / WIDTH_INCHES
+    figure = new_figure(above + 2.2)
+    grid = figure.add_gridspec(
+        2, 2, height_ratios=[above, 1.7], width_ratios=[share, max(1 - share, 1e-3)]
+    )
+    axes = figure.add_subplot(grid[0, 0])
+    below = figure.add_subplot(grid[1, 0], sharex=axes)
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=(0, width, image.shape[0], 0))
+    axes.set_axis_off()
+    step = width / probabilities.shape[1]
+    x = step * (np.arange(probabilities.shape[1]) + 0.5)
+    below.plot(x, probabilities[0], color=GREY)
+    below.set_title("grey: blank, blue: symbols", fontsize=8, color=SOFT, loc="left")
+    for symbol, row in zip(symbols, probabilities[1:], strict=True):
+        if row.max() < COUNTED:
+            continue
+        below.plot(x, row, color=BLUE)
+        # Between two columns that fall below it, the symbol has one peak.
+        ends = np.flatnonzero(np.diff(row >= COUNTED, prepend=False, append=False))
+        for first, end in ends.reshape(-1, 2):
+            peak = first + int(row[first:end].argmax())
+            is_likeliest = row[peak] == probabilities[:, peak].max()
+            below.annotate(
+                symbol, (x[peak], row[peak]), (0, 3) if is_likeliest else (7, 0),
+                textcoords="offset points", ha="center", color=BLUE,
+                fontsize=12 if is_likeliest else 9, fontweight="bold",
+            )  # fmt: skip
+    below.set_ylim(0, 1.25)
+    below.set_yticks([0, 0.5, 1])
+    below.set_ylabel("probability")
+    below.set_xlabel("pixels along the line")
+    below.grid(axis="y")
+    return figure
+
+
+@styled
+def counts(table: Mapping[str, Mapping[str, int]], total: int) -> Figure:
+    """Draw how many pictures of each kind are read right at each step, the more the darker.
+
+    Args:
+        table: Number of pictures that are read right, by kind, by step; each step has all kinds.
+        total: Number of pictures of a kind.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no step.
+    """
+    expect_some(len(table))
+    kinds = list(next(iter(table.values())))
+    values = np.array([[row[kind] for kind in kinds] for row in table.values()])
+    figure = new_figure(0.7 + 0.36 * len(table))
+    axes = figure.subplots()
+    axes.imshow(values / total, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        colour = "white" if value > 0.6 * total else INK
+        axes.text(column, row, str(value), ha="center", va="center", color=colour, fontsize=9)
+    axes.set_xticks(range(len(kinds)), kinds)
+    axes.set_yticks(range(len(table)), list(table))
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel(f"pictures read right, of {total} of each kind")
+    return figure
