@@ -6,8 +6,6 @@ from math import comb
 from jaxtyping import Bool
 from torch import Tensor
 
-from digits.errors import InvalidInput
-
 
 @dataclass(frozen=True)
 class PairedErrors:
@@ -44,14 +42,7 @@ def pair_errors(first: Bool[Tensor, " n"], second: Bool[Tensor, " n"]) -> Paired
     Args:
         first: Whether the first network reads an image wrong. (n,)
         second: Whether the second does. (n,)
-
-    Raises:
-        InvalidInput: If they are of different numbers of images.
     """
-    if len(first) != len(second):
-        raise InvalidInput(
-            f"Expected two networks on the same images, found {len(first)} and {len(second)}."
-        )
     return PairedErrors(
         only_first=int((first & ~second).sum()),
         only_second=int((second & ~first).sum()),

@@ -80,11 +80,11 @@ def overfitting(evidence: Evidence) -> Advice | None:
     gap = last.validation_loss - last.train_loss
     if gap < OVERFITTING_GAP or last.validation_loss < OVERFITTING_RATIO * last.train_loss:
         return None
-    lacking = "" if evidence.recipe.augmentation else "augmentation (--rotation-degrees 10 …), "
+    lacking = "" if evidence.recipe.augmentation else "augmentation (`--rotation-degrees 10`), "
     return Advice(
         f"The training loss is {last.train_loss:.3f}, the held-out loss "
         f"{last.validation_loss:.3f}: the network has learned its training images by heart.",
-        f"Try {lacking}a weight decay (--weight-decay 0.0001), a network with dropout, or fewer "
+        f"Try {lacking}a weight decay (`--weight-decay 0.0001`), a network with dropout, or fewer "
         "epochs.",
     )
 
@@ -95,8 +95,8 @@ def nothing_held_out(evidence: Evidence) -> Advice | None:
         return None
     return Advice(
         f"None of the training images were held out, in any of {len(evidence.history):,} epochs.",
-        "That is right for a last run. To compare settings, hold some out (--validation-size "
-        "5000): who chooses by the test images has no others to measure on.",
+        "That is right for a last run. To compare settings, hold some out "
+        "(`--validation-size 5000`): who chooses by the test images has no others to measure on.",
     )
 
 
@@ -116,7 +116,7 @@ def still_learning(evidence: Evidence) -> Advice | None:
     return Advice(
         f"In the last epoch the {which} loss still fell by {100 * fall:.0f} %, from {before:.3f} "
         f"to {last:.3f}.",
-        f"Try more epochs: --epochs {2 * epochs}.",
+        f"Try more epochs: `--epochs {2 * epochs}`.",
     )
 
 
@@ -128,9 +128,9 @@ def swinging(evidence: Evidence) -> Advice | None:
     if not falls or max(falls) < SWING:
         return None
     rate = evidence.recipe.learning_rate
-    lower = f"a lower learning rate (--learning-rate {rate / 3:.2g})"
+    lower = f"a lower learning rate (`--learning-rate {rate / 3:.2g}`)"
     way = (
-        f"Try one that runs down (--schedule one_cycle), or {lower}."
+        f"Try one that runs down (`--schedule one_cycle`), or {lower}."
         if evidence.recipe.schedule == "constant"
         else f"Try {lower}."
     )
@@ -149,7 +149,7 @@ def miscalibrated(evidence: Evidence) -> Advice | None:
         f"Confidence is off by {100 * evidence.calibration_error:.1f} points on average (the "
         "expected calibration error).",
         "Do not take it for a probability yet. At least 2,500 held-out images "
-        "(--validation-size 5000) give a better temperature.",
+        "(`--validation-size 5000`) give a better temperature.",
     )
 
 
@@ -194,8 +194,8 @@ def small_set(evidence: Evidence) -> Advice | None:
     way = (
         "More pictures help most."
         if evidence.recipe.augmentation
-        else "More pictures help most; augmentation (--rotation-degrees 10 --shift-pixels 1.5 "
-        "--scale 0.1) comes next."
+        else "More pictures help most; augmentation (`--rotation-degrees 10`, "
+        "`--shift-pixels 1.5`, `--scale 0.1`) comes next."
     )
     return Advice(
         f"The smallest class has {evidence.smallest_class:,} training images; MNIST's has 5,421.",
@@ -214,8 +214,9 @@ def wide_interval(evidence: Evidence) -> Advice | None:
     return Advice(
         f"The interval reaches {100 * half:.2f} points either way; a fifth of the errors less "
         f"would be {100 * gain:.2f} points.",
-        "One run can't show such a gain. Train several seeds of both (--seeds 5) and ask digits "
-        "compare; or set two runs side by side, image by image: digits report RUN OTHER.",
+        "One run can't show such a gain. Train several seeds of both (`--seeds 5`) and ask "
+        "`digits compare`; or set two runs side by side, image by image: `digits report RUN "
+        "OTHER`.",
     )
 
 

@@ -21,18 +21,18 @@ LABEL_GAP = 14.0
 
 
 @dataclass(frozen=True)
-class Dot:
-    """An accuracy on a strip."""
+class Row:
+    """Accuracies on a strip, below a label."""
 
-    value: float
-    """Accuracy, 0 to 1."""
-    name: str
-    is_strong: bool = False
-    """Whether it is what the strip is about."""
-
-
-Row = tuple[str, Sequence[Dot], tuple[float, float], float | None]
-"""A row of a strip: its label, dots, a bar from one accuracy to another, and a mark on it."""
+    label: str
+    dots: Sequence[tuple[float, str]]
+    """Accuracies, 0 to 1, each with its name."""
+    bar: tuple[float, float]
+    """A bar behind them, from one accuracy to another."""
+    mark: float | None = None
+    """An accuracy that is marked on it."""
+    kind: str = "known"
+    """Class of what is drawn: known, or strong for what the strip is about."""
 
 
 @dataclass(frozen=True)
@@ -54,48 +54,57 @@ def draw_strip(*, title: str, rows: Sequence[Row]) -> str:
         title: What the strip shows.
         rows: The rows, from top to bottom.
     """
-    values = [edge for _, dots, bar, _ in rows for edge in (*(dot.value for dot in dots), *bar)]
+    values = [value for row in rows for value in (*row.bar, *(dot for dot, _ in row.dots))]
     low, high = min(values), max(values)
     margin = 0.04 * (high - low) or 0.0005
     low, high = max(0.0, low - margin), min(1.0, high + margin)
 
-    def x(value: float) -> float:
-        return LEFT + (RIGHT - LEFT) * (value - low) / (high - low)
+    def x(value: float) -> str:
+        return f"{LEFT + (RIGHT - LEFT) * (value - low) / (high - low):.2f}%"
 
     bottom = ROW * len(rows)
     said = "; ".join(
-        f"{label}: {', '.join(f'{100 * dot.value:.2f} %' for dot in dots)}, "
-        f"bar from {100 * bar[0]:.2f} to {100 * bar[1]:.2f} %"
-        for label, dots, bar, _ in rows
+        f"{row.label}: {', '.join(f'{100 * value:.2f} %' for value, _ in row.dots)}, "
+        f"bar from {100 * row.bar[0]:.2f} to {100 * row.bar[1]:.2f} %"
+        for row in rows
     )
     parts = [
         f'<svg class="chart" width="100%" height="{bottom + AXIS}" role="img">',
         f"<title>{escape(title)}</title><desc>{escape(said)}.</desc>",
     ]
     for tick in _ticks(low, high):
-        parts.append(f'<line class="grid" x1="{x(tick):.2f}%" x2="{x(tick):.2f}%" y2="{bottom}"/>')
-        if 9 < x(tick) < 91:  # else its label would be cut
+        parts += [
+            f'<line class="grid" x1="{x(tick)}" x2="{x(tick)}" '
+            f'y1="{ROW * index + 20}" y2="{ROW * index + 42}"/>'
+            for index in range(len(rows))
+        ]
+        if 9 < float(x(tick)[:-1]) < 91:  # else its label would be cut
             parts.append(
-                f'<text class="tick" x="{x(tick):.2f}%" y="{bottom + 18}">{100 * tick:.6g} %</text>'
+                f'<text class="tick" x="{x(tick)}" y="{bottom + 18}">{100 * tick:.6g} %</text>'
             )
-    for index, (label, dots, (start, end), mark) in enumerate(rows):
+    for index, row in enumerate(rows):
         top, middle = ROW * index, ROW * index + 31
-        kind = "strong" if any(dot.is_strong for dot in dots) else "known"
-        parts.append(f'<text x="{LEFT}%" y="{top + 16}">{escape(label)}</text>')
+        start, end = row.bar
+        width = (RIGHT - LEFT) * (end - start) / (high - low)
+        parts.append(f'<text x="{LEFT}%" y="{top + 15}">{escape(row.label)}</text>')
         parts.append(
-            f'<rect class="bar {kind}" x="{x(start):.2f}%" y="{middle - 4}" '
-            f'width="{x(end) - x(start):.2f}%" height="8"/>'
+            f'<rect class="bar {row.kind}" x="{x(start)}" y="{middle - 4}" width="{width:.2f}%" '
+            'height="8"/>'
         )
-        if mark is not None:
+        if row.mark is not None:
             parts.append(
-                f'<line class="mark" x1="{x(mark):.2f}%" x2="{x(mark):.2f}%" '
+                f'<line class="mark" x1="{x(row.mark)}" x2="{x(row.mark)}" '
                 f'y1="{middle - 9}" y2="{middle + 9}"/>'
             )
-        parts += [
-            f'<circle class="{kind}" cx="{x(dot.value):.2f}%" cy="{middle}" r="5">'
-            f"<title>{escape(dot.name)}: {100 * dot.value:.2f} %</title></circle>"
-            for dot in dots
-        ]
+        seen: list[float] = []
+        for value, name in row.dots:
+            # Equal accuracies are not to hide each other.
+            height = middle + (0, 7, -7)[seen.count(value) % 3]
+            seen.append(value)
+            parts.append(
+                f'<circle class="{row.kind}" cx="{x(value)}" cy="{height}" r="5">'
+                f"<title>{escape(name)}: {100 * value:.2f} %</title></circle>"
+            )
     return "".join([*parts, "</svg>"])
 
 
@@ -164,8 +173,8 @@ def _said(curves: Sequence[Curve], percent: bool) -> str:
 
 
 def _ticks(low: float, high: float) -> Iterator[float]:
-    """Choose round values between two others: three to six of them."""
-    rough = (high - low) / 4
+    """Choose round values between two others: two to six of them."""
+    rough = (high - low) / 5
     power = 10.0 ** floor(log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     for index in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1):

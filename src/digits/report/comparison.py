@@ -16,7 +16,7 @@ from digits.evaluation.paired import PairedErrors, pair_errors
 from digits.files import write_atomic
 from digits.models import reads_lines
 from digits.recipe import Recipe, differing_fields
-from digits.report.charts import Curve, Dot, draw_curves, draw_strip
+from digits.report.charts import Curve, Row, draw_curves, draw_strip
 from digits.report.material import Facts, Material
 from digits.report.page import render_comparison
 from digits.report.sprite import Sprite, choose_fairly, make_sprite, most_images
@@ -61,7 +61,8 @@ class Pair:
     @property
     def verdict(self) -> str:
         """What the test images say of the two networks, in a sentence."""
-        found, chance = self.errors, f"p = {self.errors.p_value:.2g}"
+        found, p = self.errors, self.errors.p_value
+        chance = f"p = {p:.3f}" if p >= 0.001 else "p below 0.001"
         if found.p_value >= SIGNIFICANT:
             return f"Which network is better can't be told from these images ({chance})."
         better = self.first if found.only_first < found.only_second else self.second
@@ -76,7 +77,7 @@ class Disagreement:
     """Its place in the test set, from 0."""
     true: int
     readings: tuple[tuple[str, int, float, bool], ...]
-    """Of each run: its letter, the class it read, with what confidence, and whether it is right."""
+    """Letter of each run, the class that it read, with what confidence, and whether it is right."""
     num_wrong: int
     """Number of runs that read it wrong."""
     group: int
@@ -185,13 +186,13 @@ def _strip(compared: Sequence[Compared]) -> str:
     return draw_strip(
         title="Test accuracy of each run, with its 95 % interval",
         rows=[
-            (
+            Row(
                 f"{run.letter}: {run.recipe.name}",
-                [Dot(run.facts.accuracy, run.letter, is_strong=True)],
+                [(run.facts.accuracy, run.letter)],
                 run.facts.interval,
-                None,
+                kind=f"strong run-{number}",
             )
-            for run in compared
+            for number, run in enumerate(compared, start=1)
         ],
     )
 

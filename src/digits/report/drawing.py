@@ -11,8 +11,8 @@ from digits.models.costs import LayerCost, image_shape, layer_costs
 
 WIDTH = 320
 """Width of the drawing in its own units; as many pixels on the narrowest phone."""
-STEP = 92
-"""Height of a stage, in the same units."""
+LINE, LEAST = 16, 58
+"""Height of a line of text, and least height of a stage, in the same units."""
 LARGEST = 48
 """Side of the largest maps as they are drawn, in the same units."""
 LONGEST = 42
@@ -29,7 +29,6 @@ KINDS = {
     "BatchNorm1d": "batch norm",
     "BatchNorm2d": "batch norm",
     "Flatten": "flattened",
-    "ZeroPad2d": "cropped or padded",
     "Enlarge": "enlarged",
     "ReLU": "ReLU",
 }
@@ -98,23 +97,25 @@ def draw_network(model: nn.Module, size: int, network: str) -> tuple[str, list[L
     stages = stages_of(model, costs, size)
     parameters = max(1, sum(stage.num_parameters for stage in stages))
     multiply_adds = max(1, sum(stage.num_multiply_adds for stage in stages))
-    height = STEP * len(stages) + 8
-    description = f"From top to bottom: {'; '.join(map(_in_words, stages))}."
-    parts = [
-        f'<svg class="network" viewBox="0 0 {WIDTH} {height}" role="img" '
-        'aria-labelledby="network-title network-description">',
-        f'<title id="network-title">The network {escape(network)}, layer by layer</title>',
-        f'<desc id="network-description">{escape(description)}</desc>',
-    ]
+    parts, top = [], 4
     for index, stage in enumerate(stages):
-        top = STEP * index + 4
-        if index:
-            parts.append(f'<path class="flow" d="M34 {top - 13} v9 m-4 -5 l4 5 l4 -5"/>')
-        parts += [_block(stage, size, top), *_labels(stage, top)]
+        lines = _lines(stage)
+        height = max(LEAST, LINE * len(lines) + 6)
+        parts += [_block(stage, size, top, height), *_labels(lines, top)]
         if index:
             shares = (stage.num_parameters / parameters, stage.num_multiply_adds / multiply_adds)
-            parts += _bars(shares, top)
-    return "".join([*parts, "</svg>"]), costs
+            parts += _bars(shares, top + LINE * len(lines) + 4)
+        top += height + 22
+        if index < len(stages) - 1:
+            parts.append(f'<path class="flow" d="M34 {top - 18} v13 m-4 -5 l4 5 l4 -5"/>')
+    description = f"From top to bottom: {'; '.join(map(_in_words, stages))}."
+    svg = (
+        f'<svg class="network" viewBox="0 0 {WIDTH} {top}" role="img" '
+        'aria-labelledby="network-title network-description">'
+        f'<title id="network-title">The network {escape(network)}, layer by layer</title>'
+        f'<desc id="network-description">{escape(description)}</desc>{"".join(parts)}</svg>'
+    )
+    return svg, costs
 
 
 def _operation(module: nn.Module, kind: str) -> str:
@@ -124,6 +125,8 @@ def _operation(module: nn.Module, kind: str) -> str:
         stride, grouped = module.stride[0], module.groups > 1
         each = ", each map alone" if grouped else ""
         return f"{height}×{width} {word}" + (f", stride {stride}" if stride > 1 else "") + each
+    if isinstance(module, nn.ZeroPad2d):
+        return "edges cropped" if min(module.padding) < 0 else "edges padded"
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
         size = module.kernel_size
         return f"{size}×{size} {word}" if isinstance(size, int) else word
@@ -146,15 +149,15 @@ def _in_words(stage: Stage) -> str:
     )
 
 
-def _block(stage: Stage, size: int, top: float) -> str:
+def _block(stage: Stage, size: int, top: int, height: int) -> str:
     """Draw maps as a stack of squares, one for each doubling of their number; values as a bar."""
     if len(stage.shape) == 3:
-        channels, height, width = stage.shape
-        scale = LARGEST / max(size, height, width)
+        channels, rows, columns = stage.shape
+        scale = LARGEST / max(size, rows, columns)
         count = 1 + round(log2(max(1, channels)))
-        w, h = max(3.0, scale * width), max(3.0, scale * height)
+        w, h = max(3.0, scale * columns), max(3.0, scale * rows)
         gap = 2.0
-        left, upper = 34 - (w + gap * (count - 1)) / 2, top + (56 - h - gap * (count - 1)) / 2
+        left, upper = 34 - (w + gap * (count - 1)) / 2, top + (height - h - gap * (count - 1)) / 2
         squares = (
             f'<rect x="{left + gap * i:.1f}" y="{upper + gap * i:.1f}" width="{w:.1f}" '
             f'height="{h:.1f}"/>'
@@ -163,23 +166,26 @@ def _block(stage: Stage, size: int, top: float) -> str:
         return f'<g class="maps">{"".join(squares)}</g>'
     length = min(52.0, 4 + 4 * log2(max(1, stage.shape[0])))
     return (
-        f'<rect class="values" x="{34 - length / 2:.1f}" y="{top + 22}" width="{length:.1f}" '
-        'height="10" rx="2"/>'
+        f'<rect class="values" x="{34 - length / 2:.1f}" y="{top + height / 2 - 5:g}" '
+        f'width="{length:.1f}" height="10" rx="2"/>'
     )
 
 
-def _labels(stage: Stage, top: float) -> list[str]:
-    after = f"then {', '.join(stage.followed_by)}" if stage.followed_by else ""
+def _lines(stage: Stage) -> list[str]:
     costs = []
     if stage.num_parameters:
         costs.append(f"{stage.num_parameters:,} parameters")
     if stage.num_multiply_adds:
         costs.append(f"{stage.num_multiply_adds:,} mult.")
-    notes = filter(None, (after, format_shape(stage.shape), " · ".join(costs)))
-    lines = [("what", stage.what), *(("note", note) for note in notes)]
+    after = f"then {', '.join(stage.followed_by)}" if stage.followed_by else ""
+    return list(filter(None, (stage.what, after, format_shape(stage.shape), " · ".join(costs))))
+
+
+def _labels(lines: list[str], top: int) -> list[str]:
+    """Write what a stage is, and below it what it makes and costs."""
     return [
-        f'<text class="{kind}" x="72" y="{top + 14 + 16 * line}">{escape(_cut(text))}</text>'
-        for line, (kind, text) in enumerate(lines)
+        f'<text class="{kind}" x="72" y="{top + 12 + LINE * line}">{escape(_cut(text))}</text>'
+        for line, (kind, text) in enumerate(zip(("what", *("note",) * 3), lines, strict=False))
     ]
 
 
@@ -188,11 +194,13 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _bars(shares: tuple[float, float], top: float) -> list[str]:
+def _bars(shares: tuple[float, float], top: int) -> list[str]:
     """Draw the stage's share of all parameters, and of all multiplications."""
+    present = [
+        (kind, share) for kind, share in zip(("parameters", "work"), shares, strict=True) if share
+    ]
     return [
-        f'<rect class="{kind}" x="72" y="{top + 69 + 6 * line}" width="{240 * share:.1f}" '
+        f'<rect class="{kind}" x="72" y="{top + 6 * line}" width="{max(1.5, 240 * share):.1f}" '
         'height="4"/>'
-        for line, (kind, share) in enumerate(zip(("parameters", "work"), shares, strict=True))
-        if share
+        for line, (kind, share) in enumerate(present)
     ]

@@ -177,7 +177,7 @@ def _confusion(material: Material) -> Illustration:
         name="confusion-matrix",
         title="Confusion matrix",
         caption=f"Numbers of test images by true {material.noun} (row) and predicted "
-        f"{material.noun} (column). The grey diagonal holds the correct predictions; the darker "
+        f"{material.noun} (column). The grey diagonal holds the correct predictions; the stronger "
         f"the blue, the more mistakes. {found}",
         alt=f"A table of {len(counts)} by {len(counts)} counts. {found}",
         png=plots.to_png(plots.confusion_matrix(material.facts.confusion_matrix, material.classes)),
@@ -258,7 +258,7 @@ def _predictions(material: Material) -> Illustration:
 
 
 def _mistakes(material: Material) -> Illustration:
-    name, title = "mistakes", "The most confident mistakes"
+    name, title = "mistakes", "Mistakes, the most confident first"
     shown = material.mistakes[:NUM_MISTAKES]
     if len(shown) == 0:
         return Illustration(name, title, "There are none: every test image was read correctly.")

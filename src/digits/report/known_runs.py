@@ -6,8 +6,8 @@ from typing import Any
 
 from digits.errors import InvalidInput
 from digits.evaluation.intervals import STUDENT_T
-from digits.recipe import Recipe, differing_fields, load_measurement, parse_recipe
-from digits.report.charts import Dot, draw_strip
+from digits.recipe import Recipe, differing_fields, load_measurement, load_recipe, parse_recipe
+from digits.report.charts import Row, draw_strip
 
 NOT_COMPARED = ("name", "description", "seed", "precision", "shards", "digest", "crop")
 """Fields that make a run no other recipe's: names, the seed, and what decides rounding alone."""
@@ -37,7 +37,7 @@ def place_among_known(
     if measured is None:
         return KnownRuns(
             f"It is not known how much runs of the recipe {recipe.name} differ from seed to seed: "
-            "it was not measured. digits train --seeds 5 tells."
+            "it was not measured. `digits train --seeds 5` tells."
         )
     if changed := _differences(recipe, measured):
         return KnownRuns(
@@ -57,12 +57,16 @@ def place_among_known(
     )
     if recipe.seed in seeds:
         words += f" (One of the measured runs had this seed, {recipe.seed}, too.)"
-    dots = [Dot(value, f"seed {seed}") for seed, value in seeds.items()]
     svg = draw_strip(
         title=f"This run beside {len(known)} measured runs of {recipe.name}",
         rows=[
-            (f"{len(known)} measured runs", dots, (mean - spread, mean + spread), mean),
-            ("this run", [Dot(accuracy, "this run", is_strong=True)], interval, None),
+            Row(
+                f"{len(known)} measured runs",
+                [(value, f"seed {seed}") for seed, value in seeds.items()],
+                (mean - spread, mean + spread),
+                mark=mean,
+            ),
+            Row("this run", [(accuracy, "this run")], interval, kind="strong"),
         ],
     )
     return KnownRuns(words, svg)
@@ -74,10 +78,12 @@ def _differences(recipe: Recipe, measured: dict[str, Any]) -> list[str]:
         before = parse_recipe(measured["recipe"], name=recipe.name, source="the measurement")
     except InvalidInput:  # of an older version, in fields that are no more
         return ["another version of the recipe"]
+    packaged = load_recipe(recipe.name)
     return [
         f"{name} {value}, there {other}"
         for name, (value, other) in differing_fields([recipe, before])
-        if name not in NOT_COMPARED
+        # What the recipe leaves open, a run fills in: it follows from the training images.
+        if name not in NOT_COMPARED and getattr(packaged, name, value) is not None
     ]
 
 

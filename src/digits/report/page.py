@@ -1,7 +1,9 @@
 """Pages of reports: one HTML file each, rendered from a template, with its style and script."""
 
+import re
 from base64 import b64encode
 from hashlib import sha256
+from html import escape
 from importlib.resources import files
 from typing import Any
 
@@ -29,6 +31,7 @@ def templates() -> Environment:
     environment.filters["percent"] = lambda fraction: f"{100 * fraction:.2f}"
     environment.filters["probability"] = format_probability
     environment.filters["duration"] = format_duration
+    environment.filters["code"] = format_code
     environment.filters["confidence"] = percent
     environment.filters["shape"] = format_shape
     return environment
@@ -89,6 +92,11 @@ def _evidence(material: Material) -> Evidence:
         wrong=wrong.tolist(),
         pairs=list(zip(labels[wrong].tolist(), predicted[wrong].tolist(), strict=True)),
     )
+
+
+def format_code(text: str) -> str:
+    """Escape a text for HTML, and set what stands between backticks as code."""
+    return re.sub("`(.+?)`", r"<code>\1</code>", escape(text).replace(" %", "\N{NO-BREAK SPACE}%"))
 
 
 def format_probability(value: float) -> str:

@@ -18,8 +18,10 @@ function enliven(matrix) {
 
   function show(button) {
     const found = tiles.filter((tile) => tile.dataset.cellOf === button.dataset.cell);
-    const left = found.length < Number(button.dataset.count) ? `; ${found.length} of them shown` : "";
-    heading.textContent = `${button.dataset.words}${left}`;
+    const [label, read] = button.dataset.cell.split(" ");
+    const order = label === read ? "least" : "most";
+    const shown = found.length < Number(button.dataset.count) ? `${found.length} of them, ` : "";
+    heading.textContent = `${button.dataset.words}. Below: ${shown}the ${order} confident first.`;
     list.replaceChildren(...clonesOf(found));
   }
 
