@@ -61,7 +61,11 @@ def test_nothing_is_said_of_a_run_without_findings() -> None:
             "--schedule one_cycle",
         ),
         ({"smallest_class": 60}, "has 60 training images", "augmentation"),
-        ({"pairs": SOUND.pairs[:72] + ALIKE}, "4 and 9 taken for each other make up 2", "matrix"),
+        (
+            {"pairs": [*SOUND.pairs[:72], *ALIKE]},
+            "4 and 9 taken for each other make up 2",
+            "matrix",
+        ),
         (
             {"wrong": [5, *DOUBTED_MNIST[:3]]},
             "Of the 4 errors, 3",

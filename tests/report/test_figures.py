@@ -1,6 +1,7 @@
 """What a report draws itself: tiles, the network, and a run among its recipe's known ones."""
 
 import io
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_a_run_of_a_measured_recipe_stands_among_its_known_runs(name: str) -> No
 
 
 def test_a_run_with_settings_of_its_own_is_not_set_beside_others() -> None:
-    facts = {"accuracy": 0.99, "interval": (0.98, 0.995), "num_images": 10_000}
+    facts: Any = {"accuracy": 0.99, "interval": (0.98, 0.995), "num_images": 10_000}
     changed = place_among_known(load_recipe("fast").override(epochs=2, scale=0.1), **facts)
     assert changed.svg is None
     assert "epochs 2, there 1, scale 0.1, there 0.0" in changed.words

@@ -76,7 +76,7 @@ function enliven(matrix) {
   matrix.addEventListener("pointerleave", () => kept && show(kept));
   panel.hidden = false;
   for (const hint of document.querySelectorAll(".hint")) hint.hidden = false;
-  const wrong = buttons.filter((button) => Number(button.dataset.part) > 0);
+  const wrong = buttons.filter((button) => button.closest(".wrong"));
   const most = wrong.sort((a, b) => Number(b.dataset.count) - Number(a.dataset.count))[0];
   keep(most ?? buttons[0]);
 }
