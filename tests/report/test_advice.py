@@ -77,7 +77,11 @@ def test_nothing_is_said_of_a_run_without_findings() -> None:
             "0.50 points either way; a fifth of the errors less would be 0.18 points",
             "digits compare",
         ),
-        ({"history": history((0.05, None))}, "None of the training images", "--validation-size"),
+        (
+            {"history": history((0.05, None))},
+            "0 training images were held out",
+            "--validation-size",
+        ),
     ],
 )
 def test_a_rule_speaks_with_its_figure(changes: dict[str, Any], seen: str, next: str) -> None:

@@ -94,7 +94,7 @@ def nothing_held_out(evidence: Evidence) -> Advice | None:
     if evidence.history[-1].validation_loss is not None:
         return None
     return Advice(
-        f"None of the training images were held out, in any of {len(evidence.history):,} epochs.",
+        "0 training images were held out.",
         "That is right for a last run. To compare settings, hold some out "
         "(`--validation-size 5000`): who chooses by the test images has no others to measure on.",
     )
