@@ -69,8 +69,9 @@ def draw_strip(*, title: str, rows: Sequence[Row]) -> str:
         for row in rows
     )
     parts = [
-        f'<svg class="chart" width="100%" height="{bottom + AXIS}" role="img">',
-        f"<title>{escape(title)}</title><desc>{escape(said)}.</desc>",
+        f'<svg class="chart" width="100%" height="{bottom + AXIS}" role="img" '
+        f'aria-label="{escape(title)}">'
+        f"<desc>{escape(said)}.</desc>",
     ]
     for tick in _ticks(low, high):
         parts += [
@@ -129,8 +130,9 @@ def draw_curves(*, title: str, curves: Sequence[Curve], percent: bool) -> str:
         return 100 * (high - value) / (high - low)
 
     parts = [
-        f'<svg class="chart" width="100%" height="{CURVES + AXIS}" role="img">',
-        f"<title>{escape(title)}</title><desc>{escape(_said(curves, percent))}</desc>",
+        f'<svg class="chart" width="100%" height="{CURVES + AXIS}" role="img" '
+        f'aria-label="{escape(title)}">'
+        f"<desc>{escape(_said(curves, percent))}</desc>",
     ]
     for tick in _ticks(low, high):
         height = y(tick) * CURVES / 100

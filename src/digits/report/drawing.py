@@ -111,8 +111,8 @@ def draw_network(model: nn.Module, size: int, network: str) -> tuple[str, list[L
     description = f"From top to bottom: {'; '.join(map(_in_words, stages))}."
     svg = (
         f'<svg class="network" viewBox="0 0 {WIDTH} {top}" role="img" '
-        'aria-labelledby="network-title network-description">'
-        f'<title id="network-title">The network {escape(network)}, layer by layer</title>'
+        f'aria-label="The network {escape(network)}, layer by layer" '
+        'aria-describedby="network-description">'
         f'<desc id="network-description">{escape(description)}</desc>{"".join(parts)}</svg>'
     )
     return svg, costs
