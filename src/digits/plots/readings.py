@@ -11,23 +11,22 @@ from matplotlib.patches import Rectangle
 
 from digits.files import write_atomic
 from digits.plots.canvas import (
-    BLUE,
-    INK,
-    ORANGE,
-    SOFT,
+    SMALL,
     WIDTH_INCHES,
     new_figure,
     percent,
     show_digits,
+    show_strength,
     styled,
     to_png,
 )
+from digits.plots.colours import BLUE, INK, ORANGE, PAPER, SOFT
 from digits.reading.results import Digit, Reading
 
 MAX_GLYPHS = 40
 """Most glyphs that are drawn."""
 
-COLUMNS = 8
+COLUMNS = 7
 """Number of glyphs in a row."""
 
 
@@ -116,8 +115,13 @@ def _draw_picture(axes: Axes, reading: Reading) -> None:
             ha="center",
             va="top",
             color=SOFT,
-            fontsize=6,
-            bbox={"boxstyle": "round,pad=0.1", "facecolor": "#ffffff99", "edgecolor": "none"},
+            fontsize=SMALL,
+            bbox={
+                "boxstyle": "round,pad=0.1",
+                "facecolor": PAPER,
+                "edgecolor": "none",
+                "alpha": 0.8,
+            },
         )
     for digit in reading.digits:
         left, top, width, height = picture.from_original(digit.box)
@@ -129,17 +133,16 @@ def _draw_picture(axes: Axes, reading: Reading) -> None:
             xytext=(0, 1),
             textcoords="offset points",
             va="bottom",
-            color="white",
-            fontsize=8,
+            color=PAPER,
+            fontsize=SMALL,
             fontweight="bold",
             bbox={"boxstyle": "round,pad=0.15", "facecolor": shade, "edgecolor": "none"},
         )
 
 
 def _draw_ink(axes: Axes, mask: Bool[np.ndarray, "h w"], is_dark: bool) -> None:
-    axes.imshow(mask, cmap="gray_r", vmin=0, vmax=1, interpolation="antialiased")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    show_strength(axes, mask.astype(np.float64), INK, most=1)
+    axes.images[0].set_interpolation("antialiased")
     axes.spines[:].set_visible(True)
     axes.set_title(
         f"the ink, {'dark on light' if is_dark else 'light on dark'}", color=SOFT, fontsize=9
@@ -158,5 +161,5 @@ def _draw_glyph(axes: Axes, digit: Digit | None) -> None:
         digit.text, color=BLUE if is_read else ORANGE, fontsize=12, fontweight="bold", pad=2
     )
     if digit.reason is not None:
-        lines.append(fill(digit.reason, 14))
-    axes.set_xlabel("\n".join(lines), fontsize=7, color=SOFT if is_read else ORANGE)
+        lines.append(fill(digit.reason, 13))
+    axes.set_xlabel("\n".join(lines), fontsize=SMALL, color=SOFT if is_read else ORANGE)

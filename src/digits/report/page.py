@@ -2,6 +2,7 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from digits.plots import style_sheet
 from digits.report.illustrations import Section
 from digits.report.material import Material
 
@@ -34,6 +35,7 @@ def render(material: Material, sections: list[Section]) -> str:
             noun=material.noun,
             num_errors_here=len(material.mistakes),
             sections=sections,
+            figure_style=style_sheet(),
         )
     )
 
