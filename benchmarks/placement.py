@@ -65,7 +65,7 @@ def _write(axes: Axes, label: Label, gap: float, right: int, up: float) -> Annot
         (gap * right, 0.7 * gap * up),
         textcoords="offset points",
         ha={1: "left", 0: "center", -1: "right"}[right],
-        va={1: "bottom", -1: "top"}.get(up, "center_baseline"),
+        va="bottom" if up == 1 else "top" if up == -1 else "center_baseline",
         color=label.colour,
         fontsize=9,
         fontweight="bold" if label.is_bold else "normal",

@@ -1,9 +1,9 @@
 """What is drawn on a figure, and where, to tell what touches."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from unittest.mock import patch
 
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -23,13 +23,13 @@ class DrawnText:
 def drawn_texts(figure: Figure) -> list[DrawnText]:
     """Draw a figure, and list the texts that are seen on it."""
     found: dict[int, DrawnText] = {}
-    draw: Callable[[Text, object], None] = Text.draw
+    draw = Text.draw
 
-    def record(text: Text, renderer: object) -> None:
+    def record(text: Text, renderer: RendererBase) -> None:
         if text.get_visible() and text.get_text().strip():
-            box = text.get_window_extent(renderer)  # type: ignore[arg-type]
+            box = text.get_window_extent(renderer)
             found[id(text)] = DrawnText(text.get_text(), box, float(text.get_fontsize()))
-        draw(text, renderer)
+        draw(text, renderer)  # type: ignore[no-untyped-call]
 
     with patch.object(Text, "draw", record):
         FigureCanvasAgg(figure).draw()

@@ -369,9 +369,9 @@ def test_feature_maps_state_layers_and_sizes() -> None:
     shown = texts(plots.feature_maps(IMAGES[0], STAGES))
     assert "input:  28×28 pixels" in shown
     first, second = (next(t for t in shown if t.startswith(name)) for name in ("conv1", "conv2"))
-    assert first.startswith("conv1 → relu1:  32 maps of 26×26, 20 shown; from ")
+    assert first.startswith("conv1 → relu1:  32 maps of 26×26, 20 shown; ")
     low, high = (f"{value:.2g}".replace("-", "−") for value in STAGES[1].maps.aminmax())
-    assert second == f"conv2:  3 maps of 1×1; from {low} (dark) to {high} (bright)"
+    assert second == f"conv2:  3 maps of 1×1; {low} dark, {high} bright"
 
 
 def test_an_explanation_frames_digits_and_dots_what_was_left_out() -> None:
@@ -385,6 +385,7 @@ def test_an_explanation_frames_digits_and_dots_what_was_left_out() -> None:
         pytest.approx(reading.picture.from_original(mark.box))
     ]
     assert {"1250", "separator"} <= set(texts(figure))
+    assert not touching(drawn_texts(figure), figure)
     assert plots.to_png(figure)
 
 

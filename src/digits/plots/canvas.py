@@ -31,7 +31,7 @@ SCREEN_DOTS_PER_INCH = 110
 SMALL = 8
 """Size of the smallest letters, in points; a figure in which fewer fit is laid out anew."""
 
-LETTER_WIDTH = 0.62
+LETTER_WIDTH = 0.58
 """Width of a letter of the figures' font on average, in parts of its size; measured on captions."""
 
 GAP = 3

@@ -297,7 +297,7 @@ def feature_maps(
         count, height, width = stage.maps.shape
         which = f", {num_shown} shown" if count > num_shown else ""
         title = f"{' → '.join(stage.layers)}:  {count} maps of {height}×{width}{which}"
-        scale = f"from {maps.min():.2g} (dark) to {maps.max():.2g} (bright)".replace("-", "−")
+        scale = f"{maps.min():.2g} dark, {maps.max():.2g} bright".replace("-", "−")
         titles.append(wrapped(f"{title}; {scale}", width_inches))
     heights = [(width_inches - 0.2) * m.shape[0] / m.shape[1] for m in mosaics]
     num_lines = sum(1 + title.count("\n") for title in titles)
