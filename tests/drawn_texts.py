@@ -29,10 +29,10 @@ def drawn_texts(figure: Figure) -> list[DrawnText]:
         if text.get_visible() and text.get_text().strip():
             box = text.get_window_extent(renderer)
             found[id(text)] = DrawnText(text.get_text(), box, float(text.get_fontsize()))
-        draw(text, renderer)  # type: ignore[no-untyped-call]
+        draw(text, renderer)
 
     with patch.object(Text, "draw", record):
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     return list(found.values())
 
 

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ from digits.history import EpochRecord
 from digits.models import build_model, count_parameters
 from digits.recipe import Augmentation, Recipe
 from digits.report import Material, write_report
-from digits.report.illustrations import _learning_curves
+from digits.report.illustrations import Illustration, _learning_curves
 from digits.report.page import format_duration
 from digits.run import Run
 from tests.older_runs import without_sums
@@ -54,10 +55,16 @@ class Page(HTMLParser):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> None:
-    """Use small data, and do not render the figures, which have tests of their own."""
+    """Use small data; draw each figure once and do not render it: figures have their own tests."""
+
+    def drawn_once(
+        name: str, title: str, caption: str, alt: str, draw: Callable[[], object], **_: object
+    ) -> Illustration:
+        draw()
+        return Illustration(name, title, caption, b"rendered", "<svg></svg>")
+
     monkeypatch.setattr("digits.report.load_set", lambda recipe, **_: blob_set)
-    monkeypatch.setattr("digits.plots.to_png", lambda figure: b"rendered")
-    monkeypatch.setattr("digits.plots.to_svg", lambda figure, **_: "<svg></svg>")
+    monkeypatch.setattr("digits.report.illustrations.illustration", drawn_once)
     monkeypatch.setattr("digits.report.illustrations.SALIENCY_SAMPLES", 1)
 
 
