@@ -155,8 +155,8 @@ def risk_coverage_curve(curve: RiskCoverage, *, width_inches: float = WIDTH_INCH
     axes = figure.subplots()
     axes.plot(refused, risk, color=BLUE, drawstyle="steps-post")
     axes.set_xscale("log")
-    label = "refused: share of images, the least confident first (log scale)"
-    axes.set_xlabel(wrapped(label, width_inches - 0.7))
+    label = "refused, the least confident first (share of images, log scale)"
+    axes.set_xlabel(wrapped(label, width_inches - 0.3))
     axes.set_ylabel("risk: share of the\nothers read wrong")
     axes.set_xlim(one / 2, min(1, last))
     axes.set_ylim(0, max(1.1 * float(curve.risk[-1]), 1e-3))

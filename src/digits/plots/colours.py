@@ -86,10 +86,10 @@ def dark() -> Iterator[None]:
 
 
 def style_sheet() -> str:
-    """Write the custom properties that an SVG by `to_svg` takes its colours from.
+    """Write the rules by which an SVG of `to_svg` takes its colours from the page's scheme.
 
     Returns:
-        CSS: the light palette, the dark one where the reader prefers it, and on paper light again.
+        CSS: the light palette, and the dark one on a screen whose user prefers it.
     """
     light, dark = (
         "".join(
@@ -98,4 +98,8 @@ def style_sheet() -> str:
         )
         for colours in (LIGHT, DARK)
     )
-    return f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+    return (
+        f":root{{{light}}}\n.figure-dark{{display:none}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}"
+        ".figure-light{display:none}.figure-dark{display:inline}}\n"
+    )

@@ -1,7 +1,7 @@
 """Figures as SVG inside a page, whose colours are those of the page's scheme.
 
 A figure is drawn once: each colour of the palette becomes a custom property, which the page's style
-sheet sets. An image of one colour becomes a mask through which that colour is seen.
+sheet sets. An image of one colour is in dark a mask through which the dark one is seen.
 """
 
 import re
@@ -59,20 +59,27 @@ def to_svg(figure: Figure, *, name: str, label: str) -> str:
 
 
 def _mask_images(root: ET.Element) -> None:
-    """Replace each image of one colour by that colour, seen through the image's opacity."""
+    """Add to each image of one colour that colour in dark, seen through the image as a mask.
+
+    In light, the image is seen itself: along the edge of a mask, some programs print a hairline.
+    """
     colours = dict(zip(NAMES, asdict(LIGHT).values(), strict=True))
     for number, group in enumerate(list(root.iter(f"{SVG}g"))):
         for place, image in enumerate(list(group)):
             colour = colours.get(image.get("id", ""))
             if image.tag != f"{SVG}image" or colour is None:
                 continue
-            of = f"mask{number}.{place}"
-            image.attrib.pop("id")
+            name = f"{number}.{place}"
+            image.set("id", f"image{name}")
+            both = ET.Element(f"{SVG}g", {"transform": image.attrib.pop("transform")})
+            ET.SubElement(both, f"{SVG}g", {"class": "figure-light"}).append(image)
             size = {"x": "0", "y": "0"} | {side: image.attrib[side] for side in ("width", "height")}
-            seen = ET.Element(f"{SVG}rect", {**size, "transform": image.attrib.pop("transform")})
-            seen.set("style", f"fill: {colour}")
-            seen.set("mask", f"url(#{of})")
-            mask = ET.Element(f"{SVG}mask", {"id": of, "maskUnits": "userSpaceOnUse", **size})
+            mask = ET.SubElement(
+                both, f"{SVG}mask", {"id": f"mask{name}", "maskUnits": "userSpaceOnUse", **size}
+            )
             mask.set("style", "mask-type:alpha")
-            mask.append(image)
-            group[place : place + 1] = [mask, seen]
+            ET.SubElement(mask, f"{SVG}use", {f"{XLINK}href": f"#image{name}"})
+            seen = ET.SubElement(both, f"{SVG}rect", {"class": "figure-dark", **size})
+            seen.set("style", f"fill: {colour}")
+            seen.set("mask", f"url(#mask{name})")
+            group[place] = both
