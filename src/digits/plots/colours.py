@@ -1,7 +1,7 @@
 """Colours of all figures, in a light and a dark scheme, for the colour-blind as for others.
 
 A figure names its colours, as `BLUE`; the palette that is in use says what they are. The names are
-those by which matplotlib looks a colour up in the style's cycle, so one drawing function serves
+those by which matplotlib finds a colour in the style's cycle, so one drawing function serves
 both schemes.
 """
 

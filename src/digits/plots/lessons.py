@@ -99,7 +99,7 @@ def convolution(
     middle.imshow(np.full((size, size), np.nan))
     for (i, j), value in np.ndenumerate(patch.numpy()):
         text = f"{value:.2f}\n× {format_signed(float(kernel[i, j]), 2)}"
-        middle.text(j, i, text, ha="center", va="center", fontsize=9)
+        middle.text(j, i, text, ha="center", va="center", fontsize=SMALL)
         middle.add_patch(_outline(j, i, 1, colour=GREY, width=0.8))
     middle.add_patch(_outline(0, 0, size))
     middle.set_xlim(-0.6, size - 0.4)
