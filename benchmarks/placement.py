@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
+from digits.plots.colours import PAPER
+
 GAPS_POINTS = (9, 16, 24)
 """Distances from a point at which its label is tried, the nearest first, in points."""
 DIRECTIONS = (
@@ -66,6 +68,7 @@ def _write(axes: Axes, label: Label, gap: float, right: int, up: float) -> Annot
         textcoords="offset points",
         ha={1: "left", 0: "center", -1: "right"}[right],
         va="bottom" if up == 1 else "top" if up == -1 else "center_baseline",
+        bbox={"fc": PAPER, "ec": "none", "pad": 1},  # no grid line crosses the letters
         color=label.colour,
         fontsize=9,
         fontweight="bold" if label.is_bold else "normal",
