@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from digits.evaluation.metrics import expected_calibration_error
-from digits.plots import percent
+from digits.plots import percent, style_sheet
 from digits.report.advice import Evidence, advise
 from digits.report.drawing import draw_network, format_shape
 from digits.report.illustrations import Section
@@ -50,6 +50,7 @@ def render(material: Material, sections: list[Section]) -> str:
         noun=material.noun,
         num_errors_here=len(material.mistakes),
         sections=sections,
+        figure_style=style_sheet(),
         tiles=collect(material),
         has_table=len(material.classes) <= MOST_CLASSES,
         network=network,
