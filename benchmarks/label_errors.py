@@ -16,19 +16,13 @@ import numpy as np
 
 import digits
 from digits.data import DataSet
+from digits.evaluation.label_errors import DOUBTED_MNIST
 from digits.files import write_atomic
 from digits.hardware import describe_machine, describe_versions, find_commit
 from digits.recipe import DEFAULT_RECIPE, load_recipe
 from digits.report.audit import audit
 
 RESULTS = Path(__file__).parent / "results" / "label-errors.json"
-
-DOUBTED = (
-    947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729,
-)  # fmt: skip
-"""Test images of MNIST with whose label fewer than 3 of 5 people agree.
-
-Source: Northcutt, Athalye and Mueller 2021, arXiv:2103.14749; labelerrors.com."""
 
 FIRST = (50, 100)
 """Numbers of labels that someone may look at."""
@@ -44,12 +38,12 @@ def measure_mnist(recipe: str, seed: int) -> dict[str, Any]:
     found = audit(data, load_recipe(recipe).override(seed=seed), split="test")
     seconds = perf_counter() - started
     test = [int(one.name.split()[1]) for one in found.suspects]
-    first = {str(num): len({*test[:num]} & {*DOUBTED}) for num in FIRST}
+    first = {str(num): len({*test[:num]} & {*DOUBTED_MNIST}) for num in FIRST}
     return {
         "seconds": seconds,
         "read_as_labelled": found.accuracy,
         "likely_wrong": found.num_likely,
-        "doubted": len(DOUBTED),
+        "doubted": len(DOUBTED_MNIST),
         "doubted_among_first": first,
     }
 

@@ -11,11 +11,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+from matplotlib.transforms import Bbox
+from placement import Label, place_labels
 
 from digits.files import write_atomic
-from digits.plots.canvas import BLUE, DOTS_PER_INCH, GREY, INK, ORANGE, SOFT, new_figure, styled
+from digits.plots import dark
+from digits.plots.canvas import DOTS_PER_INCH, in_style, new_figure, styled
+from digits.plots.colours import BLUE, GREY, INK, ORANGE, PAPER, SOFT
 from digits.recipe import OWN_RECIPES, load_measurement, load_recipe, parse_recipe, recipe_names
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +32,11 @@ DOCUMENTS = (
     ROOT / "docs" / "other-tools.md",
 )
 PLOT = ROOT / "docs" / "images" / "recipes.png"
+DARK_PLOT = PLOT.with_stem("recipes-dark")
 RESULTS = ROOT / "benchmarks" / "results"
+
+MARKER_PIXELS = 5.0
+"""Radius of a marker, and half the width of an error bar's ends, in pixels of 100 to an inch."""
 
 TIME_TICKS = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min"}
 
@@ -51,16 +60,6 @@ PUBLISHED = (
     Point("ttdoucet/mnist, GPU", "published", None, 0.99738, 0.00031),
     Point("MnistSimpleCNN, GPU", "published", None, 0.9970, 0.0003),
 )
-
-# Offsets of labels from their points: right, up, alignment. Other labels stand on the right.
-LABEL_OFFSETS = {
-    "train_mnist_fast, GTX 1660 Ti": (9, -22, "left"),
-    "fast": (9, 8, "left"),
-    "balanced": (9, -14, "left"),
-    "accurate": (0, 16, "center"),
-    "balanced --epochs 30": (-9, 1, "right"),
-    "step-by-step guide": (0, -17, "center"),
-}
 
 # Machines of the results that were not measured on the one that README names.
 MACHINES = dict.fromkeys(("balanced --epochs 30", "accurate", "step-by-step guide"), " (Zen 4)")
@@ -124,19 +123,31 @@ def make_table() -> str:
     return "\n".join(lines)
 
 
+def bar_boxes(axes: Axes, points: list[Point]) -> list[Bbox]:
+    """Find the rectangle of each point with its error bar, in pixels, if it is drawn as one."""
+    boxes = []
+    for point in points:
+        if point.seconds is not None:
+            std = point.std or 0.0
+            ends = [(point.seconds, point.accuracy - std), (point.seconds, point.accuracy + std)]
+            boxes.append(Bbox(axes.transData.transform(ends)).padded(MARKER_PIXELS))
+    return boxes
+
+
 @styled
 def draw_plot(points: list[Point]) -> Figure:
     """Draw accuracy against training time."""
-    figure = new_figure(4.2)
+    figure = new_figure(5.0)
     axes = figure.subplots()
     axes.set_xscale("log")
     axes.set_xlim(0.5, 2000)
     axes.margins(y=0.1)
     axes.grid(axis="y")
+    labels, lines = [], []
     for point in points:
         colour = {"own": BLUE, "guides": ORANGE, "published": SOFT}[point.kind]
         if point.seconds is None:
-            axes.axhline(point.accuracy, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+            lines.append(axes.axhline(point.accuracy, color=GREY, ls=(0, (4, 3)), linewidth=1))
             axes.annotate(
                 f"{point.label} (published, time unknown)", (0.52, point.accuracy), (0, 3),
                 textcoords="offset points", color=SOFT, fontsize=8,
@@ -144,22 +155,23 @@ def draw_plot(points: list[Point]) -> Figure:
             continue
         axes.errorbar(
             point.seconds, point.accuracy, yerr=point.std, color=colour, marker="o", markersize=6,
-            markerfacecolor="white" if point.kind == "published" else colour, capsize=2,
+            markerfacecolor=PAPER if point.kind == "published" else colour, capsize=2,
         )  # fmt: skip
-        right, up, alignment = LABEL_OFFSETS.get(point.label, (9, -3, "left"))
-        label = point.label + (" (published)" if point.kind == "published" else "")
-        label += MACHINES.get(point.label, "")
-        axes.annotate(
-            label, (point.seconds, point.accuracy), (right, up), textcoords="offset points",
-            ha=alignment, color=INK if point.kind == "own" else colour, fontsize=9,
-            fontweight="bold" if point.kind == "own" else "normal",
-        )  # fmt: skip
+        text = point.label + (" (published)" if point.kind == "published" else "")
+        text += MACHINES.get(point.label, "")
+        is_own = point.kind == "own"
+        labels.append(
+            Label(text, point.seconds, point.accuracy, INK if is_own else colour, is_bold=is_own)
+        )
     axes.xaxis.set_major_locator(FixedLocator(list(TIME_TICKS)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: TIME_TICKS[round(x)]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1, symbol=" %"))
     axes.set_xlabel("training time (log scale)")
     axes.set_ylabel("test accuracy (mean ± std)")
+    figure.draw_without_rendering()  # from here on, places in pixels are final
+    drawn = [artist.get_window_extent() for artist in (*lines, *axes.texts)]
+    place_labels(axes, labels, [*drawn, *bar_boxes(axes, points)])
     return figure
 
 
@@ -167,9 +179,11 @@ def make_plot() -> bytes:
     """Make the plot as PNG; its points are in the metadata, for the test to compare."""
     points = load_points()
     buffer = BytesIO()
-    draw_plot(points).savefig(
-        buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Description": describe(points)}
-    )
+    figure = draw_plot(points)
+    with in_style():
+        figure.savefig(
+            buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Description": describe(points)}
+        )
     return buffer.getvalue()
 
 
@@ -440,6 +454,8 @@ def main() -> None:
     for path in DOCUMENTS:
         write_atomic(path, replace_tables(path.read_text()).encode())
     write_atomic(PLOT, make_plot())
+    with dark():
+        write_atomic(DARK_PLOT, make_plot())
 
 
 if __name__ == "__main__":

@@ -549,7 +549,7 @@ def record(name, model, seconds):
 record("linear", linear, seconds)
 
 # %% [markdown]
-# Nine of ten, after a second. Such weights can be drawn: for each digit, red where ink speaks for
+# Nine of ten, after a second. Such weights can be drawn: for each digit, orange where ink speaks for
 # it and blue where ink speaks against it. The 0, for one, wants no ink in its middle.
 
 # %%

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +131,8 @@ def test_the_report_is_of_classes(letters: Run) -> None:
     assert "tells apart the 26 classes of EMNIST Letters" in text
     assert '<th scope="row">z</th>' in text
     assert "Metrics by class" in text
-    assert "digit" not in text.partition("<body>")[2].partition('id="reproduction"')[0]
+    body = text.partition("<body>")[2].partition('id="reproduction"')[0]
+    assert "digit" not in re.sub("<code>.*?</code>", "", body)  # the command's name
 
 
 def test_onnx_has_the_classes_and_reads_no_pictures(letters: Run, call: Call) -> None:

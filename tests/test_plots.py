@@ -1,13 +1,20 @@
+import re
 from collections.abc import Callable
+from dataclasses import astuple, replace
+from functools import partial
+from io import BytesIO
 from typing import Any
+from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation, Text
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,9 +24,18 @@ from digits.evaluation.inspection import FeatureMaps
 from digits.evaluation.intervals import estimate_mean
 from digits.evaluation.metrics import RiskCoverage, reliability, risk_coverage
 from digits.history import EpochRecord
-from digits.plots.canvas import DOTS_PER_INCH, SCREEN_DOTS_PER_INCH, WIDTH_INCHES
+from digits.plots.canvas import (
+    DOTS_PER_INCH,
+    NARROW_INCHES,
+    SCREEN_DOTS_PER_INCH,
+    SMALL,
+    WIDTH_INCHES,
+    show_signed,
+)
+from digits.plots.colours import DARK, LIGHT, Palette, style_sheet
 from digits.plots.readings import explanation
 from digits.reading.reader import Reader
+from tests.drawn_texts import drawn_texts, touching
 from tests.reading.drawings import draw
 
 N = 5
@@ -66,21 +82,30 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "mistakes": lambda: plots.mistakes(IMAGES, LABELS, PREDICTED, CONFIDENCE, INDICES),
     "reliability": lambda: plots.reliability_diagram(reliability(PROBABILITIES, LABELS)),
     "risk and coverage": lambda: plots.risk_coverage_curve(risk_coverage(PROBABILITIES, LABELS)),
-    "filters": lambda: plots.filters(torch.randn(32, 1, 3, 3)),
+    "filters": lambda: plots.filters(torch.randn(32, 1, 3, 3, generator=GENERATOR)),
     "feature maps": lambda: plots.feature_maps(IMAGES[0], STAGES),
-    "saliency": lambda: plots.saliency_maps(IMAGES, torch.randn(N, 28, 28), PREDICTED, CONFIDENCE),
     "pictures": lambda: plots.pictures(
         [IMAGES[0].numpy(), np.zeros((120, 160))], ["a photo\nof 3", "nothing"], right=[True, False]
     ),
     "columns": lambda: plots.columns(LINE, COLUMNS, "37"),
     "counts": lambda: plots.counts(COUNTS, 20),
+    "saliency": lambda: plots.saliency_maps(
+        IMAGES, torch.randn(N, 28, 28, generator=GENERATOR), PREDICTED, CONFIDENCE
+    ),
     "pixel values": lambda: plots.pixel_values(IMAGES[0]),
     "convolution": lambda: plots.convolution(
-        torch.rand(28, 28), torch.randn(3, 3), torch.randn(26, 26), row=25, column=0
+        torch.rand(28, 28, generator=GENERATOR),
+        torch.randn(3, 3, generator=GENERATOR),
+        torch.randn(26, 26, generator=GENERATOR),
+        row=25,
+        column=0,
     ),
     "layer steps": lambda: plots.layer_steps(
-        {"edge": torch.randn(3, 3), "nothing": torch.zeros(3, 3)},
-        {"convolution": torch.randn(2, 26, 26), "ReLU": torch.zeros(2, 26, 26)},
+        {"edge": torch.randn(3, 3, generator=GENERATOR), "nothing": torch.zeros(3, 3)},
+        {
+            "convolution": torch.randn(2, 26, 26, generator=GENERATOR),
+            "ReLU": torch.zeros(2, 26, 26),
+        },
     ),
     "receptive fields": lambda: plots.receptive_fields(IMAGES[0], {"conv1": 3, "fc": 28}),
     "channels": lambda: plots.channels(
@@ -97,7 +122,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "refusals": lambda: plots.refusals(torch.tensor([0.9, 0.4]), torch.tensor([True, False]), [0]),
     "one receptive field": lambda: plots.receptive_fields(IMAGES[0], {"conv1": 3}),
-    "softmax": lambda: plots.softmax(torch.randn(10), torch.randn(10).softmax(dim=0)),
+    "softmax": lambda: plots.softmax(
+        torch.randn(10, generator=GENERATOR), torch.randn(10, generator=GENERATOR).softmax(dim=0)
+    ),
     "lines": lambda: plots.lines(
         {"loss": ([1, 10, 100], [3.0, 2.0, 1.0]), "other": ([1, 10], [2.0, 2.0])},
         x_label="steps",
@@ -105,10 +132,30 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         log_x=True,
     ),
     "settings": lambda: plots.settings({"batch_size": {"16": 0.9, "64": 0.99}, "rate": {"1": 0.1}}),
-    "digit map": lambda: plots.digit_map({"PCA": torch.randn(N, 2)}, LABELS),
+    "digit map": lambda: plots.digit_map({"PCA": torch.randn(N, 2, generator=GENERATOR)}, LABELS),
     "gallery": lambda: plots.gallery(IMAGES, ["a"] * N, num_columns=3),
     "seeds": lambda: plots.seeds({"mine": [0.98, 0.99], "theirs": [0.97, 0.975, 0.98]}),
 }
+
+NARROW: dict[str, Callable[[], Figure]] = {
+    "samples": partial(plots.samples, IMAGES, LABELS),
+    "augmented digit": partial(plots.augmented_digit, IMAGES[0], IMAGES.float()),
+    "learning curves": partial(plots.learning_curves, [record(1), record(2)], target_entropy=0.1),
+    "predictions": partial(plots.predictions, IMAGES, LABELS, PROBABILITIES, INDICES),
+    "mistakes": partial(plots.mistakes, IMAGES, LABELS, PREDICTED, CONFIDENCE, INDICES),
+    "reliability": partial(plots.reliability_diagram, reliability(PROBABILITIES, LABELS)),
+    "risk and coverage": partial(plots.risk_coverage_curve, risk_coverage(PROBABILITIES, LABELS)),
+    "filters": partial(plots.filters, torch.randn(32, 1, 3, 3, generator=GENERATOR)),
+    "feature maps": partial(plots.feature_maps, IMAGES[0], STAGES),
+    "saliency": partial(
+        plots.saliency_maps,
+        IMAGES,
+        torch.randn(N, 28, 28, generator=GENERATOR),
+        PREDICTED,
+        CONFIDENCE,
+    ),
+}
+"""The figures that a report lays out for a phone as well."""
 
 
 def texts(figure: Figure) -> list[str]:
@@ -123,13 +170,84 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("digits.plots.canvas.DOTS_PER_INCH", 40)
 
 
-@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES.keys())
-def test_figures_are_drawn_without_warning_and_say_what_they_show(
-    draw: Callable[[], Figure],
-) -> None:
-    figure = draw()
-    assert plots.to_png(figure).startswith(b"\x89PNG")
-    assert [text for text in texts(figure) if text]
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_drawn_without_warning_and_their_texts_touch_nothing(name: str) -> None:
+    figure = FIGURES[name]()
+    drawn = drawn_texts(figure)
+    assert drawn
+    assert not touching(drawn, figure)
+    assert name == "pixel values" or min(text.size for text in drawn) >= SMALL
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_figures_for_a_phone_are_legible_there(name: str) -> None:
+    figure = NARROW[name](width_inches=NARROW_INCHES)  # type: ignore[call-arg]
+    assert figure.get_figwidth() == NARROW_INCHES
+    drawn = drawn_texts(figure)
+    assert not touching(drawn, figure)
+    # As wide as a card on a screen of 320 pixels, whose margins and padding take 50.
+    assert min(text.size for text in drawn) * 270 / (72 * NARROW_INCHES) >= 9
+
+
+def test_dark_figures_have_dark_paper_and_light_ink() -> None:
+    with plots.dark():
+        figure = plots.samples(IMAGES, LABELS)
+        with Image.open(BytesIO(plots.to_png(figure))) as image:
+            ground = image.convert("RGB").crop((0, 0, 1, 1)).tobytes()
+        (name, *_) = figure.axes[0].get_xticklabels()
+        assert to_hex(name.get_color()) == DARK.ink
+    assert f"#{ground.hex()}" == DARK.paper
+    assert to_hex(plots.samples(IMAGES, LABELS).get_facecolor()) == LIGHT.paper
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_and_lines_stand_out_from_the_paper(colours: Palette) -> None:
+    def luminance(colour: str) -> float:
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+    def contrast(one: str, other: str) -> float:
+        low, high = sorted((luminance(one) + 0.05, luminance(other) + 0.05))
+        return high / low
+
+    assert min(contrast(c, colours.paper) for c in (colours.ink, colours.soft, colours.blue)) >= 4.5
+    strong = (colours.orange, colours.green, colours.purple, colours.edge)
+    assert min(contrast(c, colours.paper) for c in strong) >= 3
+    assert len(set(astuple(colours))) == len(astuple(colours))
+
+
+def test_a_signed_value_is_as_strong_as_it_is_large() -> None:
+    axes = Figure().subplots()
+    show_signed(axes, np.array([[1.0, 0.11, 0.0, -0.5]]), limit=1)
+    above, below = (image.to_rgba(np.asarray(image.get_array()))[0, :, 3] for image in axes.images)
+    assert above == pytest.approx([1, 0.11, 0, 0], abs=1 / 255)
+    assert below == pytest.approx([0, 0, 0, 0.5], abs=1 / 255)
+
+
+def test_kernels_share_a_scale_so_that_small_weights_are_pale() -> None:
+    kernels = {"edge": torch.ones(3, 3), "mean": torch.full((3, 3), 1 / 9)}
+    figure = plots.layer_steps(kernels, {"convolution": torch.zeros(2, 4, 4)})
+    limits = {axes.get_ylabel(): axes.images[0].get_clim() for axes in figure.axes}
+    assert limits["edge"] == limits["mean"] == (0, 1)
+
+
+def test_an_svg_takes_all_its_colours_from_the_page() -> None:
+    figure = plots.saliency_maps(IMAGES, IMAGES.float(), PREDICTED, CONFIDENCE)
+    text = plots.to_svg(figure, name="saliency", label="Digits & more")
+    root = ElementTree.fromstring(text)
+    assert root.attrib["aria-label"] == "Digits & more"
+    assert not re.search("#[0-9a-f]{6}", text)
+    named = set(re.findall(r"var\((--figure-\w+)\)", text))
+    assert {"--figure-paper", "--figure-ink", "--figure-orange"} <= named
+    for name in named:
+        assert style_sheet().count(f"{name}:#") == 2  # light and dark
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert all(each.startswith("saliency-") for each in ids)
+    assert set(re.findall(r"#([\w.-]+)", text)) == set(ids)
+    # Each image is a mask over its own colour: two for a digit, ink and what is salient.
+    assert text.count("<image") == text.count("<mask") == 2 * N
 
 
 def test_figures_are_as_wide_as_a_page_shows_them() -> None:
@@ -221,7 +339,7 @@ def test_mistakes_give_true_and_predicted_digit_confidence_and_index() -> None:
         plots.mistakes(IMAGES[:1], LABELS[:1], PREDICTED[:1], CONFIDENCE[:1], INDICES[:1])
     )
     assert f"0 read as {int(PREDICTED[0])}" in shown
-    assert f"{plots.percent(float(CONFIDENCE[0]))} · no. 7" in shown
+    assert f"{plots.percent(float(CONFIDENCE[0]))}\nno. 7" in shown
 
 
 def test_predictions_show_the_three_likeliest_readings() -> None:
@@ -392,15 +510,17 @@ def test_a_notebook_shows_a_figure_that_ends_a_cell() -> None:
 
 def test_filters_share_one_scale_about_zero() -> None:
     weights = torch.randn(8, 1, 3, 3)
-    low, high = plots.filters(weights).axes[0].images[0].get_clim()
-    assert -low == high == pytest.approx(float(weights.abs().max()))
+    above, below = plots.filters(weights).axes[0].images
+    assert above.get_clim() == below.get_clim() == pytest.approx((0, float(weights.abs().max())))
 
 
 def test_feature_maps_state_layers_and_sizes() -> None:
     shown = texts(plots.feature_maps(IMAGES[0], STAGES))
     assert "input:  28×28 pixels" in shown
-    assert "conv1 → relu1:  32 maps of 26×26, 20 shown" in shown
-    assert "conv2:  3 maps of 1×1" in shown
+    first, second = (next(t for t in shown if t.startswith(name)) for name in ("conv1", "conv2"))
+    assert first.startswith("conv1 → relu1:  32 maps of 26×26, 20 shown; ")
+    low, high = (f"{value:.2g}".replace("-", "−") for value in STAGES[1].maps.aminmax())
+    assert second == f"conv2:  3 maps of 1×1; {low} dark, {high} bright"
 
 
 def test_an_explanation_frames_digits_and_dots_what_was_left_out() -> None:
@@ -415,6 +535,10 @@ def test_an_explanation_frames_digits_and_dots_what_was_left_out() -> None:
     ]
     assert {"1250", "separator"} <= set(texts(figure))
     assert plots.to_png(figure)
+    crowded = explanation(replace(reading, left_out=(mark, mark, mark)))
+    drawn = drawn_texts(crowded)
+    assert [text.text for text in drawn].count("separator") == 1
+    assert not touching(drawn, crowded)
 
 
 @pytest.mark.parametrize("confidence", [0.1, 0.5, 1.0])

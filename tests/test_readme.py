@@ -14,11 +14,14 @@ import requests
 from peers import WAYS
 from PIL import Image
 from readme import (
+    DARK_PLOT,
     DOCUMENTS,
     PEER_COLUMNS,
     PLOT,
     RESULTS,
+    bar_boxes,
     describe,
+    draw_plot,
     load_points,
     replace_tables,
 )
@@ -26,6 +29,7 @@ from readme import (
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.recipe import load_measurement, recipe_names
+from tests.drawn_texts import drawn_texts, touching
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -157,9 +161,24 @@ def test_tables_and_plot_show_the_committed_results() -> None:
         document = path.read_text()
         assert "written by benchmarks/readme.py" in document
         assert replace_tables(document) == document, f"a table of {path.name} is another{written}"
-    with Image.open(PLOT) as plot:
-        shown = json.loads(plot.text["Description"])  # type: ignore[attr-defined]
-    assert shown == json.loads(describe(load_points())), "the plot is another" + written
+    for path in (PLOT, DARK_PLOT):
+        with Image.open(path) as plot:
+            shown = json.loads(plot.text["Description"])  # type: ignore[attr-defined]
+        assert shown == json.loads(describe(load_points())), "the plot is another" + written
+
+
+def test_labels_of_the_plot_touch_neither_each_other_nor_a_point_nor_an_edge() -> None:
+    points = load_points()
+    figure = draw_plot(points)
+    texts = drawn_texts(figure)
+    assert not touching(texts, figure)
+    (axes,) = figure.axes
+    labels = [text for text in texts if any(text.text.startswith(p.label) for p in points)]
+    assert len(labels) == len(points)
+    for text in labels:
+        assert not text.box.count_overlaps(bar_boxes(axes, points)), text.text
+        assert axes.get_window_extent().padded(-1).contains(*text.box.min), text.text
+        assert axes.get_window_extent().padded(-1).contains(*text.box.max), text.text
 
 
 def test_our_rows_beside_other_packages_are_of_the_networks_that_come_along() -> None:
@@ -199,7 +218,10 @@ def headings(document: Path) -> set[str]:
 
 def test_pictures_and_links_lead_somewhere() -> None:
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
-        for target, heading in re.findall(r"\]\(([^)#]+)#?([^)]*)\)", document.read_text()):
+        text = document.read_text()
+        for target in re.findall(r'src(?:set)?="([^"]+)"', text):
+            assert (document.parent / target).is_file(), f"{document.name}: {target}"
+        for target, heading in re.findall(r"\]\(([^)#]+)#?([^)]*)\)", text):
             if not target.startswith("https://"):
                 path = document.parent / target
                 assert path.is_file(), f"{document.name}: {target}"

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from importlib.resources import files
 from math import inf
@@ -317,6 +317,19 @@ def overridable_fields() -> Iterator[Field[Any]]:
     """Yield the fields that have a flag, in order; the augmentation's come last."""
     hidden = ("name", "description", "digest", "augmentation", "amounts")
     yield from (f for f in (*fields(Recipe), *fields(Augmentation)) if f.name not in hidden)
+
+
+def differing_fields(recipes: Sequence[Recipe]) -> list[tuple[str, list[Any]]]:
+    """List the fields in which recipes differ, those of the augmentation included.
+
+    Returns:
+        The name of each, with its values in the order of the recipes.
+    """
+    flat = [asdict(recipe) for recipe in recipes]
+    for values in flat:
+        values |= values.pop("augmentation")
+    rows = [(name, [values[name] for values in flat]) for name in flat[0]]
+    return [(name, values) for name, values in rows if any(one != values[0] for one in values)]
 
 
 def recipe_names() -> list[str]:

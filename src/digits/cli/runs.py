@@ -160,15 +160,35 @@ def summary(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="The run folder. Several are compared on one page; a series stands for its runs.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The page to write, of several runs. (default: comparison.html beside the first)"
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Draw what a run learned: figures, and one HTML file with all of them."""
-    from digits.report import write_report
+    """Draw what a run learned, or compare several: one HTML file with all figures."""
+    from digits.report import write_comparison, write_report
     from digits.run import Run
 
-    path = write_report(Run(run), device=device)
+    if len(runs) > 1:
+        path = write_comparison(runs, out, device=device)
+    elif out is not None:
+        raise InvalidInput(
+            "--out is for several runs; the report of one is in its folder: "
+            f"digits report {runs[0]}"
+        )
+    else:
+        path = write_report(Run(runs[0]), device=device)
     if as_json:
         print_json({"report": str(path)})
         return

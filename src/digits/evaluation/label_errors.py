@@ -13,6 +13,13 @@ from torch import Tensor
 
 from digits.errors import InvalidInput
 
+DOUBTED_MNIST = (
+    947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729,
+)  # fmt: skip
+"""Test images of MNIST with whose label fewer than 3 of 5 people agree.
+
+Source: Northcutt, Athalye and Mueller 2021, arXiv:2103.14749; labelerrors.com."""
+
 
 class Doubts(NamedTuple):
     """Labels in the order in which they are to be looked at, the least probable first."""

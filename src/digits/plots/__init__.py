@@ -1,11 +1,12 @@
 """Figures with matplotlib: each function draws computed records and returns a `Figure`.
 
 No function touches pyplot, its backend or the user's settings. Colours come from Okabe and Ito's
-colour-blind safe palette, or from colour maps of monotonic lightness, which can also be told apart
-in print.
+colour-blind safe palette, in a light and a dark scheme, or from a colour map of monotonic
+lightness, which can also be told apart in print. As strong as a colour is, so far is its value from
+0.
 """
 
-from digits.plots.canvas import percent, to_png
+from digits.plots.canvas import NARROW_INCHES, percent, to_png
 from digits.plots.charts import (
     confusion_matrix,
     importances,
@@ -14,6 +15,7 @@ from digits.plots.charts import (
     reliability_diagram,
     risk_coverage_curve,
 )
+from digits.plots.colours import dark, style_sheet
 from digits.plots.diagrams import Link, computation, kernel_places, network
 from digits.plots.images import (
     augmented_digit,
@@ -40,8 +42,10 @@ from digits.plots.lessons import (
 from digits.plots.photos import columns, counts, pictures
 from digits.plots.readings import explanation
 from digits.plots.sliders import Slider
+from digits.plots.svg import to_svg
 
 __all__ = [
+    "NARROW_INCHES",
     "Link",
     "Slider",
     "augmented_digit",
@@ -51,6 +55,7 @@ __all__ = [
     "confusion_matrix",
     "convolution",
     "counts",
+    "dark",
     "digit_map",
     "explanation",
     "feature_maps",
@@ -76,5 +81,7 @@ __all__ = [
     "seeds",
     "settings",
     "softmax",
+    "style_sheet",
     "to_png",
+    "to_svg",
 ]

@@ -1,57 +1,79 @@
 """Style, colours and size that all figures share, and mosaics of images."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import astuple
 from functools import wraps
 from io import BytesIO
+from math import ceil
+from textwrap import fill
 from typing import Any, ParamSpec
 
 import numpy as np
+from cycler import cycler
 from matplotlib import style
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 from numpy.typing import NDArray
 
 from digits.errors import InvalidInput
+from digits.plots.colours import BLUE, INK, ORANGE, palette
 
 WIDTH_INCHES = 6.8
+NARROW_INCHES = 3.3
+"""Width of a figure for a phone: a letter of eight points is nine pixels high, where the screen is
+320 wide."""
 DOTS_PER_INCH = 200
 SCREEN_DOTS_PER_INCH = 110
 """Resolution in a notebook, which is read on a screen and stored with its figures."""
+SMALL = 8
+"""Size of the smallest letters, in points; a figure in which fewer fit is laid out anew."""
 
-INK = "#1f2933"
-GREY = "#b4bcc6"
-BLUE = "#0072B2"
-ORANGE = "#D55E00"
-SOFT = "#5c6773"
-"""Colour of notes and secondary labels."""
-PALE = "#e6e9ed"
-"""Colour of grid lines and outlines."""
-
-STYLE: dict[str, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#8a94a0",
-    "axes.labelcolor": INK,
-    "axes.labelsize": 10,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 10,
-    "font.size": 10,
-    "grid.color": PALE,
-    "image.interpolation": "nearest",
-    "legend.frameon": False,
-    "text.color": INK,
-    "xtick.color": "#8a94a0",
-    "xtick.labelcolor": INK,
-    "xtick.labelsize": 9,
-    "ytick.color": "#8a94a0",
-    "ytick.labelcolor": INK,
-    "ytick.labelsize": 9,
-}
+LETTER_WIDTH = 0.58
+"""Width of a letter of the figures' font on average, in parts of its size; measured on captions."""
 
 GAP = 3
 """Width of the gap between the tiles of a mosaic, in pixels."""
 
 P = ParamSpec("P")
+
+
+def in_style() -> AbstractContextManager[None]:
+    """Apply the shared style, in the palette that is in use, instead of the user's settings.
+
+    Returns:
+        A context, after which the user's settings are as they were.
+    """
+    colours = palette()
+    settings: dict[str, Any] = {
+        "axes.axisbelow": True,
+        "axes.edgecolor": colours.edge,
+        "axes.facecolor": colours.paper,
+        "axes.labelcolor": colours.ink,
+        "axes.labelsize": 10,
+        "axes.prop_cycle": cycler(color=astuple(colours)),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlesize": 10,
+        "figure.facecolor": colours.paper,
+        "font.size": 10,
+        "grid.color": colours.pale,
+        "image.composite_image": False,
+        "image.interpolation": "none",
+        "legend.frameon": False,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "digits",
+        "text.color": colours.ink,
+        "xtick.color": colours.edge,
+        "xtick.labelcolor": colours.ink,
+        "xtick.labelsize": 9,
+        "ytick.color": colours.edge,
+        "ytick.labelcolor": colours.ink,
+        "ytick.labelsize": 9,
+    }
+    return style.context(["default", settings])
 
 
 class NotebookFigure(Figure):
@@ -63,7 +85,7 @@ class NotebookFigure(Figure):
         Args:
             renderer: The renderer of matplotlib's backend.
         """
-        with style.context(["default", STYLE]):
+        with in_style():
             super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
@@ -82,7 +104,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def draw_styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with style.context(["default", STYLE]):
+        with in_style():
             return draw(*args, **kwargs)
 
     return draw_styled
@@ -99,7 +121,7 @@ def to_png(figure: Figure, *, dots_per_inch: int | None = None) -> bytes:
         The content of the PNG file.
     """
     buffer = BytesIO()
-    with style.context(["default", STYLE]):  # savefig reads further settings
+    with in_style():  # savefig reads further settings
         figure.savefig(buffer, format="png", dpi=dots_per_inch or DOTS_PER_INCH)
     return buffer.getvalue()
 
@@ -116,16 +138,63 @@ def percent(fraction: float) -> str:
     return ">99.9 %" if fraction >= 0.9995 else f"{100 * fraction:.1f} %"
 
 
-def new_figure(height_inches: float) -> Figure:
-    """Create an empty figure of the shared width.
+def new_figure(height_inches: float, width_inches: float = WIDTH_INCHES) -> Figure:
+    """Create an empty figure.
 
     Args:
         height_inches: Height of the figure, in inches.
+        width_inches: Width of the figure, in inches; as a rule the shared one.
 
     Returns:
         The figure, with a constrained layout.
     """
-    return NotebookFigure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+    return NotebookFigure(figsize=(width_inches, height_inches), layout="constrained")
+
+
+def fitting(num_columns: int, width_inches: float) -> int:
+    """Tell how many columns of a figure of the shared width fit one that is narrower.
+
+    Args:
+        num_columns: Number of columns on the shared width, 1 or more.
+        width_inches: Width of the figure, in inches.
+
+    Returns:
+        The number of columns, 1 or more.
+    """
+    return ceil(num_columns * min(1.0, width_inches / WIDTH_INCHES))
+
+
+def wrapped(text: str, width_inches: float, *, points: float = 10) -> str:
+    """Break a title or label into lines that fit a figure.
+
+    Args:
+        text: The text, in one line.
+        width_inches: Width that it may take, in inches.
+        points: Size of its letters, in points.
+
+    Returns:
+        The text with line breaks.
+    """
+    return fill(text, int(72 * width_inches / (LETTER_WIDTH * points)))
+
+
+def show_strength(axes: Axes, strength: NDArray[Any], colour: str, *, most: float) -> None:
+    """Draw values as one colour, which is the more opaque the higher they are.
+
+    What lies below is seen where a value is 0, so an image fits any ground.
+
+    Args:
+        axes: The axes to draw on.
+        strength: The values; what is not above 0, or NaN, is transparent. (h, w)
+        colour: Name of the colour.
+        most: Value of what is opaque.
+    """
+    ramp = LinearSegmentedColormap.from_list(colour, [to_rgba(colour, 0), to_rgba(colour, 1)])
+    # By the name of its colour, `to_svg` knows an image of one colour.
+    axes.imshow(strength, cmap=ramp, vmin=0, vmax=most).set_gid(colour)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
 
 
 def show_digits(axes: Axes, image: NDArray[Any]) -> None:
@@ -133,12 +202,52 @@ def show_digits(axes: Axes, image: NDArray[Any]) -> None:
 
     Args:
         axes: The axes to draw on.
-        image: Raw pixels, 0 (white) to 255 (black); NaN is transparent. (h, w)
+        image: Raw pixels, 0 (paper) to 255 (ink); NaN is transparent. (h, w)
     """
-    axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
+    show_strength(axes, image, INK, most=255)
+
+
+def show_signed(axes: Axes, values: NDArray[Any], *, limit: float) -> None:
+    """Draw signed values, orange above 0 and blue below, as strong as they are far from it.
+
+    Args:
+        axes: The axes to draw on.
+        values: The values; NaN is transparent. (h, w)
+        limit: Magnitude of what is opaque.
+    """
+    show_strength(axes, values, ORANGE, most=limit)
+    show_strength(axes, -values, BLUE, most=limit)
+
+
+def draw_signed_scale(figure: Figure, place: SubplotSpec, limit: float, label: str) -> None:
+    """Draw the legend of `show_signed`: all its colours, and the values they stand for.
+
+    Args:
+        figure: The figure that it belongs to.
+        place: Where it stands in it.
+        limit: Magnitude of what is opaque.
+        label: What the values are, with their unit if they have one.
+    """
+    axes = figure.add_subplot(place)
+    show_signed(axes, np.linspace(-limit, limit, 41)[None], limit=limit)
+    axes.set_aspect("auto")
+    axes.set_xticks([0, 20, 40], [format_signed(value) for value in (-limit, 0, limit)])
+    axes.tick_params(length=2, labelsize=SMALL)
+    axes.spines[:].set_visible(True)
+    axes.set_xlabel(label, fontsize=SMALL + 1)
+
+
+def format_signed(value: float, digits: int = 2) -> str:
+    """Format a number with its sign, with the typographic minus.
+
+    Args:
+        value: The number.
+        digits: How many of its digits are shown.
+
+    Returns:
+        The number as text.
+    """
+    return f"{value:+.{digits}g}".replace("-", "−") if value else "0"
 
 
 def mosaic(tiles: NDArray[Any]) -> NDArray[np.float64]:

@@ -19,12 +19,24 @@ from digits.data.catalog import DIGITS, noun
 from digits.evaluation.intervals import wilson_interval
 from digits.evaluation.metrics import Reliability, RiskCoverage
 from digits.history import EpochRecord
-from digits.plots.canvas import BLUE, GREY, INK, ORANGE, SOFT, expect_some, new_figure, styled
+from digits.plots.canvas import (
+    SMALL,
+    WIDTH_INCHES,
+    expect_some,
+    new_figure,
+    show_strength,
+    styled,
+    wrapped,
+)
+from digits.plots.colours import BLUE, EDGE, FAINT, GREY, INK, ORANGE, PAPER, SOFT
 
 
 @styled
 def learning_curves(
-    history: Sequence[EpochRecord], *, target_entropy: float | None = None
+    history: Sequence[EpochRecord],
+    *,
+    target_entropy: float | None = None,
+    width_inches: float = WIDTH_INCHES,
 ) -> Figure:
     """Draw loss and accuracy over the epochs, for training and, if there is one, validation.
 
@@ -32,6 +44,7 @@ def learning_curves(
         history: One record per epoch, at least one.
         target_entropy: Entropy of the targets in nats, below which no training loss can fall; it
             is drawn as a line. Not if None.
+        width_inches: Width of the figure, in inches; on less, one chart is below the other.
 
     Returns:
         The figure.
@@ -41,8 +54,12 @@ def learning_curves(
     """
     expect_some(len(history))
     epochs = [record.epoch for record in history]
-    figure = new_figure(2.9)
-    left, right = figure.subplots(1, 2)
+    if is_narrow := width_inches < WIDTH_INCHES:
+        figure = new_figure(4.9, width_inches)
+        left, right = figure.subplots(2, 1)
+    else:
+        figure = new_figure(2.9)
+        left, right = figure.subplots(1, 2)
     for axes, quantity in ((left, "loss"), (right, "accuracy")):
         for part, colour, marker in (("train", BLUE, "o"), ("validation", ORANGE, "s")):
             values = [getattr(record, f"{part}_{quantity}") for record in history]
@@ -56,11 +73,14 @@ def learning_curves(
     left.set_ylabel("loss (nats)")
     right.set_ylabel("accuracy")
     right.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    low, high = right.get_ylim()
+    right.set_ylim(low, min(high, 1 + 0.04 * (1 - low)))  # no accuracy is above 100 %
     if target_entropy is not None:
         label = "least train loss, by label smoothing"
         left.axhline(target_entropy, color=SOFT, linestyle="--", linewidth=1, label=label)
     left.set_ylim(bottom=0)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center",
+                  ncols=1 if is_narrow else 3)  # fmt: skip
     return figure
 
 
@@ -85,14 +105,14 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str] = D
     axes = figure.subplots()
     # In a cell of a large matrix, there is room for small figures only.
     size = min(10.0, 130 / len(matrix))
-    axes.set_facecolor("#eef0f3")
-    axes.imshow(errors, cmap="Blues", vmin=0, vmax=most)
+    axes.set_facecolor(FAINT)
+    show_strength(axes, errors, BLUE, most=most)
     for (true, predicted), count in np.ndenumerate(matrix):
         if true == predicted:
             axes.text(predicted, true, f"{count:,}", ha="center", va="center", color=SOFT,
                       fontsize=size)  # fmt: skip
         elif count:
-            colour = "white" if count > 0.55 * most else INK
+            colour = PAPER if count > 0.55 * most else INK
             axes.text(predicted, true, str(count), ha="center", va="center", color=colour,
                       fontsize=size)  # fmt: skip
     is_wide = max(map(len, classes)) > 2
@@ -102,7 +122,7 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str] = D
     axes.tick_params(labelsize=min(9.0, size))
     axes.set_xticks(np.arange(len(matrix) - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(len(matrix) - 1) + 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.grid(which="minor", color=PAPER, linewidth=1.5)
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("read as")
@@ -111,7 +131,7 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str] = D
 
 
 @styled
-def risk_coverage_curve(curve: RiskCoverage) -> Figure:
+def risk_coverage_curve(curve: RiskCoverage, *, width_inches: float = WIDTH_INCHES) -> Figure:
     """Draw the risk–coverage curve of selective prediction, as far as there is risk.
 
     The axis is logarithmic in the share that is refused, the rest of coverage: what changes does so
@@ -119,6 +139,7 @@ def risk_coverage_curve(curve: RiskCoverage) -> Figure:
 
     Args:
         curve: The curve, as `metrics.risk_coverage` computes it.
+        width_inches: Width of the figure, in inches.
 
     Returns:
         The figure.
@@ -133,11 +154,12 @@ def risk_coverage_curve(curve: RiskCoverage) -> Figure:
     risk = curve.risk.flip(0).numpy()
     # As far as something changes, and some images more; all the way if the risk is never 0.
     last = max(1.5 * refused[risk == 0].min(initial=1), 10 * one)
-    figure = new_figure(3.2)
+    figure = new_figure(3.2, width_inches)
     axes = figure.subplots()
     axes.plot(refused, risk, color=BLUE, drawstyle="steps-post")
     axes.set_xscale("log")
-    axes.set_xlabel("refused: share of images, the least confident first (log scale)")
+    label = "refused, the least confident first (share of images, log scale)"
+    axes.set_xlabel(wrapped(label, width_inches - 0.3))
     axes.set_ylabel("risk: share of the\nothers read wrong")
     axes.set_xlim(one / 2, min(1, last))
     axes.set_ylim(0, max(1.1 * float(curve.risk[-1]), 1e-3))
@@ -200,12 +222,15 @@ def refusals(
 
 
 @styled
-def reliability_diagram(bins: Reliability, before: Reliability | None = None) -> Figure:
+def reliability_diagram(
+    bins: Reliability, before: Reliability | None = None, *, width_inches: float = WIDTH_INCHES
+) -> Figure:
     """Draw a reliability diagram: accuracy against confidence, above the images in each bin.
 
     Args:
         bins: The calibration curve, as `metrics.reliability` computes it.
         before: The curve before calibration, to compare with.
+        width_inches: Width of the figure, in inches.
 
     Returns:
         The figure.
@@ -221,9 +246,10 @@ def reliability_diagram(bins: Reliability, before: Reliability | None = None) ->
         wilson_interval(round(a * n), n)
         for a, n in zip(accuracy.tolist(), counts.tolist(), strict=True)
     ]
-    figure = new_figure(5.0)
+    is_narrow = width_inches < WIDTH_INCHES
+    figure = new_figure(5.0, width_inches)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.25])
-    upper.plot([0, 1], [0, 1], color="#8a94a0", linestyle="--", label="perfect calibration")
+    upper.plot([0, 1], [0, 1], color=EDGE, linestyle="--", label="perfect calibration")
     if before is not None:
         was = before.counts > 0
         upper.plot(before.confidence[was].numpy(), before.accuracy[was].numpy(), "s", color=ORANGE,
@@ -236,12 +262,14 @@ def reliability_diagram(bins: Reliability, before: Reliability | None = None) ->
     upper.set_ylim(-0.03, 1.03)
     upper.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     upper.grid()
-    figure.legend(loc="outside upper center", ncols=3 if before is None else 2)
+    columns = 1 if is_narrow else 3 if before is None else 2
+    figure.legend(loc="outside upper center", ncols=columns)
     edges = bins.edges.numpy()
     centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     lower.bar(centres[filled.numpy()], counts, width=0.88 * width, color=GREY)
     for centre, count in zip(centres[filled.numpy()], counts, strict=True):
-        lower.text(centre, count * 1.25, f"{count:,}", ha="center", va="bottom", fontsize=8)
+        lower.text(centre, count * 1.25, f"{count:,}", ha="center", va="bottom", fontsize=SMALL,
+                   rotation=90 if is_narrow else 0)  # fmt: skip
     # The axis begins at one half, so that a single image has a bar too.
     lower.set_yscale("log")
     lower.set_ylim(0.5, counts.max() * 12)

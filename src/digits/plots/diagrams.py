@@ -9,12 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from digits.plots.canvas import BLUE, GREY, INK, ORANGE, SOFT, expect_some, new_figure, styled
+from digits.plots.canvas import expect_some, new_figure, styled
+from digits.plots.colours import BLUE, FAINT, GREY, INK, ORANGE, PAPER, SOFT
 
 MAX_SHEETS = 6
 """Most maps of a layer that are drawn behind each other; more would be a blur."""
-FAINT = "#eaf2f8"
-"""Filling of maps and boxes: dark outlines and text stay in front of it."""
 
 
 @styled
@@ -99,7 +98,7 @@ def kernel_places(size: int, kernel: int, *, padding: int = 0, stride: int = 1) 
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     for row, column in np.ndindex(padded, padded):
         inside = padding <= row < padding + size and padding <= column < padding + size
-        left.add_patch(_cell(row, column, FAINT if inside else "white", padding=not inside))
+        left.add_patch(_cell(row, column, FAINT if inside else PAPER, padding=not inside))
         if not inside:
             left.text(column, row, "0", ha="center", va="center", fontsize=7, color=SOFT)
     for row, column in np.ndindex(width, width):
@@ -191,7 +190,7 @@ def _note(axes: Axes, x: float, y: float, text: str, colour: str, *, boxed: bool
     """Write a number of a graph, legible where lines cross it."""
     axes.text(
         x, y, text, ha="center", va="center", fontsize=8.5, color=colour, zorder=4,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6} if boxed else None,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.6} if boxed else None,
     )  # fmt: skip
 
 

@@ -15,19 +15,31 @@ from torch import Tensor
 
 from digits.evaluation.intervals import estimate_mean
 from digits.plots.canvas import (
+    SMALL,
+    draw_signed_scale,
+    expect_some,
+    format_signed,
+    new_figure,
+    show_digits,
+    show_signed,
+    styled,
+)
+from digits.plots.colours import (
     BLUE,
+    EDGE,
+    GREEN,
     GREY,
     INK,
     ORANGE,
     PALE,
+    PAPER,
+    PURPLE,
     SOFT,
-    expect_some,
-    new_figure,
-    show_digits,
-    styled,
 )
 
-COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#8a94a0")
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, EDGE)
+STRONG = 0.6
+"""Share of a scale's limit, 0 to 1, above which text has more contrast in the paper's colour."""
 
 
 @styled
@@ -44,7 +56,7 @@ def pixel_values(image: Num[Tensor, "h w"]) -> Figure:
     axes = figure.subplots()
     show_digits(axes, image.numpy())
     for (row, column), value in np.ndenumerate(image.numpy()):
-        colour = "white" if value > 130 else INK if value else GREY
+        colour = PAPER if value > 130 else INK if value else GREY
         text = str(int(value))
         axes.text(column, row, text, ha="center", va="center", fontsize=5.6, color=colour)
     axes.set_xticks(range(0, image.shape[1], 3))
@@ -77,25 +89,28 @@ def convolution(
         The figure.
     """
     size = len(kernel)
-    figure = new_figure(2.75)
-    left, middle, right = figure.subplots(1, 3, width_ratios=[1, 0.78, 1])
+    figure = new_figure(3.35)
+    grid = figure.add_gridspec(2, 3, width_ratios=[1, 0.78, 1], height_ratios=[2.4, 0.13])
+    left, middle, right = (figure.add_subplot(grid[0, place]) for place in range(3))
     show_digits(left, 255 * image.numpy())
     left.add_patch(_outline(column, row, size))
     left.set_title(f"image, {image.shape[0]}×{image.shape[1]}")
     patch = image[row : row + size, column : column + size]
     middle.imshow(np.full((size, size), np.nan))
     for (i, j), value in np.ndenumerate(patch.numpy()):
-        text = f"{value:.2f}\n× {_format_signed(float(kernel[i, j]), 2)}"
-        middle.text(j, i, text, ha="center", va="center", fontsize=9)
+        text = f"{value:.2f}\n× {format_signed(float(kernel[i, j]), 2)}"
+        middle.text(j, i, text, ha="center", va="center", fontsize=SMALL)
         middle.add_patch(_outline(j, i, 1, colour=GREY, width=0.8))
     middle.add_patch(_outline(0, 0, size))
     middle.set_xlim(-0.6, size - 0.4)
     middle.set_ylim(size - 0.4, -0.6)
     middle.set_axis_off()
     middle.set_title("pixels × weights, added up")
-    _draw_signed(right, output.numpy())
+    limit = float(output.abs().max()) or 1.0
+    _draw_map(right, output.numpy(), limit)
+    draw_signed_scale(figure, grid[1, 2], limit, "value of the output")
     right.add_patch(_outline(column, row, 1))
-    total = _format_signed(float(output[row, column]), 3)
+    total = format_signed(float(output[row, column]), 3)
     right.set_title(f"output, {output.shape[0]}×{output.shape[1]}; here {total}")
     entry, exit = (-0.5, size / 2 - 0.5), (size - 0.5, size / 2 - 0.5)
     _arrow(left, (column + size - 0.5, row + size / 2 - 0.5), middle, entry)
@@ -110,9 +125,9 @@ def layer_steps(
     """Draw the output of several kernels after each step of a layer, one kernel per row.
 
     Args:
-        kernels: Weights of the kernels by name. (k, k)
-        steps: Maps after each step by its name, one map per kernel; red is above 0, blue
-            below. (n, h, w)
+        kernels: Weights of the kernels by name, all drawn on one scale. (k, k)
+        steps: Maps after each step by its name, one map per kernel, all drawn on one scale;
+            orange is above 0, blue below. (n, h, w)
 
     Returns:
         The figure.
@@ -121,20 +136,28 @@ def layer_steps(
         InvalidInput: If there is no kernel.
     """
     expect_some(len(kernels))
-    figure = new_figure(1.75 * len(kernels))
-    grid = figure.subplots(
-        len(kernels), 1 + len(steps), squeeze=False, width_ratios=[0.8] + [1] * len(steps)
-    )
+    num_rows = len(kernels)
+    figure = new_figure(1.75 * num_rows + 0.55)
+    grid = figure.add_gridspec(
+        num_rows + 1, 1 + len(steps),
+        width_ratios=[0.8] + [1] * len(steps), height_ratios=[1.5] * num_rows + [0.13],
+    )  # fmt: skip
+    most = max(float(kernel.abs().max()) for kernel in kernels.values()) or 1.0
+    limit = max((float(maps.abs().max()) for maps in steps.values()), default=1.0) or 1.0
     for i, (name, kernel) in enumerate(kernels.items()):
-        axes = grid[i, 0]
-        _draw_signed(axes, kernel.numpy())
-        _write_weights(axes, kernel.numpy(), limit=float(kernel.abs().max()))
+        axes = figure.add_subplot(grid[i, 0])
+        _draw_map(axes, kernel.numpy(), most)
+        _write_weights(axes, kernel.numpy(), limit=most)
         axes.set_ylabel(name)
-        for axes, (step, maps) in zip(grid[i, 1:], steps.items(), strict=True):
-            _draw_signed(axes, maps[i].numpy())
+        if i == 0:
+            axes.set_title("kernel")
+        for j, (step, maps) in enumerate(steps.items(), start=1):
+            axes = figure.add_subplot(grid[i, j])
+            _draw_map(axes, maps[i].numpy(), limit)
             if i == 0:
                 axes.set_title(f"{step}\n{maps.shape[1]}×{maps.shape[2]}")
-    grid[0, 0].set_title("kernel")
+    draw_signed_scale(figure, grid[-1, 0], most, "weight")
+    draw_signed_scale(figure, grid[-1, 1:], limit, "value in a map, the same scale for all")
     return figure
 
 
@@ -167,18 +190,18 @@ def channels(
     grid = figure.add_gridspec(len(images), 4, width_ratios=[1, 0.85, 1, 1.35])
     for i, name in enumerate(names):
         channel, weights, product = (figure.add_subplot(grid[i, column]) for column in range(3))
-        _draw_signed(channel, images[i].numpy())
+        _draw_map(channel, images[i].numpy(), float(images[i].abs().max()) or 1.0)
         channel.set_ylabel(name)
-        _draw_signed(weights, kernel[i].numpy(), limit=float(kernel.abs().max()))
+        _draw_map(weights, kernel[i].numpy(), float(kernel.abs().max()))
         _write_weights(weights, kernel[i].numpy(), limit=float(kernel.abs().max()))
-        _draw_signed(product, products[i].numpy(), limit=float(products.abs().max()))
+        _draw_map(product, products[i].numpy(), float(products.abs().max()))
         product.set_ylabel("+" if i else "", rotation=0, fontsize=14, labelpad=10, va="center")
         if i == 0:
             channel.set_title("channel")
             weights.set_title("slice of the kernel")
             product.set_title("convolution")
     axes = figure.add_subplot(grid[:, 3])
-    _draw_signed(axes, output.numpy())
+    _draw_map(axes, output.numpy(), float(output.abs().max()) or 1.0)
     axes.set_title(f"their sum + bias:\none map, {output.shape[0]}×{output.shape[1]}")
     axes.set_ylabel("=", rotation=0, fontsize=14, labelpad=10, va="center")
     return figure
@@ -199,7 +222,7 @@ def receptive_fields(image: Num[Tensor, "h w"], sizes: Mapping[str, int]) -> Fig
         InvalidInput: If there is no layer.
     """
     expect_some(len(sizes))
-    figure = new_figure(1.0 + 0.75 * (6.8 / len(sizes)))
+    figure = new_figure(0.6 + min(4.5, 6.6 / len(sizes)))
     for axes, (layer, size) in zip(
         np.atleast_1d(figure.subplots(1, len(sizes))), sizes.items(), strict=True
     ):
@@ -305,7 +328,7 @@ def settings(grids: Mapping[str, Mapping[str, float]]) -> Figure:
         for position, value in enumerate(values):
             axes.annotate(
                 f"{100 * value:.1f}", (position, value), (0, 6), textcoords="offset points",
-                ha="center", fontsize=8,
+                ha="center", fontsize=SMALL,
             )  # fmt: skip
         axes.set_xticks(range(len(values)), list(grid))
         axes.set_xlim(-0.4, len(values) - 0.6)
@@ -434,24 +457,17 @@ def _outline(
     return Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=width)
 
 
-def _format_signed(value: float, digits: int) -> str:
-    """Format a number with its sign, with the typographic minus."""
-    return f"{value:+.{digits}g}".replace("-", "−") if value else "0"
-
-
 def _write_weights(axes: Axes, weights: np.ndarray, *, limit: float) -> None:
     """Write the weights of a kernel on its map, whose strongest colour stands for `limit`."""
     for (row, column), value in np.ndenumerate(weights):
-        colour = "white" if abs(value) > 0.6 * limit else INK
-        text = _format_signed(float(value), 2)
-        axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
+        axes.text(
+            column, row, format_signed(float(value)), ha="center", va="center", fontsize=SMALL,
+            color=PAPER if abs(value) > STRONG * limit else INK,
+        )  # fmt: skip
 
 
-def _draw_signed(axes: Axes, values: np.ndarray, *, limit: float | None = None) -> None:
-    """Draw a map of signed values: red above 0, blue below, white at 0, strongest at `limit`."""
-    limit = limit or float(np.abs(values).max()) or 1.0
-    axes.imshow(values, cmap="RdBu_r", vmin=-1.25 * limit, vmax=1.25 * limit)
-    axes.set_xticks([])
-    axes.set_yticks([])
+def _draw_map(axes: Axes, values: np.ndarray, limit: float) -> None:
+    """Draw a map of signed values in a frame."""
+    show_signed(axes, values, limit=limit)
     axes.spines[:].set_color(GREY)
     axes.spines[:].set_visible(True)

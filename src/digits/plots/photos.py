@@ -7,18 +7,8 @@ from jaxtyping import Float, Num, UInt8
 from matplotlib.figure import Figure
 
 from digits.errors import InvalidInput
-from digits.plots.canvas import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    PALE,
-    SOFT,
-    WIDTH_INCHES,
-    expect_some,
-    new_figure,
-    styled,
-)
+from digits.plots.canvas import WIDTH_INCHES, expect_some, new_figure, styled
+from digits.plots.colours import BLUE, GREY, INK, ORANGE, PALE, PAPER, SOFT
 
 COUNTED = 0.3
 """Probability that a symbol reaches in some column, at least, for its curve to be drawn."""
@@ -171,7 +161,7 @@ def counts(table: Mapping[str, Mapping[str, int]], total: int) -> Figure:
     axes = figure.subplots()
     axes.imshow(values / total, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        colour = "white" if value > 0.6 * total else INK
+        colour = PAPER if value > 0.6 * total else INK
         axes.text(column, row, str(value), ha="center", va="center", color=colour, fontsize=9)
     axes.set_xticks(range(len(kinds)), kinds)
     axes.set_yticks(range(len(table)), list(table))

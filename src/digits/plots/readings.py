@@ -1,7 +1,7 @@
 """Figure that explains a reading: bounding boxes, ink mask, and each glyph's predictions."""
 
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -11,17 +11,16 @@ from matplotlib.patches import Rectangle
 
 from digits.files import write_atomic
 from digits.plots.canvas import (
-    BLUE,
-    INK,
-    ORANGE,
-    SOFT,
+    SMALL,
     WIDTH_INCHES,
     new_figure,
     percent,
     show_digits,
+    show_strength,
     styled,
     to_png,
 )
+from digits.plots.colours import BLUE, INK, ORANGE, PAPER, SOFT
 from digits.reading.results import Digit, Reading
 
 MAX_GLYPHS = 40
@@ -29,6 +28,11 @@ MAX_GLYPHS = 40
 
 COLUMNS = 8
 """Number of glyphs in a row."""
+LINE_LETTERS = 11
+"""Letters in a line of notes below a glyph, 1 or more; as many of the smallest size fit there."""
+
+KIND = "kind"
+"""Group id of the texts that say what kind of mark is in a dotted box."""
 
 
 def write_explanation(reading: Reading, path: Path) -> None:
@@ -49,9 +53,9 @@ def explanation(reading: Reading) -> Figure:
     """Draw how a picture was read.
 
     The upper part shows the picture with a box around each digit, blue if it was read and orange
-    if it was refused, a dotted one around each mark that was left out, and the ink mask. Below are
-    the glyphs, the network's input, each with its three most probable digits and, if it was
-    refused, the reason.
+    if it was refused, a dotted one around each mark that was left out, with its kind where there
+    is room, and the ink mask. Below are the glyphs, the network's input, each with its three most
+    probable digits and, if it was refused, the reason.
 
     Args:
         reading: The reading to explain.
@@ -60,16 +64,17 @@ def explanation(reading: Reading) -> Figure:
         The figure.
     """
     shown = reading.digits[:MAX_GLYPHS]
-    rows = -(-len(shown) // COLUMNS)
+    rows = [shown[first : first + COLUMNS] for first in range(0, len(shown), COLUMNS)]
+    heights = [1.2 + 0.16 * max(map(len, map(_notes, row))) for row in rows]
     height, width = reading.picture.grey.shape
     is_side_by_side = width <= 1.6 * height
     panel_width = WIDTH_INCHES / (2 if is_side_by_side else 1)
     panel_height = min(panel_width * height / width, 4.5) + 0.3
     upper_height = panel_height if is_side_by_side else 2 * panel_height
-    figure = new_figure(upper_height + 1.75 * rows + 0.4)
+    figure = new_figure(upper_height + sum(heights) + 0.4)
     if rows:
         above, below = np.asarray(
-            figure.subfigures(2, 1, height_ratios=[upper_height, 1.75 * rows])
+            figure.subfigures(2, 1, height_ratios=[upper_height, sum(heights)])
         )
     else:
         above = figure
@@ -78,10 +83,12 @@ def explanation(reading: Reading) -> Figure:
     _draw_ink(panels[1], reading.ink.mask, reading.ink.is_dark)
     figure.suptitle(_title(reading), fontsize=11, color=INK)
     if rows:
-        for axes, digit in zip(
-            below.subplots(rows, COLUMNS, squeeze=False).flat, _padded(shown, rows), strict=True
-        ):
+        grid = below.subplots(len(rows), COLUMNS, squeeze=False, height_ratios=heights)
+        for axes in grid.flat[len(shown) :]:
+            axes.set_axis_off()
+        for axes, digit in zip(grid.flat, shown, strict=False):
             _draw_glyph(axes, digit)
+    _hide_crowded_kinds(figure, panels[0])
     return figure
 
 
@@ -92,8 +99,11 @@ def _title(reading: Reading) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _padded(digits: tuple[Digit, ...], rows: int) -> list[Digit | None]:
-    return [*digits, *[None] * (rows * COLUMNS - len(digits))]
+def _notes(digit: Digit) -> list[str]:
+    """Write what stands below a glyph: its most probable digits, and why it was refused."""
+    guesses = [(digit.label, digit.confidence), *digit.alternatives]
+    lines = [f"{label}  {percent(confidence)}" for label, confidence in guesses]
+    return lines + (wrap(digit.reason, LINE_LETTERS) if digit.reason else [])
 
 
 def _draw_picture(axes: Axes, reading: Reading) -> None:
@@ -116,8 +126,14 @@ def _draw_picture(axes: Axes, reading: Reading) -> None:
             ha="center",
             va="top",
             color=SOFT,
-            fontsize=6,
-            bbox={"boxstyle": "round,pad=0.1", "facecolor": "#ffffff99", "edgecolor": "none"},
+            fontsize=SMALL,
+            gid=KIND,
+            bbox={
+                "boxstyle": "round,pad=0.1",
+                "facecolor": PAPER,
+                "edgecolor": "none",
+                "alpha": 0.8,
+            },
         )
     for digit in reading.digits:
         left, top, width, height = picture.from_original(digit.box)
@@ -129,34 +145,41 @@ def _draw_picture(axes: Axes, reading: Reading) -> None:
             xytext=(0, 1),
             textcoords="offset points",
             va="bottom",
-            color="white",
-            fontsize=8,
+            color=PAPER,
+            fontsize=SMALL,
             fontweight="bold",
             bbox={"boxstyle": "round,pad=0.15", "facecolor": shade, "edgecolor": "none"},
         )
 
 
 def _draw_ink(axes: Axes, mask: Bool[np.ndarray, "h w"], is_dark: bool) -> None:
-    axes.imshow(mask, cmap="gray_r", vmin=0, vmax=1, interpolation="antialiased")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    show_strength(axes, mask.astype(np.float64), INK, most=1)
+    axes.images[0].set_interpolation("antialiased")
     axes.spines[:].set_visible(True)
     axes.set_title(
         f"the ink, {'dark on light' if is_dark else 'light on dark'}", color=SOFT, fontsize=9
     )
 
 
-def _draw_glyph(axes: Axes, digit: Digit | None) -> None:
-    if digit is None:
-        axes.set_axis_off()
+def _hide_crowded_kinds(figure: Figure, axes: Axes) -> None:
+    """Hide the kind of a mark where it would touch another text; its dotted box stays."""
+    kinds = [text for text in axes.texts if text.get_gid() == KIND]
+    if not kinds:
         return
+    figure.draw_without_rendering()  # texts have a place from here on
+    taken = [text.get_window_extent() for text in axes.texts if text.get_gid() != KIND]
+    for text in kinds:
+        box = text.get_window_extent()
+        if box.count_overlaps(taken):
+            text.set_visible(False)
+        else:
+            taken.append(box)
+
+
+def _draw_glyph(axes: Axes, digit: Digit) -> None:
     show_digits(axes, digit.glyph)
-    guesses = [(digit.label, digit.confidence), *digit.alternatives]
-    lines = [f"{label}  {percent(confidence)}" for label, confidence in guesses]
     is_read = digit.reason is None
     axes.set_title(
         digit.text, color=BLUE if is_read else ORANGE, fontsize=12, fontweight="bold", pad=2
     )
-    if digit.reason is not None:
-        lines.append(fill(digit.reason, 14))
-    axes.set_xlabel("\n".join(lines), fontsize=7, color=SOFT if is_read else ORANGE)
+    axes.set_xlabel("\n".join(_notes(digit)), fontsize=SMALL, color=SOFT if is_read else ORANGE)

@@ -1,7 +1,9 @@
-"""HTML report of a training run: metrics, figures and recipe in one self-contained file.
+"""HTML report of a training run, or of several beside each other, in one self-contained file.
 
 ```
-run, data ─material─▶ predictions, facts ─illustrations─▶ figures with captions ─page─▶ HTML
+run, data ─material─▶ predictions, facts ─illustrations─▶ figures with captions ──────┐
+                             │                                                         ├─page─▶ HTML
+                             └─tiles, drawing, known_runs, advice; comparison─▶ SVG, words ─┘
 ```
 Each figure is also written as a PNG file.
 """
@@ -11,12 +13,13 @@ from pathlib import Path
 from digits.errors import InvalidInput
 from digits.files import write_atomic
 from digits.models import reads_lines
+from digits.report.comparison import write_comparison
 from digits.report.illustrations import Illustration, Section, illustrate
 from digits.report.material import Facts, Material
 from digits.report.page import render
 from digits.run import Run, load_set
 
-__all__ = ["Facts", "Illustration", "Material", "Section", "write_report"]
+__all__ = ["Facts", "Illustration", "Material", "Section", "write_comparison", "write_report"]
 
 
 def write_report(run: Run | str | Path, *, device: str = "auto") -> Path:

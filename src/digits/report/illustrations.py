@@ -1,9 +1,11 @@
 """Illustrations of a report: what they show is computed here, and drawn by `digits.plots`."""
 
-from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+from matplotlib.figure import Figure
 
 from digits import plots
 from digits.errors import InvalidInput
@@ -40,16 +42,45 @@ class Illustration:
     """Name of the PNG file, without its suffix, and of the anchor in the page."""
     title: str
     caption: str
-    alt: str = ""
-    """Alternative text of the figure."""
     png: bytes | None = None
     """Content of the PNG file."""
+    svg: str = ""
+    """The figure as an element of the page, in the colours of the page's scheme."""
+    narrow_svg: str = ""
+    """The same, laid out for a phone; empty where the one is legible there, if it scrolls."""
 
-    @property
-    def data_uri(self) -> str:
-        """The figure as a data URI."""
-        assert self.png is not None
-        return "data:image/png;base64," + b64encode(self.png).decode()
+
+def illustration(
+    name: str,
+    title: str,
+    caption: str,
+    alt: str,
+    draw: Callable[..., Figure],
+    *,
+    is_fluid: bool = True,
+) -> Illustration:
+    """Draw a figure for a page, for a phone and as a file.
+
+    Args:
+        name: Name of the file, without its suffix, and of the anchor in the page.
+        title: Title in the page.
+        caption: What there is to see.
+        alt: Alternative text of the figure.
+        draw: A function of `digits.plots`, with what it draws.
+        is_fluid: Whether the function can lay the figure out anew, by `width_inches`.
+
+    Returns:
+        The figure with its texts.
+    """
+    figure = draw()
+    narrow = ""
+    if is_fluid:
+        phone = draw(width_inches=plots.NARROW_INCHES)
+        narrow = plots.to_svg(phone, name=f"{name}-narrow", label=alt)
+    # An SVG is sharp at any size and follows the page's scheme in one figure, on paper too; all of
+    # them are a third of the PNG files.
+    svg = plots.to_svg(figure, name=f"{name}-wide", label=alt)
+    return Illustration(name, title, caption, plots.to_png(figure), svg, narrow)
 
 
 @dataclass(frozen=True)
@@ -75,13 +106,13 @@ def illustrate(material: Material) -> list[Section]:
 
 def _samples(material: Material) -> Illustration:
     images, labels, size = material.train.images, material.train.labels, material.train.size
-    return Illustration(
+    return illustration(
         name="samples",
         title=f"{_plural(material).capitalize()} and their labels",
         caption=f"The first five training images of each {material.noun}, below their label. An "
         f"image has {size}×{size} pixels, whose values run from 0 (paper) to 255 (ink).",
         alt=f"A table of images, five of each {material.noun}.",
-        png=plots.to_png(plots.samples(images, labels, classes=material.classes)),
+        draw=partial(plots.samples, images, labels, classes=material.classes),
     )
 
 
@@ -101,14 +132,14 @@ def _augmentation(material: Material) -> Illustration:
     labels = label.expand(NUM_COPIES)
     num_classes = len(material.classes)
     copies, _ = augment(copies, labels, augmentation, generator, num_classes=num_classes)
-    return Illustration(
+    return illustration(
         name=name,
         title=title,
         caption="Each time a training image is used, it is changed at random: "
         f"{_amounts(augmentation)}. The label stays the same, so the network learns to ignore "
         "such changes.",
         alt=f"An image of {material.classes[int(label)]} and {NUM_COPIES} changed copies of it.",
-        png=plots.to_png(plots.augmented_digit(original, copies[:, 0])),
+        draw=partial(plots.augmented_digit, original, copies[:, 0]),
     )
 
 
@@ -151,14 +182,14 @@ def _learning_curves(material: Material) -> Illustration:
             f"As labels are smoothed by {smoothing:g}, no training loss can fall below "
             f"{target_entropy:.3f}, the dashed line; validation loss is without smoothing. "
         )
-    return Illustration(
+    return illustration(
         name="learning-curves",
         title="Learning curves",
         caption=reached + "The training figures are recorded while the network learns, with "
         "dropout, augmentation and label smoothing where the recipe has them, so they can be worse "
         "than the validation figures.",
         alt="Two line charts over the epochs: training and validation loss, and accuracy.",
-        png=plots.to_png(plots.learning_curves(material.history, target_entropy=target_entropy)),
+        draw=partial(plots.learning_curves, material.history, target_entropy=target_entropy),
     )
 
 
@@ -173,14 +204,15 @@ def _confusion(material: Material) -> Illustration:
         if most
         else "No image was read wrong."
     )
-    return Illustration(
+    return illustration(
         name="confusion-matrix",
         title="Confusion matrix",
         caption=f"Numbers of test images by true {material.noun} (row) and predicted "
-        f"{material.noun} (column). The grey diagonal holds the correct predictions; the darker "
-        f"the blue, the more mistakes. {found}",
+        f"{material.noun} (column). The grey diagonal holds the correct predictions; the stronger "
+        f"the blue, the more mistakes, on a scale of their own. {found}",
         alt=f"A table of {len(counts)} by {len(counts)} counts. {found}",
-        png=plots.to_png(plots.confusion_matrix(material.facts.confusion_matrix, material.classes)),
+        draw=partial(plots.confusion_matrix, material.facts.confusion_matrix, material.classes),
+        is_fluid=False,
     )
 
 
@@ -192,7 +224,7 @@ def _reliability(material: Material) -> Illustration:
     )
     error = expected_calibration_error(material.probabilities, labels)
     top, total, edge = int(bins.counts[-1]), int(bins.counts.sum()), float(bins.edges[-2])
-    return Illustration(
+    return illustration(
         name="reliability",
         title="Calibration",
         caption="Is the network as sure as it is right? Its confidence, the probability that it "
@@ -208,7 +240,7 @@ def _reliability(material: Material) -> Illustration:
         f"{100 * error:.2f} percentage points.",
         alt="Accuracy against confidence in bins, before and after the logits were divided by the "
         "temperature, and the number of test images in each bin.",
-        png=plots.to_png(plots.reliability_diagram(bins, before)),
+        draw=partial(plots.reliability_diagram, bins, before),
     )
 
 
@@ -222,7 +254,7 @@ def _overconfidence(bins: Reliability) -> str:
 
 def _risk(material: Material) -> Illustration:
     curve = risk_coverage(material.probabilities, material.test.labels)
-    return Illustration(
+    return illustration(
         name="risk-coverage",
         title="Risk and coverage",
         caption="In selective prediction the least confident images are refused, and left to a "
@@ -231,7 +263,7 @@ def _risk(material: Material) -> Illustration:
         f"{100 * curve.risk_at(0.99):.2f} % at 99 % coverage, and "
         f"{100 * curve.risk_at(0.95):.2f} % at 95 % coverage.",
         alt="The error rate falls with the share of images that are refused.",
-        png=plots.to_png(plots.risk_coverage_curve(curve)),
+        draw=partial(plots.risk_coverage_curve, curve),
     )
 
 
@@ -239,30 +271,32 @@ def _predictions(material: Material) -> Illustration:
     first = torch.arange(min(NUM_PREDICTIONS, len(material.test)))
     rest = material.confidence[len(first) :].argsort(stable=True) + len(first)
     indices = torch.cat([first, rest[:NUM_PREDICTIONS]])
-    figure = plots.predictions(
+    draw = partial(
+        plots.predictions,
         material.test.images[indices],
         material.test.labels[indices],
         material.probabilities[indices],
         indices,
         classes=material.classes,
     )
-    return Illustration(
+    return illustration(
         name="predictions",
         title="Predictions and confidence",
         caption=f"The first {len(first)} test images, followed by those with the least confident "
         f"predictions. The bars show the probabilities of the three most probable "
         f"{_plural(material)}. Images are numbered from 0.",
         alt=f"Test images, each with bars for its three most probable {_plural(material)}.",
-        png=plots.to_png(figure),
+        draw=draw,
     )
 
 
 def _mistakes(material: Material) -> Illustration:
-    name, title = "mistakes", "The most confident mistakes"
+    name, title = "mistakes", "Mistakes, the most confident first"
     shown = material.mistakes[:NUM_MISTAKES]
     if len(shown) == 0:
         return Illustration(name, title, "There are none: every test image was read correctly.")
-    figure = plots.mistakes(
+    draw = partial(
+        plots.mistakes,
         material.test.images[shown],
         material.test.labels[shown],
         material.predicted[shown],
@@ -270,14 +304,14 @@ def _mistakes(material: Material) -> Illustration:
         shown,
         classes=material.classes,
     )
-    return Illustration(
+    return illustration(
         name=name,
         title=title,
         caption=f"The {len(shown)} most confident of the {len(material.mistakes):,} misclassified "
         f"test images. Above each image are its true and its predicted {material.noun}; below it "
         "are the confidence of the prediction and the image’s number in the test set, from 0.",
         alt=f"Test images that were read wrong, with the predicted {_plural(material)}.",
-        png=plots.to_png(figure),
+        draw=draw,
     )
 
 
@@ -291,14 +325,14 @@ def _filters(material: Material) -> Illustration:
     if channels != 1:
         caption = f"They are not shown, because they have {channels} input channels."
         return Illustration(name, title, caption)
-    return Illustration(
+    return illustration(
         name=name,
         title=title,
         caption=f"The {count} filters that are convolved with the image, all on one scale. Each "
-        f"has {height}×{width} weights. A filter responds most where ink lies under its red "
-        "weights and paper under its blue ones.",
-        alt=f"{count} small grids of weights, red above zero and blue below.",
-        png=plots.to_png(plots.filters(weights)),
+        f"has {height}×{width} weights. A filter responds most where ink lies under its orange "
+        "weights and paper under its blue ones; the stronger the colour, the more a weight counts.",
+        alt=f"{count} small grids of weights, orange above zero and blue below.",
+        draw=partial(plots.filters, weights),
     )
 
 
@@ -309,14 +343,15 @@ def _feature_maps(material: Material) -> Illustration:
         stages = feature_maps(material.model, image)
     except InvalidInput:
         return Illustration(name, title, NO_CONVOLUTION)
-    return Illustration(
+    return illustration(
         name=name,
         title=title,
         caption=f"The first test image ({label}) and its feature maps behind each convolution "
         "and the layers that follow it. There is one map for each filter, bright where the filter "
-        "responds strongly. All maps of a stage share one scale; those that vary most are shown.",
+        "responds strongly. All maps of a stage share one scale, whose ends are given; those that "
+        "vary most are shown.",
         alt=f"An image of {label}, and rows of feature maps, one block for each convolution.",
-        png=plots.to_png(plots.feature_maps(image, stages)),
+        draw=partial(plots.feature_maps, image, stages),
     )
 
 
@@ -326,14 +361,15 @@ def _saliency(material: Material) -> Illustration:
     chosen = torch.tensor([int((labels == label).nonzero()[0]) for label in labels.unique()])
     images = material.test.images[chosen]
     gradients = saliency(material.model, images, num_samples=SALIENCY_SAMPLES, noise=SALIENCY_NOISE)
-    figure = plots.saliency_maps(
+    draw = partial(
+        plots.saliency_maps,
         images,
         gradients,
         material.predicted[chosen],
         material.confidence[chosen],
         classes=material.classes,
     )
-    return Illustration(
+    return illustration(
         name="saliency",
         title="Saliency maps",
         caption=f"The first test image of each {material.noun}. The stronger the orange, the more "
@@ -341,7 +377,7 @@ def _saliency(material: Material) -> Illustration:
         f"gradient, averaged over {SALIENCY_SAMPLES} noisy copies (SmoothGrad), each image on its "
         "own scale. The maps show where the network is sensitive, not why it decides as it does.",
         alt="Test images, with the pixels to which the network is most sensitive in orange.",
-        png=plots.to_png(figure),
+        draw=draw,
     )
 
 

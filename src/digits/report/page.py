@@ -1,9 +1,22 @@
-"""The page of a report: one HTML file, rendered from `templates/report.html.j2`."""
+"""Pages of reports: one HTML file each, rendered from a template, with its style and script."""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from digits.evaluation.metrics import expected_calibration_error
+from digits.plots import percent, style_sheet
+from digits.report.advice import Evidence, advise
+from digits.report.drawing import draw_network, format_shape
 from digits.report.illustrations import Section
+from digits.report.known_runs import place_among_known
 from digits.report.material import Material
+from digits.report.tiles import MOST_CLASSES, collect
 
 
 def templates() -> Environment:
@@ -18,24 +31,73 @@ def templates() -> Environment:
     environment.filters["percent"] = lambda fraction: f"{100 * fraction:.2f}"
     environment.filters["probability"] = format_probability
     environment.filters["duration"] = format_duration
+    environment.filters["code"] = format_code
+    environment.filters["confidence"] = percent
+    environment.filters["shape"] = format_shape
     return environment
 
 
 def render(material: Material, sections: list[Section]) -> str:
     """Render the page, with its figures inside it."""
-    return (
-        templates()
-        .get_template("report.html.j2")
-        .render(
-            recipe=material.recipe,
-            facts=material.facts,
-            title=material.title,
-            classes=material.classes,
-            noun=material.noun,
-            num_errors_here=len(material.mistakes),
-            sections=sections,
-        )
+    facts = material.facts
+    network, layers = draw_network(material.model, material.test.size, material.recipe.network)
+    return _render(
+        "report.html.j2",
+        recipe=material.recipe,
+        facts=facts,
+        title=material.title,
+        classes=material.classes,
+        noun=material.noun,
+        num_errors_here=len(material.mistakes),
+        sections=sections,
+        figure_style=style_sheet(),
+        tiles=collect(material),
+        has_table=len(material.classes) <= MOST_CLASSES,
+        network=network,
+        layers=layers,
+        known=place_among_known(
+            material.recipe,
+            accuracy=facts.accuracy,
+            interval=facts.interval,
+            num_images=facts.num_images,
+        ),
+        advice=advise(_evidence(material)),
     )
+
+
+def render_comparison(**found: Any) -> str:
+    """Render the page that compares runs, of what `digits.report.comparison` finds."""
+    return _render("comparison.html.j2", **found)
+
+
+def _render(template: str, **found: Any) -> str:
+    """Render a page with its script, of which the content security policy has the sum."""
+    script = (files("digits") / "templates" / "report.js").read_text(encoding="utf-8")
+    script_sum = b64encode(sha256(script.encode()).digest()).decode()
+    page = templates().get_template(template)
+    return page.render(script=script, script_sum=script_sum, **found)
+
+
+def _evidence(material: Material) -> Evidence:
+    """Gather the numbers that advice is given by."""
+    labels, predicted = material.test.labels, material.predicted
+    wrong = material.mistakes.sort().values
+    return Evidence(
+        recipe=material.recipe,
+        history=material.history,
+        smallest_class=int(material.train.labels.bincount(minlength=len(material.classes)).min()),
+        classes=material.classes,
+        num_images=material.facts.num_images,
+        interval=material.facts.interval,
+        calibration_error=expected_calibration_error(material.probabilities, labels),
+        wrong=wrong.tolist(),
+        pairs=list(zip(labels[wrong].tolist(), predicted[wrong].tolist(), strict=True)),
+    )
+
+
+def format_code(text: str) -> str:
+    """Escape a text for HTML, and set what stands between backticks as code."""
+    return re.sub("`(.+?)`", r"<code>\1</code>", escape(text).replace(" %", "\N{NO-BREAK SPACE}%"))
 
 
 def format_probability(value: float) -> str:

@@ -1,0 +1,118 @@
+"""Advice of a report: each rule speaks where its figure is, and is silent where it is not."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from digits.evaluation.label_errors import DOUBTED_MNIST
+from digits.history import EpochRecord
+from digits.recipe import Augmentation, Recipe
+from digits.report.advice import Evidence, advise
+
+RECIPE = Recipe(name="mine", network="compact", epochs=3)
+
+
+def history(*losses: tuple[float, float | None], accuracies: Any = None) -> list[EpochRecord]:
+    """An epoch for each pair of training and held-out loss."""
+    accuracies = accuracies or [None if held is None else 0.98 for _, held in losses]
+    return [
+        EpochRecord(number, 1000, train, 0.98, held, accuracy, 1e-3, 1.0)
+        for number, ((train, held), accuracy) in enumerate(
+            zip(losses, accuracies, strict=True), start=1
+        )
+    ]
+
+
+SOUND = Evidence(
+    recipe=RECIPE,
+    history=history((0.3, 0.2), (0.05, 0.06), (0.049, 0.059)),
+    smallest_class=5_421,
+    classes=tuple("0123456789"),
+    num_images=10_000,
+    interval=(0.99, 0.992),
+    calibration_error=0.002,
+    wrong=range(10_000, 10_090),
+    pairs=[(index % 10, (index // 10 + index + 1) % 10) for index in range(90)],
+)
+"""A run of which there is nothing to say."""
+
+ALIKE = [(4, 9)] * 12 + [(9, 4)] * 6
+"""Eighteen errors, all of one pair."""
+
+
+def test_nothing_is_said_of_a_run_without_findings() -> None:
+    assert advise(SOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen", "next"),
+    [
+        ({"history": history((0.01, 0.06))}, "0.010, the held-out loss 0.060", "augmentation"),
+        ({"history": history((0.3, 0.2), (0.1, 0.1))}, "fell by 50 %, from 0.200", "--epochs 4"),
+        (
+            {"history": history((0.1, None), (0.09, None))},
+            "training loss still fell by 10 %, from 0.100 to 0.090",
+            "--epochs 4",
+        ),
+        (
+            {"history": history(*[(0.05, 0.06)] * 3, accuracies=(0.98, 0.985, 0.981))},
+            "fell by 0.40 points",
+            "--schedule one_cycle",
+        ),
+        ({"smallest_class": 60}, "has 60 training images", "augmentation"),
+        (
+            {"pairs": [*SOUND.pairs[:72], *ALIKE]},
+            "4 and 9 taken for each other make up 2",
+            "matrix",
+        ),
+        (
+            {"wrong": [5, *DOUBTED_MNIST[:3]]},
+            "Of the 4 errors, 3",
+            "less",
+        ),
+        ({"calibration_error": 0.034}, "off by 3.4 points", "--validation-size 5000"),
+        (
+            {"interval": (0.98, 0.99)},
+            "0.50 points either way; a fifth of the errors less would be 0.18 points",
+            "digits compare",
+        ),
+        (
+            {"history": history((0.05, None))},
+            "0 training images were held out",
+            "--validation-size",
+        ),
+    ],
+)
+def test_a_rule_speaks_with_its_figure(changes: dict[str, Any], seen: str, next: str) -> None:
+    found = [advice for advice in advise(replace(SOUND, **changes)) if seen in advice.seen]
+    assert len(found) == 1
+    assert next in found[0].next
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # Smoothed labels keep the training loss high, and the held-out loss has none.
+        {"recipe": RECIPE.override(label_smoothing=0.1), "history": history((0.01, 0.06))},
+        {"history": history((0.01, 0.025))},  # twice as high, and of no account
+        {"history": history((0.1, 0.1), (0.09, 0.097))},  # 3 % in the last epoch
+        {"history": history(*[(0.05, 0.06)] * 4, accuracies=(0.98, 0.97, 0.98, 0.979))},
+        {"smallest_class": 500},
+        {"pairs": ALIKE[:4], "wrong": range(10_000, 10_004), "interval": (0.0, 0.0)},
+        {"recipe": RECIPE.override(dataset="fashion-mnist"), "wrong": [*DOUBTED_MNIST] * 9},
+        {"calibration_error": 0.009},
+        {"wrong": [], "pairs": [], "interval": (0.9, 1.0)},
+    ],
+)
+def test_a_rule_is_silent_below_its_threshold(changes: dict[str, Any]) -> None:
+    assert advise(replace(SOUND, **changes)) == []
+
+
+def test_what_a_run_has_already_is_not_advised() -> None:
+    recipe = replace(RECIPE, augmentation=Augmentation(rotation_degrees=10), schedule="cosine")
+    swings = history(*[(0.01, 0.06)] * 3, accuracies=(0.98, 0.985, 0.981))
+    said = " ".join(advice.next for advice in advise(replace(SOUND, recipe=recipe, history=swings)))
+    assert "augmentation" not in said
+    assert "one_cycle" not in said
+    assert "--learning-rate 0.00033" in said
