@@ -66,7 +66,7 @@ class Tab:
             self._errors.append(message.text)
 
     def open(self, size: tuple[int, int], scheme: Any, port: int, may_fail: bool) -> Page:
-        """Open the page with nothing stored."""
+        """Open the page with nothing stored; it begins with its example."""
         self._may_fail = may_fail
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
         self.page.emulate_media(color_scheme=scheme)
@@ -84,6 +84,13 @@ class Tab:
         self.page.evaluate("sessionStorage.clear(); localStorage.clear()")
         errors, self._errors = self._errors, []
         return errors
+
+
+def end_example(page: Page) -> None:
+    """End what the empty page writes and reads of itself."""
+    page.keyboard.press("Escape")
+    expect(page.locator("#example")).to_be_hidden()
+    expect(page.locator("#text")).to_have_text("")
 
 
 def draw_on(page: Page, strokes: list[Stroke]) -> None:

@@ -18,7 +18,7 @@ from digits.reading.work import GivenUp
 from digits.server.app import create_app
 from digits.server.process import configure
 from tests.reading.drawings import draw
-from tests.server.browser import CHROMIUM, DESKTOP, FLAGS, Open, Tab
+from tests.server.browser import CHROMIUM, DESKTOP, FLAGS, Open, Tab, end_example
 
 GLYPH = [[0] * 28] * 28
 """A blank glyph."""
@@ -197,9 +197,13 @@ def open_page(tabs: dict[bool, Tab], client: Client) -> Iterator[Open]:
         touch: bool = False,
         port: int = client.port,
         may_fail: bool = False,
+        example: bool = False,
     ) -> Page:
         used.append(tabs[touch])
-        return tabs[touch].open(size, scheme, port, may_fail)
+        page = tabs[touch].open(size, scheme, port, may_fail)
+        if not example:
+            end_example(page)
+        return page
 
     yield open_one
     assert [error for tab in used for error in tab.leave()] == []

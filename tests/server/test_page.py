@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from pen_paths import STYLES, number, scribble, written
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from digits.reading.reader import Reader
+from tests.reading.drawings import draw, enlarged
 from tests.reading.test_samples import TEXTS
 from tests.server.browser import (
     DESKTOP,
@@ -102,9 +103,8 @@ def test_each_digit_shows_its_box_its_probabilities_and_the_network_s_input(
     strokes = [
         written(digit, 0, left=left, top=120, height=130) for digit, left in ((7, 60), (2, 330))
     ]
-    with page.expect_response("**/v1/layers"):
-        draw_on(page, strokes[0] + strokes[1])
-        assert settled(page) == "72"
+    draw_on(page, strokes[0] + strokes[1])
+    assert settled(page) == "72"
     pad = page.locator("#pad").bounding_box()
     assert pad is not None
     half = float(page.locator("#width").input_value()) / 2
@@ -130,25 +130,6 @@ def test_each_digit_shows_its_box_its_probabilities_and_the_network_s_input(
     assert reader.classify(pixels[None])[0].label == 7
 
 
-def test_the_keyboard_chooses_the_layer_that_is_shown(open_page: Open) -> None:
-    page = open_page()
-    draw_at_once(page, written(5, 1, left=100, top=100, height=200))
-    tabs = page.locator("#layers [role=tab]")
-    expect(tabs).to_have_count(5)
-    expect(tabs.nth(0)).to_have_text("1 convolution, ReLU32 × 10 × 10")
-    seen = set()
-    tabs.nth(0).focus()
-    for index in range(5):
-        expect(tabs.nth(index)).to_have_attribute("aria-selected", "true")
-        expect(tabs.nth(index)).to_be_focused()
-        image = page.locator("#maps").evaluate("canvas => canvas.toDataURL()")
-        assert len(image) > 1000  # not blank
-        seen.add(image)
-        page.keyboard.press("ArrowRight")
-    assert len(seen) == 5
-    expect(tabs.nth(0)).to_be_focused()
-
-
 def test_the_layers_are_those_of_the_digit_just_drawn_or_chosen(open_page: Open) -> None:
     page = open_page()
     draw_at_once(page, written(3, 0, left=300, top=100, height=150))
@@ -160,6 +141,71 @@ def test_the_layers_are_those_of_the_digit_just_drawn_or_chosen(open_page: Open)
     cards.nth(1).click()
     expect(cards.nth(1)).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#inside-lead")).to_contain_text("how the 3 above")
+
+
+def test_an_example_is_read_until_the_first_stroke(open_page: Open) -> None:
+    page = open_page(example=True)
+    expect(page.locator("#text")).to_have_text("2358")
+    expect(page.locator("#status")).to_contain_text("An example.")
+    assert page.evaluate("sessionStorage.strokes") in (None, "[]")  # nothing of it is the user's
+    assert violations(page) == []
+    draw_at_once(page, written(7, 0, left=60, top=100, height=160))
+    expect(page.locator("#example")).to_be_hidden()
+    assert settled(page) == "7"
+    page.keyboard.press("Control+z")
+    expect(page.locator("#text")).to_have_text("")
+
+
+def test_an_example_writes_itself_stroke_by_stroke(open_page: Open) -> None:
+    page = open_page()
+    page.emulate_media(reduced_motion="no-preference")
+    with urls_of(page, "request") as urls:
+        page.reload()
+        expect(page.locator("#text")).to_have_text("2358")
+    assert sum(url.endswith("/v1/read") for url in urls) > 1  # it was read while it was written
+    page.locator("#clear").click()
+    expect(page.locator("#text")).to_have_text("")
+    page.emulate_media(reduced_motion="reduce")
+
+
+def test_the_list_of_digits_follows_the_choice_and_the_page_stays(open_page: Open) -> None:
+    page = open_page()
+    many = {**MARKED, "left_out": [], "digits": 3 * MARKED["digits"]}
+    page.route("**/v1/read", lambda route: route.fulfill(json=many))
+    draw_at_once(page, written(7, 0, left=60, top=20, height=60))
+    card = page.locator(".digit").last
+    page.locator(".digit").first.evaluate("card => card.click()")
+    assert not is_within_its_list(card)
+    card.evaluate("card => card.click()")  # without Playwright's own scrolling
+    assert is_within_its_list(card)
+    assert page.evaluate("scrollY") == 0
+
+
+def is_within_its_list(card: Locator) -> bool:
+    is_within: bool = card.evaluate(
+        """(card) => {
+            const [inner, outer] = [card, card.closest("#digits")]
+                .map((element) => element.getBoundingClientRect());
+            return inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;
+        }"""
+    )
+    return is_within
+
+
+def test_only_what_differs_shows_its_figure(open_page: Open) -> None:
+    page = open_page()
+    unsure = MARKED["digits"][1] | {"confidence": 0.71}
+    read = {**MARKED, "digits": [MARKED["digits"][0], unsure, *MARKED["digits"][2:]]}
+    page.route("**/v1/read", lambda route: route.fulfill(json=read))
+    draw_at_once(page, written(7, 0, left=60, top=20, height=60))
+    words = page.locator(".digit .words")
+    expect(words).to_have_count(5)
+    page.locator(".digit").first.click()
+    page.mouse.move(0, 0)
+    sizes = words.evaluate_all("all => all.map((words) => getComputedStyle(words).fontSize)")
+    assert sizes == ["14px", "14px", "0px", "0px", "0px"]  # the first one is chosen
+    page.locator(".digit").nth(3).hover()
+    expect(words.nth(3)).to_have_css("font-size", "14px")
 
 
 def test_a_blank_pad_is_not_sent(open_page: Open) -> None:
@@ -181,7 +227,7 @@ def test_a_scribble_is_shown_as_a_mark_and_counted(open_page: Open) -> None:
     text = settled(page)
     assert not any(character.isdigit() for character in text), text
     expect(page.locator(UNREAD).first).to_be_visible()
-    expect(page.locator("#left-out")).to_contain_text("unknown mark")
+    expect(page.locator("#left-out")).to_contain_text("like no digit")
 
 
 def test_a_number_with_a_comma_is_shown_as_it_is_written(open_page: Open) -> None:
@@ -193,9 +239,9 @@ def test_a_number_with_a_comma_is_shown_as_it_is_written(open_page: Open) -> Non
     assert settled(page) == "12,50"
     expect(page.locator(".digit")).to_have_count(4)
     expect(page.locator(".mark")).to_have_count(1)
-    expect(page.locator("#left-out")).to_have_text("Left out: 1 separator.")
+    expect(page.locator("#left-out")).to_have_text("Left out: 1 separator between digits.")
     expect(page.locator("#announcement")).to_have_text(
-        "Read as 1 2 comma 5 0. Left out: 1 separator."
+        "Read as 1 2 comma 5 0. Left out: 1 separator between digits."
     )
     page.locator("#copy").click()
     expect(page.locator("#copy")).to_have_text("Copied")
@@ -209,7 +255,7 @@ def test_zeros_that_touch_are_read(open_page: Open) -> None:
     assert settled(page) == "1000"
 
 
-MARKED = {
+MARKED: dict[str, Any] = {
     "text": "1250\n?7",
     "turned": 0,
     "lines": [
@@ -244,7 +290,9 @@ MARKED = {
 }
 """A reading with marks of several kinds, of a picture of 300 × 300 pixels."""
 
-LEFT_OUT = "Left out: 2 separators, 1 unknown mark, 1 rule."
+LEFT_OUT = (
+    "Left out: 2 separators between digits; 1 mark that looks like no digit; 1 rule of the paper."
+)
 """What the page says of its marks."""
 
 
@@ -310,7 +358,7 @@ def test_undo_reverts_strokes_and_clearing(open_page: Open) -> None:
     expect(page.locator("#text")).to_have_text("")
     expect(page.locator(".digit")).to_have_count(0)
     expect(page.locator(".box")).to_have_count(0)
-    expect(page.locator("#layers")).to_be_hidden()
+    expect(page.locator("#inside-lead")).to_contain_text("an example")
     page.keyboard.press("Control+z")
     assert settled(page) == "6"
     undo.click()
@@ -462,11 +510,23 @@ def test_a_file_that_is_not_a_picture_is_reported_in_one_line(open_page: Open) -
     drop(page, "notes.txt", "text/plain", b"no picture")
     expect(page.locator("#status")).to_contain_text("Expected a picture")
     expect(page.locator("#text")).to_have_text("Not read")
+    expect(page.locator("#photo")).to_be_hidden()  # a browser would show a broken icon
+    expect(page.locator("#unshown")).to_contain_text("no picture was found in it")
     expect(page.locator("#copy")).to_be_disabled()
     page.locator("#clear").click()
     draw_at_once(page, written(2, 0, left=60, top=100, height=160))
     assert settled(page) == "2"
     expect(page.locator("#status")).to_have_text("")
+
+
+def test_a_picture_that_the_browser_can_t_show_is_told_in_words(open_page: Open) -> None:
+    page = open_page()
+    file = io.BytesIO()
+    Image.fromarray(enlarged(draw("27"), 3)).save(file, "TIFF")
+    drop(page, "scan.tif", "image/tiff", file.getvalue())
+    expect(page.locator("#unshown")).to_contain_text("The digits were read")
+    expect(page.locator("#text")).to_have_text("27")
+    expect(page.locator("#photo")).to_be_hidden()
 
 
 def test_a_picture_that_is_too_large_is_not_sent(open_page: Open) -> None:
@@ -615,7 +675,8 @@ def test_nothing_is_cut_off_at_any_width(open_page: Open, size: tuple[int, int])
     page = open_page(size)
     draw_at_once(page, number("41", left=20, top=40, height=120, style=2))
     assert settled(page) == "41"
-    expect(page.locator("#layers")).to_be_visible()
+    page.locator("#inside").scroll_into_view_if_needed()
+    expect(page.locator("#inside-flow")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -629,5 +690,6 @@ def test_the_page_is_accessible(open_page: Open, scheme: str, size: tuple[int, i
     draw_at_once(page, scribble(left=150, top=60, width=150, height=120, seed=SCRIBBLE))
     assert "8" in settled(page)
     expect(page.locator(UNREAD)).not_to_have_count(0)
-    expect(page.locator("#layers")).to_be_visible()
+    page.locator("#inside").scroll_into_view_if_needed()
+    expect(page.locator("#inside-flow")).to_be_visible()
     assert violations(page) == []

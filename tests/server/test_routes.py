@@ -250,6 +250,15 @@ def test_the_server_describes_its_state_and_its_network(client: Client, reader: 
     }
 
 
+def test_the_network_s_file_is_sent_once(client: Client, reader: Reader) -> None:
+    response = client.get("/v1/network/onnx")
+    assert response.content == reader.network.content
+    assert response.headers["Content-Type"] == "application/octet-stream"
+    assert response.headers["Cache-Control"] == "no-cache"
+    again = client.get("/v1/network/onnx", headers={"If-None-Match": response.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 def test_the_documentation_lists_the_limits() -> None:
     document = (SERVER.parents[2] / "docs" / "serving.md").read_text()
     for name in limits.__all__:

@@ -1,5 +1,6 @@
 """Security: trusted hosts and origins, security headers, and a page without foreign content."""
 
+import gzip
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +13,9 @@ from digits.server.app import PAGE
 from digits.server.security import SECURITY_HEADERS
 from tests.server.conftest import Client, assert_problem, serving
 
-FILES = sorted(PAGE.iterdir())
+FILES = sorted(
+    file for file in PAGE.rglob("*.*") if file.suffix in {".js", ".css", ".html", ".svg"}
+)
 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js", "/healthz", "/nothing", "/v1/read"])
@@ -144,8 +147,17 @@ def test_the_page_answers_head_requests(client: Client) -> None:
     assert int(response.headers["Content-Length"]) == len(client.get("/").content)
 
 
-def test_the_page_is_small() -> None:
-    assert sum(file.stat().st_size for file in FILES) < 80_000
+def test_the_page_is_small_as_it_is_sent(client: Client) -> None:
+    sent = 0
+    served = [file for file in FILES if "offline" not in file.parts]
+    for file in served:
+        path = f"/page/{file.relative_to(PAGE).as_posix()}"
+        with client.get(path, headers={"Accept-Encoding": "gzip"}, stream=True) as response:
+            content = response.raw.read(decode_content=False)
+        is_compressed = response.headers.get("Content-Encoding") == "gzip"
+        assert (gzip.decompress(content) if is_compressed else content) == file.read_bytes()
+        sent += len(content)
+    assert sent < 150_000
 
 
 def test_the_page_knows_the_server_s_limit() -> None:

@@ -2,14 +2,17 @@
 
 import { bytesOf, Corrections, cutOut } from "./corrections.js";
 import { Editor } from "./editor.js";
-import { Layers } from "./layers.js";
+import { Example } from "./example.js";
+import { Inside } from "./inside/section.js";
 import { Learning } from "./learning.js";
 import { Pad } from "./pad.js";
 import { notes, percent, ReadingView, shownLines, written, writtenLines } from "./reading.js";
 import { RequestQueue } from "./requests.js";
+import { describe, promise, read, takesPhotos } from "./source.js";
 
 const READ_INTERVAL = 120; // milliseconds between readings during a stroke
 const MAX_BODY_BYTES = 20_000_000; // the server's limit
+const EXAMPLE = "An example. Draw your own number over it.";
 const ANNOUNCE_DELAY = 700; // milliseconds for which a reading must stay to be announced
 // Screen readers skip punctuation.
 const SPOKEN = { "?": " unknown", ",": " comma", ".": " point", "-": " dash", "/": " slash", "\n": ", next line:", " ": "" };
@@ -22,13 +25,14 @@ const view = new ReadingView(
   choose,
   correct,
 );
+const example = new Example($("example"), readExample);
 const editor = new Editor($("editor"));
 const corrections = new Corrections({
   lead: $("kept"), list: $("corrections"), tools: $("keeping"), download: $("download"), removeAll: $("remove-all"), next: () => $("pad"),
 });
 const learning = new Learning({ panel: $("learning"), words: $("learned"), learn: $("learn"), swap: $("swap") }, readAgain);
-const layers = new Layers({ lead: $("inside-lead"), tabs: $("layers"), panel: $("layer"), canvas: $("maps"), caption: $("caption") });
-const requests = new RequestQueue(showState);
+const inside = new Inside($("inside"));
+const requests = new RequestQueue(read, showState);
 
 let photo = null; // URL of the picture that covers the drawing
 let readPicture = null; // reads it
@@ -44,12 +48,13 @@ let announceTimer = 0;
 // Drawing
 
 pad.addEventListener("change", ({ detail }) => {
+  if (!pad.isEmpty) endExample();
   showTools();
   if (photo) return; // the pad behind it was resized
   clearTimeout(readTimer);
   if (detail.isDrawing) chosen = null;
   if (pad.isEmpty) {
-    reset();
+    if (!example.isShown) reset();
   } else if (!detail.isDrawing) {
     readDrawing();
   } else {
@@ -58,13 +63,33 @@ pad.addEventListener("change", ({ detail }) => {
 });
 pad.addEventListener("pen", ({ detail }) => announce(detail.isDown ? "Pen down" : "Pen up"));
 
+$("pad").addEventListener("keydown", ({ key }) => key === "Tab" || key === "Shift" || endExample());
+
+// What is written as an example is read as any drawing is, and gone at the first touch.
+function readExample(draw) {
+  let picture;
+  requests.send({
+    async prepare() {
+      picture = await draw();
+      return ["v1/read", picture.blob, "image/png"];
+    },
+    done: (found) => show(found, picture.strokes, picture.canvas, picture.toPage),
+  });
+}
+
+function endExample() {
+  if (!example.isShown) return;
+  example.end();
+  reset();
+}
+
 function readDrawing() {
   lastRead = performance.now();
   let picture;
   requests.send({
     async prepare() {
       picture = await pad.picture();
-      return ["v1/read", picture.blob, "image/png"];
+      return picture.blob;
     },
     done: (found) => show(found, picture.strokes, picture.canvas, picture.toPage),
   });
@@ -76,7 +101,7 @@ function reset() {
   editor.close();
   requests.cancel();
   view.clear();
-  layers.show(null);
+  inside.show(null);
   showTools();
   announce("");
 }
@@ -85,6 +110,10 @@ function reset() {
 
 function readPhoto(file) {
   if (!file) return;
+  if (!takesPhotos) {
+    showStatus(true, "This page reads what is drawn on it. Photos are read by the server: digits serve.");
+    return;
+  }
   if (file.size > MAX_BODY_BYTES) {
     showStatus(true, `Expected a picture of at most ${MAX_BODY_BYTES / 1e6} MB, found ${(file.size / 1e6).toFixed(0)} MB.`);
     return;
@@ -100,24 +129,39 @@ function readSample(name) {
 
 function showPhoto(url, alt, getContent) {
   photo = url;
+  example.end();
   reset();
   const image = $("photo");
   URL.revokeObjectURL(image.src);
   image.src = url;
   image.alt = alt;
   image.hidden = false;
+  $("unshown").hidden = true;
+  // A browser would show a broken icon.
+  image.onerror = () => {
+    image.hidden = true;
+    showUnshown("Reading …");
+  };
   showTools();
   readPicture = () => requests.send({
     async prepare() {
       await image.decode().catch(() => {}); // the server may read what the browser can't show
-      const content = await getContent().catch(() => {
+      return getContent().catch(() => {
         throw new Error("The file can’t be read.");
       });
-      return ["v1/read", content, "application/octet-stream"];
     },
-    done: (found) => show(found, url, image, photoToPage),
+    done(found) {
+      show(found, url, image, photoToPage);
+      if (image.hidden) showUnshown("The digits were read, but this browser can’t show the picture.");
+    },
   });
   readPicture();
+}
+
+// Words in the place of a picture.
+function showUnshown(words) {
+  if ($("unshown").textContent !== words) $("unshown").textContent = words;
+  $("unshown").hidden = false;
 }
 
 // The picture is centred on the pad, as large as it fits.
@@ -132,7 +176,7 @@ function photoToPage([x, y, w, h]) {
 
 function removePhoto() {
   photo = null;
-  $("photo").hidden = true;
+  $("photo").hidden = $("unshown").hidden = true;
   URL.revokeObjectURL($("photo").src);
   $("photo").removeAttribute("src");
   reset();
@@ -156,6 +200,7 @@ function show(found, what, picture, mapping) {
   showChosen();
   showTools();
   clearTimeout(announceTimer);
+  if (example.isShown) return; // nobody asked for it to be read aloud
   announceTimer = setTimeout(() => announce(inWords(reading)), ANNOUNCE_DELAY);
 }
 
@@ -169,15 +214,15 @@ function showChosen() {
   if (chosen !== null && !digits[chosen]) chosen = null;
   const index = chosen ?? nearestToPen(digits);
   view.choose(index);
-  if (pad.isDrawing) return; // drawing the layers would delay the stroke and its reading
+  if (pad.isDrawing) return; // computing the layers would delay the stroke and its reading
   const digit = digits[index];
-  if (digit) layers.show(digit.glyph, digit.reason ? "refused digit" : digit.label);
-  else layers.show(null);
+  if (digit) inside.show(digit.glyph, digit.reason ? "refused digit" : digit.label);
+  else inside.show(null);
 }
 
 // Index of the digit that was just drawn.
 function nearestToPen(digits) {
-  const [px, py] = photo ? [0, 0] : pad.lastPoint;
+  const [px, py] = photo || pad.isEmpty ? [0, 0] : pad.lastPoint;
   const distances = digits.map(({ box }) => {
     const [x, y, w, h] = toPage(box);
     return Math.hypot(Math.max(x - px, 0, px - x - w), Math.max(y - py, 0, py - y - h));
@@ -193,6 +238,7 @@ function readAgain() {
   if (photo) readPicture();
   else if (!pad.isEmpty) readDrawing();
   showNetwork();
+  inside.renew();
 }
 
 // Have a line, a digit, or what no digit was found in, corrected in the place of a button.
@@ -236,13 +282,11 @@ function around(marks) {
 
 function inWords(reading) {
   const { digits } = reading;
-  const marks = notes(reading) && ` ${notes(reading)}`;
-  if (!digits.length) return `No digit found.${marks}`;
-  const refused = digits.filter((digit) => digit.reason !== null);
-  const reasons = refused.length ? ` Refused: ${refused.map((digit) => digit.reason).join("; ")}.` : "";
-  const sure = digits.length === 1 && !refused.length ? `, ${percent(digits[0].confidence)} sure` : "";
+  const more = notes(reading) && ` ${notes(reading)}`;
+  if (!digits.length) return `No digit found.${more}`;
+  const sure = digits.length === 1 && digits[0].reason === null ? `, ${percent(digits[0].confidence)} sure` : "";
   const spoken = [...written(reading)].map((symbol) => SPOKEN[symbol] ?? ` ${symbol}`);
-  return `Read as${spoken.join("")}${sure}.${reasons}${marks}`;
+  return `Read as${spoken.join("")}${sure}.${more}`;
 }
 
 function announce(words) {
@@ -256,11 +300,12 @@ function showState(state, reason = "") {
     reading = chosen = null;
     editor.close();
     view.clear("Not read");
-    layers.show(null);
+    if (photo && $("photo").hidden) showUnshown("This file is not shown, as no picture was found in it.");
+    inside.show(null);
     showTools();
   }
   if (state === "retrying" || state === "failed") showStatus(true, reason);
-  else if (state === "idle") showStatus(false, "");
+  else if (state === "idle") showStatus(false, example.isShown ? EXAMPLE : "");
   else if (state === "slow" && !$("status").textContent) showStatus(false, "Reading …");
 }
 
@@ -274,9 +319,10 @@ function showStatus(isError, message) {
 
 function showTools() {
   $("hint").hidden = !pad.isEmpty || photo !== null;
+  $("hint").classList.toggle("below", example.isShown);
   $("pad").inert = photo !== null; // nobody can draw on a picture
   setEnabled("undo", photo || pad.canUndo);
-  setEnabled("clear", photo || !pad.isEmpty);
+  setEnabled("clear", photo || !pad.isEmpty || example.isShown);
   setEnabled("copy", reading && written(reading));
 }
 
@@ -297,6 +343,7 @@ function clear() {
   if (photo) {
     backToDrawing();
   } else {
+    endExample();
     pad.clear();
     announce("Cleared");
   }
@@ -392,14 +439,17 @@ async function copy(text) {
 
 // The network
 
+document.documentElement.classList.toggle("offline", !takesPhotos);
+$("card").textContent = promise;
 $("curl").textContent = `curl --data-binary @photo.jpg ${new URL("v1/read", location)}`;
-const promise = $("card").textContent;
 showNetwork();
+if (pad.isEmpty) example.start();
+showTools();
 
 async function showNetwork() {
-  const response = await fetch("v1/network").catch(() => null);
-  if (!response?.ok) return;
-  const { parameters, test_accuracy: accuracy, learning: status } = await response.json();
+  const network = await describe();
+  if (!network) return;
+  const { parameters, test_accuracy: accuracy, learning: status } = network;
   if (parameters) $("parameters").textContent = parameters.toLocaleString("en");
   const promised = status ? promise.replace(/\.$/, ", but for corrections.") : promise;
   $("card").textContent = accuracy ? `The network reads ${(100 * accuracy).toFixed(2)} % of MNIST’s test digits correctly. ${promised}` : promised;

@@ -73,27 +73,9 @@ export class Pad extends EventTarget {
     this.#changed();
   }
 
-  // The strokes, black on white with a margin: {strokes, canvas, blob, toPage}, where `toPage` maps a
-  // box from pixels of the picture to pixels of the page.
+  // A picture of the strokes, as `pictureOf` makes it.
   async picture() {
-    const strokes = this.#stroke ? [...this.#strokes, this.#stroke] : this.#strokes;
-    const [left, top, right, bottom] = bounds(strokes);
-    const [width, height] = [right - left, bottom - top];
-    const margin = MARGIN * Math.max(height, width / 4) + 8;
-    const longest = Math.max(width, height) + 2 * margin;
-    const factor = Math.min(MAX_SIDE / longest, Math.max(1, MIN_HEIGHT / height));
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.ceil((width + 2 * margin) * factor);
-    canvas.height = Math.ceil((height + 2 * margin) * factor);
-    const context = canvas.getContext("2d", { willReadFrequently: true }); // in memory, where it is encoded
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    context.setTransform(factor, 0, 0, factor, (margin - left) * factor, (margin - top) * factor);
-    for (const stroke of strokes) draw(context, stroke, "#000");
-    const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-    const toPage = ([x, y, w, h]) =>
-      [x / factor + left - margin, y / factor + top - margin, w / factor, h / factor].map((value) => value * this.scale);
-    return { strokes, canvas, blob, toPage };
+    return pictureOf(this.#stroke ? [...this.#strokes, this.#stroke] : this.#strokes, this.scale);
   }
 
   #replace(strokes) {
@@ -245,6 +227,28 @@ export class Pad extends EventTarget {
   }
 }
 
+// The strokes, black on white with a margin: {strokes, canvas, blob, toPage}, where `toPage` maps a
+// box from pixels of the picture to pixels of the page.
+export async function pictureOf(strokes, scale = 1) {
+  const [left, top, right, bottom] = bounds(strokes);
+  const [width, height] = [right - left, bottom - top];
+  const margin = MARGIN * Math.max(height, width / 4) + 8;
+  const longest = Math.max(width, height) + 2 * margin;
+  const factor = Math.min(MAX_SIDE / longest, Math.max(1, MIN_HEIGHT / height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.ceil((width + 2 * margin) * factor);
+  canvas.height = Math.ceil((height + 2 * margin) * factor);
+  const context = canvas.getContext("2d", { willReadFrequently: true }); // in memory, where it is encoded
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.setTransform(factor, 0, 0, factor, (margin - left) * factor, (margin - top) * factor);
+  for (const stroke of strokes) draw(context, stroke, "#000");
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  const toPage = ([x, y, w, h]) =>
+    [x / factor + left - margin, y / factor + top - margin, w / factor, h / factor].map((value) => value * scale);
+  return { strokes, canvas, blob, toPage };
+}
+
 function save(strokes) {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(strokes));
@@ -270,7 +274,7 @@ function thickness(stroke, pressure) {
 }
 
 // Draws from a point on: of a growing stroke, only the new part.
-function draw(context, stroke, colour, from = 0) {
+export function draw(context, stroke, colour, from = 0) {
   const { points } = stroke;
   context.strokeStyle = context.fillStyle = colour;
   context.lineCap = context.lineJoin = "round";

@@ -5,6 +5,7 @@ import { decodeBase64 } from "./base64.js";
 
 const LONG = 7; // number of characters past which the text is smaller
 const PENCIL = '<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m4 16 .8-3.4L13 4.4l2.6 2.6-8.2 8.2zM11.5 6l2.6 2.6"/></svg>';
+const SURE = 0.99; // confidence from which a digit needs no figure: fewer than 1 in 100 of them are wrong
 const MARGIN = 4; // pixels around a mark, so that its box does not cover it
 
 export class ReadingView {
@@ -13,6 +14,7 @@ export class ReadingView {
   #boxes;
   #marks;
   #leftOut;
+  #followed = ""; // the choice that the list was scrolled to
 
   // `onCorrect` is called with "line" or "digit", its index, and the button that was pressed.
   constructor({ text, list, boxes, marks, leftOut }, onChoose, onCorrect) {
@@ -67,6 +69,18 @@ export class ReadingView {
     });
     const boxes = [...this.#boxes.children];
     boxes.forEach((box, i) => box.classList.toggle("chosen", i === index && boxes.length > 1));
+    this.#follow(index);
+  }
+
+  // Scroll the list, and not the page, to another card that is chosen.
+  #follow(index) {
+    const choice = `${index} of ${this.#list.children.length}`;
+    const card = this.#list.children[index];
+    if (choice === this.#followed || !card) return;
+    this.#followed = choice;
+    const [inner, outer] = [card, this.#list].map((element) => element.getBoundingClientRect());
+    if (inner.top < outer.top) this.#list.scrollTop += inner.top - outer.top;
+    else if (inner.bottom > outer.bottom) this.#list.scrollTop += inner.bottom - outer.bottom;
   }
 
   #setText(lines, { isWords, isFixed }) {
@@ -107,7 +121,8 @@ function newCard() {
   glyph.setAttribute("aria-hidden", "true");
   const bars = element("span", "bars", ...Array.from({ length: 10 }, (_, label) => element("i", "", String(label))));
   bars.setAttribute("aria-hidden", "true");
-  const button = element("button", "digit", glyph, element("span", "head", element("b", ""), element("span", "")), bars);
+  const head = element("span", "head", element("b", ""), element("span", "words"));
+  const button = element("button", "digit", glyph, head, bars);
   const pencil = element("button", "pencil");
   pencil.innerHTML = PENCIL;
   pencil.title = "Correct it";
@@ -124,6 +139,8 @@ function fillCard(item, digit) {
   const words = corrected ? "corrected" : refused ? digit.reason : percent(digit.confidence);
   if (head.children[0].textContent !== label) head.children[0].textContent = label;
   if (head.children[1].textContent !== words) head.children[1].textContent = words;
+  // What all have in common would hide what differs: a sure digit shows its figure when it is asked.
+  card.classList.toggle("sure", !corrected && !refused && digit.confidence >= SURE);
   card.classList.toggle("refused", refused);
   card.classList.toggle("corrected", Boolean(corrected));
   const others = digit.alternatives.map((other) => `${other.label}, ${percent(other.confidence)}`).join("; ");
@@ -192,21 +209,31 @@ export function written(reading) {
   return writtenLines(reading).join("\n");
 }
 
-// How it was turned to be read, and the marks that are no digits: "Left out: 2 separators, 1 rule."
-export function notes({ turned, left_out: marks }) {
-  const sentences = [turned && `Read turned by ${turned}° clockwise.`, leftOut(marks)];
+// How it was turned to be read, what was refused, and the marks that are no digits, each with the
+// reason: "Left out: 2 separators between digits, 1 rule of the paper."
+export function notes({ turned, digits, left_out: marks }) {
+  const refused = digits.filter(({ reason, corrected }) => reason !== null && !corrected);
+  const sentences = [
+    turned && `Read turned by ${turned}° clockwise.`,
+    listed("Refused", refused.map(({ reason }) => reason), (reason, count) => `${count} digit${count > 1 ? "s" : ""}, as ${reason}`),
+    listed("Left out", marks.map(({ kind }) => kind), (kind, count) => `${count} ${MARKS[kind](count > 1 ? "s" : "")}`),
+  ];
   return sentences.filter(Boolean).join(" ");
 }
 
-function leftOut(marks) {
-  if (!marks.length) return "";
+// What a mark is that is no digit, and so why it was left out.
+const MARKS = {
+  separator: (s) => `separator${s} between digits`,
+  "not a digit": (s) => `mark${s} that look${s ? "" : "s"} like no digit`,
+  rule: (s) => `rule${s} of the paper`,
+  speck: (s) => `speck${s} too small for a digit`,
+};
+
+function listed(title, kinds, inWords) {
   const counts = new Map();
-  for (const { kind } of marks) {
-    const noun = kind === "not a digit" ? "unknown mark" : kind;
-    counts.set(noun, (counts.get(noun) ?? 0) + 1);
-  }
-  const parts = [...counts].map(([noun, count]) => `${count} ${noun}${count > 1 ? "s" : ""}`);
-  return `Left out: ${parts.join(", ")}.`;
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const parts = [...counts].map(([kind, count]) => inWords(kind, count));
+  return parts.length ? `${title}: ${parts.join("; ")}.` : "";
 }
 
 export function percent(probability) {

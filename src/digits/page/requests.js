@@ -12,12 +12,14 @@ export class RequestQueue {
   #generation = 0;
   #controller = new AbortController();
 
-  // `onState` is called with "pending", "slow", "retrying", "failed" or "idle", and the reason.
-  constructor(onState = () => {}) {
+  // `read` is given what a request prepared, and a controller that cancels it. `onState` is called
+  // with "pending", "slow", "retrying", "failed" or "idle", and the reason.
+  constructor(read, onState) {
+    this.read = read;
     this.onState = onState;
   }
 
-  // Send a request, in place of one that waits: {prepare: async () => [path, body, type], done}.
+  // Send a request, in place of one that waits: {prepare: async () => content, done}.
   send(request) {
     this.#next = { ...request, generation: this.#generation, failures: 0 };
     this.onState("pending");
@@ -41,7 +43,7 @@ export class RequestQueue {
       this.#controller = new AbortController();
       const slow = setTimeout(() => isCancelled() || this.onState("slow"), SLOW);
       try {
-        const document = await post(await request.prepare(), this.#controller);
+        const document = await this.read(await request.prepare(), this.#controller);
         if (isCancelled()) continue;
         request.done(document);
         if (!this.#next) this.onState("idle");

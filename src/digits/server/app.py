@@ -12,11 +12,11 @@ from typing import Any, Literal
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from digits.errors import DigitsError, InvalidInput, OutOfMemory
-from digits.page import PAGE
 from digits.reading.reader import Reader
 from digits.server import limits, problems, schemas
 from digits.server.admission import AdmissionControl
@@ -41,7 +41,10 @@ from digits.server.workers import Workers
 DESCRIPTION = """Reads handwritten digits in pictures. A digit that can't be read is refused, with
 the reason. Errors are problem details (RFC 9457)."""
 
+PAGE = Path(str(files("digits") / "page"))
 SAMPLES = Path(str(files("digits.reading") / "samples"))
+
+OCTETS = "application/octet-stream"
 
 PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 
@@ -125,7 +128,7 @@ def _add_page(app: FastAPI) -> None:
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
-    app.mount("/page", StaticFiles(directory=PAGE))
+    app.mount("/page", GZipMiddleware(StaticFiles(directory=PAGE)))
     app.mount("/samples", StaticFiles(directory=SAMPLES))
 
 
@@ -145,7 +148,7 @@ def _add_reading(
                 "required": True,
                 "content": {
                     "image/*": PICTURE,
-                    "application/octet-stream": PICTURE,
+                    OCTETS: PICTURE,
                     "multipart/form-data": {
                         "schema": {
                             "type": "object",
@@ -324,6 +327,24 @@ def _add_status(
             update={"learning": learner and await _status(in_use, learner)}
         )
 
+    @app.get(
+        "/v1/network/onnx",
+        summary="Get the network of single digits, as a file in ONNX.",
+        response_class=Response,
+        responses={
+            **problems.describe(*errors),
+            200: {"content": {OCTETS: PICTURE}},
+            304: {"description": "The file is still the one of the ETag in If-None-Match."},
+        },
+    )
+    async def network_onnx(request: Request) -> Response:
+        """The file of the reader in use, which is another one when a learned network is adopted."""
+        served = in_use.current
+        headers = {"ETag": served.network_tag}
+        if request.headers.get("If-None-Match") == served.network_tag:
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(served.reader.network.content, media_type=OCTETS, headers=headers)
+
     @app.get("/healthz", summary="Check for liveness.", responses=problems.describe(*errors))
     async def healthz() -> schemas.HealthStatus:
         return schemas.HealthStatus(status="alive")
@@ -358,7 +379,7 @@ def _glyphs_body(max_glyphs: int) -> dict[str, Any]:
             "required": True,
             "content": {
                 "application/json": {"schema": schema},
-                "application/octet-stream": {
+                OCTETS: {
                     "schema": {
                         "type": "string",
                         "format": "binary",

@@ -1,5 +1,6 @@
 """The reader in use: another takes its place between two requests, and goes again."""
 
+import hashlib
 from collections.abc import Callable
 
 from digits.reading.reader import Reader
@@ -18,6 +19,7 @@ class ServedReader:
     def __init__(self, reader: Reader, on_batch: Callable[[int], object]) -> None:
         self.reader = reader
         self.layers = reader.network.open_layers()
+        self.network_tag = f'"{hashlib.sha256(reader.network.content).hexdigest()}"'
         self.batcher = MicroBatcher(reader.classify, on_batch)
         self.card = _describe(reader)
 
