@@ -111,9 +111,10 @@ def record(page: Page) -> None:
     frames = [take_screenshot(page)]
     draw(page, number("3950", left=70, top=150, height=150, style=4, seed=4), frames)
     seconds = [0.25] * len(frames)
-    for tab in page.locator("#layers [role=tab]").all():
-        tab.click()
-        page.locator("#inside").scroll_into_view_if_needed()
+    page.locator("#inside").evaluate("section => section.scrollIntoView()")
+    page.locator(".detail").wait_for()
+    for each in page.locator(".stage canvas[tabindex]").all()[2:6]:
+        each.click()
         frames.append(take_screenshot(page))
         seconds.append(1.2)
     small = [frame.resize((frame.width * 3 // 4, frame.height * 3 // 4)) for frame in frames]

@@ -140,7 +140,7 @@ def test_make_train_ends_with_accuracy_time_and_report(tmp_path: Path) -> None:
 
 def test_the_make_commands_are_there_and_help_lists_them() -> None:
     makes = [command for command in commands("sh") if command[0] == "make"]
-    assert makes == [["make", name] for name in ("read", "serve", "train", "tutorial", "test")]
+    assert makes == [["make", name] for name in ("serve", "train", "read", "tutorial", "test")]
     makefile = (ROOT / "Makefile").read_text()
     for _, target in makes:
         assert re.search(rf"^{target}:.*## ", makefile, flags=re.MULTILINE)

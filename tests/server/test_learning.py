@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from digits.errors import DigitsError
+from digits.reading.onnx_graph import seal
 from digits.reading.reader import Reader
 from digits.server import limits
 from digits.server.learning import LearningCommand
@@ -21,6 +22,7 @@ from digits.server.readers import ReaderInUse
 from tests.server.conftest import PICTURE, Client, Pending, SlowReader, assert_problem, png
 from tests.server.learning import (
     LEARNS,
+    WEIGHTS,
     correct,
     finished,
     learner_that,
@@ -86,6 +88,21 @@ def test_what_is_learned_is_used_and_left_again_without_a_restart(
         assert client.get("/v1/network").json()["threshold"] == UNSURE
         assert client.post("/v1/learning/adopt").json()["learned"] == "in use"
         assert not is_refused(client, glyph)
+
+
+def test_the_file_of_the_network_is_that_of_the_reader_in_use(
+    reader: Reader, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.onnx"
+    other.write_bytes(seal(reader.network.content))
+    learns_other = LEARNS.replace(str(WEIGHTS / "reader.onnx"), str(other))
+    with taking(reader, tmp_path / "kept", learns_other) as client:
+        before = client.get("/v1/network/onnx").headers["ETag"]
+        learn(client)
+        after = client.get("/v1/network/onnx", headers={"If-None-Match": before})
+        assert after.content == other.read_bytes()
+        client.post("/v1/learning/revert")
+        assert client.get("/v1/network/onnx").headers["ETag"] == before
 
 
 def test_the_command_is_told_the_folder_and_where_its_network_goes(

@@ -25,7 +25,7 @@ from digits.show.metrics import show_line_metrics, show_metrics
 from digits.show.readings import show_score
 from digits.show.runs import describe_result, show_costs, show_import
 
-EXPORT_FORMATS = ("onnx", "torchscript", "pt2", "c")
+EXPORT_FORMATS = ("onnx", "torchscript", "pt2", "c", "page")
 
 READER = Path("reader")
 """Name of the networks of the package, in the place of a run; `./reader` is a run."""
@@ -197,12 +197,19 @@ def report(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|reader",
+            help="The run folder. Or, as a page, reader: the networks of the package.",
+        ),
+    ],
     format: Annotated[
         str,
         typer.Option(
-            help="onnx; torchscript or pt2, for torch without digits; or c: the network tiny in "
-            "integers, for microcontrollers.",
+            help="onnx; torchscript or pt2, for torch without digits; c: the network tiny in "
+            "integers, for microcontrollers; or page: a folder of static files that reads drawings "
+            "in the browser, for any web space.",
             autocompletion=offer(EXPORT_FORMATS),
         ),
     ] = "onnx",
@@ -213,21 +220,34 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The file to write. (default: model.onnx, model-int8.onnx, model.ts, model.pt2 or "
-            "model.h, in the run folder)"
+            help="The file or folder to write. (default: model.onnx, model-int8.onnx, model.ts, "
+            "model.pt2, model.h or page, in the run folder)"
+        ),
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a page, the package of onnxruntime-web, where npm can't fetch it.",
+            metavar="FILE.tgz",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a run's network for other programs: raw pixels in, probabilities or logits out."""
-    from digits.export import CExport, Export, Int8Export, export_c, export_int8, export_torch
-    from digits.export import export as write_export
-    from digits.run import Run
-
     if format not in EXPORT_FORMATS:
         raise InvalidInput(f"--format: expected {' or '.join(EXPORT_FORMATS)}, found {format!r}.")
     if int8 and format != "onnx":
         raise InvalidInput(f"--int8 writes ONNX; leave --format {format} away.")
+    if runtime is not None and format != "page":
+        raise InvalidInput("--runtime is for a page: --format page.")
+    if format == "page":
+        _export_page(run, out, runtime, as_json=as_json)
+        return
+
+    from digits.export import CExport, Export, Int8Export, export_c, export_int8, export_torch
+    from digits.export import export as write_export
+    from digits.run import Run
+
     written: Export | CExport
     if int8:
         written = export_int8(Run(run), out)
@@ -254,6 +274,25 @@ def export(
         print(
             f"{quoted(written.path)}  ({written.num_bytes:,} bytes of weights, scales and biases)"
         )
+
+
+def _export_page(run: Path, out: Path | None, runtime: Path | None, *, as_json: bool) -> None:
+    """Write the page with a run's network, or with those of the package."""
+    from digits.reader import Reader
+    from digits.static_page import write_static_page
+
+    if run == READER and out is None:
+        raise InvalidInput("Expected the folder to write: --out FOLDER.")
+    reader = Reader() if run == READER else Reader(run)
+    written = write_static_page(reader, out or run / "page", runtime=runtime)
+    if as_json:
+        print_json(written.to_dict())
+        return
+    print(
+        f"{quoted(written.folder)}  ({written.num_bytes / 1000:,.0f} kB, and "
+        f"{written.num_runtime_bytes / 1e6:.1f} MB of onnxruntime-web; look at it by "
+        f"python -m http.server --directory {quoted(written.folder)})"
+    )
 
 
 @app.command(name="import")

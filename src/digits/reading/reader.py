@@ -65,16 +65,21 @@ class Reader:
                 classifier or Network(num_threads=num_threads),
                 model if isinstance(model, LineNetwork) else LineNetwork(num_threads=num_threads),
             )
-        self._networks = model
+        self.networks = model
         self.network = model.glyphs
         self.network.expect_digits()
         self._singles = SingleReader(self.network, threshold=threshold)
         self._lines = LineReader(model.lines, classifier, threshold=threshold)
 
     @property
+    def names_digits(self) -> bool:
+        """Whether the network of glyphs names the digits that the network of lines finds."""
+        return self._lines.classifier is not None
+
+    @property
     def digest(self) -> str:
         """SHA-256 of both networks, which tells readers apart that may read otherwise."""
-        contents = b"".join(network.content for network in self._networks)
+        contents = b"".join(network.content for network in self.networks)
         return hashlib.sha256(contents).hexdigest()
 
     def read(
