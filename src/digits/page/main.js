@@ -399,6 +399,7 @@ showNetwork();
 async function showNetwork() {
   const response = await fetch("v1/network").catch(() => null);
   if (!response?.ok) return;
+  $("watching").hidden = false; // only a server trains
   const { parameters, test_accuracy: accuracy, learning: status } = await response.json();
   if (parameters) $("parameters").textContent = parameters.toLocaleString("en");
   const promised = status ? promise.replace(/\.$/, ", but for corrections.") : promise;

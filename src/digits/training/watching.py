@@ -34,10 +34,11 @@ from digits.run import Run
 from digits.training.trainer import Trainer
 
 NUM_POINTS = 60
-"""Most points of a run's curves, but for those at which it was resumed."""
+"""Most points of a run's curves; each takes some tenths of a millisecond."""
 
 SHARE = 0.02
-"""Most of the time of training that watching may take, 0 to 1; there are fewer points instead."""
+"""Largest part of the time of training for watching, 0 to 1; digits are read at fewer points
+instead."""
 
 NUM_SHOWN = 40
 """Digits that are shown one by one, and read at each point that there is time for."""
@@ -94,7 +95,7 @@ class Watcher:
             self._log.write({"kind": "point", "step": 0, **self._read_some()})
 
     def step(self) -> None:
-        """Tell how it goes, if that is due after this step, and was not too dear so far."""
+        """Tell how it goes, if that is due after this step; and how digits are read, if time allows."""
         trainer = self._trainer
         if trainer.num_steps_done < self._next_step:
             return
@@ -103,8 +104,6 @@ class Watcher:
         # Most changes early on: so a larger part of the time is allowed there, and SHARE in the end.
         part_done = (trainer.num_steps_done - self._first_step) / self._num_steps
         allowed = SHARE * (started - self._started) / sqrt(part_done)
-        if self._spent > allowed:
-            return
         loss, accuracy = trainer.recent(self._stride)
         if isfinite(loss):  # the trainer stops a run whose loss is not
             told = {"kind": "point", "step": trainer.num_steps_done, "loss": _rounded(loss)}
