@@ -216,5 +216,3 @@ def test_training_for_other_machines_is_refused(
     status, _, said = call("serve", "--host", "0.0.0.0", "--train", str(tmp_path))
     assert status == 2
     assert "--train: expected localhost or 127.0.0.1 as the host" in said
-
-

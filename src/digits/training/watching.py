@@ -95,13 +95,13 @@ class Watcher:
             self._log.write({"kind": "point", "step": 0, **self._read_some()})
 
     def step(self) -> None:
-        """Tell how it goes, if that is due after this step; and how digits are read, if time allows."""
+        """Tell how it goes, if that is due after this step; how digits are read, if time allows."""
         trainer = self._trainer
         if trainer.num_steps_done < self._next_step:
             return
         self._next_step = trainer.num_steps_done + self._stride
         started = time.perf_counter()
-        # Most changes early on: so a larger part of the time is allowed there, and SHARE in the end.
+        # Most changes early on: so a larger part of the time is allowed then, SHARE in the end.
         part_done = (trainer.num_steps_done - self._first_step) / self._num_steps
         allowed = SHARE * (started - self._started) / sqrt(part_done)
         loss, accuracy = trainer.recent(self._stride)
