@@ -5,7 +5,8 @@
 Each run is the command `digits train` in a process of its own, by turns with `--watch`, while three
 windows listen to its events, and without. The first pair of a recipe is not counted. Prints the
 ratio of each pair, and writes medians of the pairs' ratios to results/watching.json: of the time of
-training, of the processor time of the process that trains, and of the command as a whole.
+training, of the processor time with that of the process that serves the page, and of the command
+as a whole.
 """
 
 import argparse

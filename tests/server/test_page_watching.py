@@ -71,7 +71,7 @@ def test_a_run_that_is_killed_is_said_to_be_stopped_and_goes_on_to_its_end(
     folder: Path, page: Page
 ) -> None:
     train = ["--recipe", "fast", "--data", "blobs.npz", "--out", "run"]
-    train += ["--epochs", "20", "--validation-size", "100"]
+    train += ["--crop", "none", "--epochs", "10", "--batch-size", "32", "--validation-size", "100"]
     with command(folder, *train) as (process, url):
         page.goto(url)
         expect(page.locator("#state")).to_have_text(re.compile("^Step [1-9]"), timeout=TRAINING)

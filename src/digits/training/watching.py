@@ -82,6 +82,7 @@ class Watcher:
         self._network = self._images = None
         split = data.train if trainer.validation is None else trainer.validation
         watched = _choose(split, len(data.classes))
+        self._num_watched = len(watched)
         if not reads_lines(trainer.recipe.network):
             self._network = copy_sharing_weights(trainer.result)  # a user's may not be copied
             self._images = split.images[watched].to(trainer.device)
@@ -174,7 +175,9 @@ class Watcher:
         started = time.perf_counter()
         first = NUM_SHOWN + self._next_counted
         state = self._state(first, first + NUM_AT_ONCE)
-        self._next_counted = (self._next_counted + NUM_AT_ONCE) % NUM_COUNTED
+        self._next_counted += NUM_AT_ONCE
+        if NUM_SHOWN + self._next_counted >= self._num_watched:
+            self._next_counted = 0
         self._reading_seconds = time.perf_counter() - started
         return state
 
