@@ -113,7 +113,7 @@ $("time").addEventListener("input", ({ target }) => {
 
 function showRun() {
   const { recipe, dataset, epochs, shown, size, classes } = run;
-  $("what").textContent = `${recipe}: ${epochs} × ${count(run.training_images)} images of ${dataset}`;
+  $("what").textContent = `${recipe}: ${epochs} × ${count(run.training_images)} images of ${dataset}${run.reads_lines ? "; it reads lines, so no single digits are shown" : ""}`;
   for (const id of ["digits", "matrix"]) $(id).parentElement.hidden = !shown;
   $("filters").parentElement.hidden = !run.filter_size;
   const pixels = bytes(run.images);

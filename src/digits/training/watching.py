@@ -34,7 +34,11 @@ from digits.run import Run
 from digits.training.trainer import Trainer
 
 NUM_POINTS = 60
-"""Most points of a run's curves; each takes some tenths of a millisecond."""
+"""Points of a run's curves, at even intervals; each takes some tenths of a millisecond."""
+
+LONGEST_WAIT, GROWTH = 2.0, 0.02
+"""Seconds until there is a point in any case, and the part of the time so far by which they grow: a
+run of hours has two hundred more, most of them early on."""
 
 SHARE = 0.02
 """Largest part of the time of training for watching, 0 to 1; digits are read at fewer points
@@ -50,7 +54,7 @@ NUM_COUNTED = 960
 """Further digits, which a confusion matrix counts as well."""
 
 NUM_AT_ONCE = 60
-"""Of these, the ones that are read at a point; the next ones at the next."""
+"""Number of these that are read at a point; the next ones are read at the next."""
 
 MAX_FILTERS = 64
 """Filters of the first layer that are shown."""
@@ -77,7 +81,7 @@ class Watcher:
         self._stride = -(-trainer.num_steps // NUM_POINTS)
         self._first_step = trainer.num_steps_done
         self._num_steps = trainer.num_steps - self._first_step
-        self._next_step, self._next_counted = self._first_step + self._stride, 0
+        self._last_step, self._next_counted = self._first_step, 0
         self._spent, self._reading_seconds = 0.0, 0.0
         self._network = self._images = None
         split = data.train if trainer.validation is None else trainer.validation
@@ -92,20 +96,24 @@ class Watcher:
             self._log.write({"kind": "resumed", "step": trainer.num_steps_done})
         self._on_begin(run.events_path)
         self._started = time.perf_counter()
+        self._next_seconds = LONGEST_WAIT
         if trainer.num_steps_done == 0:
             self._log.write({"kind": "point", "step": 0, **self._read_some()})
 
     def step(self) -> None:
         """Tell how it goes, if that is due after this step; how digits are read, if time allows."""
         trainer = self._trainer
-        if trainer.num_steps_done < self._next_step:
-            return
-        self._next_step = trainer.num_steps_done + self._stride
         started = time.perf_counter()
+        elapsed = started - self._started
+        num_new = trainer.num_steps_done - self._last_step
+        if num_new < self._stride and elapsed < self._next_seconds:
+            return
+        self._last_step = trainer.num_steps_done
+        self._next_seconds = elapsed * (1 + GROWTH) + LONGEST_WAIT
         # Most changes early on: so a larger part of the time is allowed then, SHARE in the end.
         part_done = (trainer.num_steps_done - self._first_step) / self._num_steps
-        allowed = SHARE * (started - self._started) / sqrt(part_done)
-        loss, accuracy = trainer.recent(self._stride)
+        allowed = SHARE * elapsed / sqrt(part_done)
+        loss, accuracy = trainer.recent(num_new)
         if isfinite(loss):  # the trainer stops a run whose loss is not
             told = {"kind": "point", "step": trainer.num_steps_done, "loss": _rounded(loss)}
             told["accuracy"] = _rounded(accuracy)
@@ -233,7 +241,7 @@ def _choose(split: Split, num_classes: int) -> list[int]:
 
 
 def _first_convolution(model: nn.Module) -> nn.Conv2d | None:
-    """Find the layer whose filters can be drawn, as it looks at the image itself."""
+    """Find the layer whose filters can be drawn, as its input is the image itself."""
     layers = (m for m in model.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 1)
     return next(layers, None)
 
