@@ -7,7 +7,7 @@ const EVENTS = "../v1/training/events";
 const $ = (id) => document.getElementById(id);
 const caption = (id) => $(id).parentElement.lastElementChild;
 const count = (number) => number.toLocaleString("en");
-const percent = (value) => `${(100 * value).toFixed(1)} %`;
+const percent = (value) => `${(100 * value).toFixed(1)}\u00a0%`;
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 let run = null; // what is trained; null before anything is
@@ -211,7 +211,7 @@ function showMatrix(counts) {
   const pen = sized($("matrix"), side, side);
   pen.textAlign = "center";
   pen.textBaseline = "middle";
-  pen.font = "20px system-ui, sans-serif";
+  pen.font = "24px system-ui, sans-serif";
   pen.strokeStyle = colour("line");
   let [most, worst] = [0, ""];
   counts.forEach((row, y) => {
