@@ -40,7 +40,7 @@ LONGEST_WAIT, GROWTH = 2.0, 0.02
 """Seconds until there is a point in any case, and the part of the time so far by which they grow: a
 run of hours has two hundred more, most of them early on."""
 
-SHARE = 0.02
+SHARE = 0.015
 """Largest part of the time of training for watching, 0 to 1; digits are read at fewer points
 instead."""
 
