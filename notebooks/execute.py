@@ -19,6 +19,8 @@ from digits.data import describe
 from digits.files import write_atomic
 
 HERE = Path(__file__).parent
+WIDGET = "application/vnd.jupyter.widget-view+json"
+"""Name of the format in which an output refers to a widget of the kernel."""
 
 
 def texts() -> list[Path]:
@@ -72,6 +74,8 @@ def execute(notebook: NotebookNode) -> NotebookNode:
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 output.text = _as_seen(output.text)
+            else:  # a slider dies with its kernel, its figure stays
+                output.get("data", {}).pop(WIDGET, None)
     return notebook
 
 

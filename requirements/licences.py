@@ -47,6 +47,7 @@ LOOKED_UP = {
     "jupyterlab": "BSD-3-Clause",
     "jupyterlab-pygments": "BSD-3-Clause",
     "jupyterlab-server": "BSD-3-Clause",
+    "jupyterlab-widgets": "BSD-3-Clause",
     "kiwisolver": "BSD-3-Clause",
     "matplotlib": "PSF-2.0",  # the same text, with other names
     "mpmath": "BSD-3-Clause",
@@ -61,6 +62,7 @@ LOOKED_UP = {
     "tinycss2": "BSD-3-Clause",
     "uvloop": "MIT OR Apache-2.0",
     "webencodings": "BSD-3-Clause",
+    "widgetsnbextension": "BSD-3-Clause",
 }
 """Licences of packages whose metadata leaves them open, as their licence files have them."""
 

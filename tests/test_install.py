@@ -56,6 +56,8 @@ RAY, SEARCH, TENSORBOARD, MLFLOW = (
     declared(PROJECT["optional-dependencies"][extra]) - {"digits"}
     for extra in ("ray", "search", "tensorboard", "mlflow")
 )
+TUTORIAL = declared(PROJECT["optional-dependencies"]["tutorial"]) & {"ipywidgets"}
+"""What the package itself imports for notebooks; the rest shows them."""
 
 
 def imports(path: Path, *, at_once: bool = False) -> set[str]:
@@ -111,7 +113,7 @@ def test_reading_page_and_server_need_what_the_base_declares_and_all_of_it() -> 
 def test_all_else_needs_what_the_extras_declare_and_all_of_it() -> None:
     others = set(SOURCE.rglob("*.py")) - base_files()
     used = set().union(*map(distributions, others)) - BASE
-    needed = TRAIN | SKLEARN | PARQUET | RAY | SEARCH | TENSORBOARD | MLFLOW
+    needed = TRAIN | SKLEARN | PARQUET | RAY | SEARCH | TENSORBOARD | MLFLOW | TUTORIAL
     assert used | (needed & LOADED_BY_OTHERS.keys()) == needed
 
 

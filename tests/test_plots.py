@@ -7,8 +7,9 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from torch import Tensor
+from torch.nn import functional
 
 from digits import plots
 from digits.errors import InvalidInput
@@ -74,6 +75,19 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         {"convolution": torch.randn(2, 26, 26), "ReLU": torch.zeros(2, 26, 26)},
     ),
     "receptive fields": lambda: plots.receptive_fields(IMAGES[0], {"conv1": 3, "fc": 28}),
+    "channels": lambda: plots.channels(
+        torch.rand(2, 28, 28),
+        torch.randn(2, 3, 3),
+        torch.zeros(2, 26, 26),
+        torch.randn(26, 26),
+        names=["ink", "edges"],
+    ),
+    "network": lambda: plots.network({"image": (1, 28, 28), "flatten": (784,), "fc": (10,)}),
+    "kernel places": lambda: plots.kernel_places(3, 3),
+    "computation": lambda: plots.computation(
+        {"x": (0, 0), "y": (1, 0)}, [plots.Link("x", "y", "×", "w")], {"x": 2, "w": -3, "y": -6}
+    ),
+    "refusals": lambda: plots.refusals(torch.tensor([0.9, 0.4]), torch.tensor([True, False]), [0]),
     "one receptive field": lambda: plots.receptive_fields(IMAGES[0], {"conv1": 3}),
     "softmax": lambda: plots.softmax(torch.randn(10), torch.randn(10).softmax(dim=0)),
     "lines": lambda: plots.lines(
@@ -226,6 +240,88 @@ def test_receptive_fields_are_squares_of_their_size_in_the_middle() -> None:
     assert (*square.get_xy(), square.get_width(), square.get_height()) == (6.5, 6.5, 14, 14)
 
 
+def test_a_network_shows_each_layer_with_its_shape_and_parameters() -> None:
+    layers = {"image": (1, 28, 28), "conv1": (32, 26, 26), "fc": (10,)}
+    shown = texts(plots.network(layers, {"conv1": 320}))
+    assert {"image", "1×28×28", "conv1", "32×26×26", "320", "fc", "10"} <= set(shown)
+
+
+@pytest.mark.parametrize(("padding", "stride", "width"), [(0, 1, 5), (1, 1, 7), (0, 2, 3)])
+def test_a_kernel_s_places_are_as_many_as_a_convolution_gives_values(
+    padding: int, stride: int, width: int
+) -> None:
+    found = functional.conv2d(
+        torch.zeros(1, 1, 7, 7), torch.zeros(1, 1, 3, 3), padding=padding, stride=stride
+    )
+    assert found.shape[-1] == width
+    shown = texts(plots.kernel_places(7, 3, padding=padding, stride=stride))
+    assert f"stride {stride}: output {width}×{width}" in shown
+
+
+def test_a_kernel_wider_than_its_image_has_no_place() -> None:
+    with pytest.raises(InvalidInput, match="Expected something to draw, found nothing"):
+        plots.kernel_places(3, 5)
+
+
+def test_a_computation_shows_values_forward_and_derivatives_on_their_way_back() -> None:
+    places = {"x": (0.0, 0.0), "y": (1.0, 0.0)}
+    links, values = [plots.Link("x", "y", "×", "w")], {"x": 2.0, "w": -3.0, "y": -6.0}
+    shown = set(texts(plots.computation(places, links, values)))
+    assert {"× w = −3", "−6"} <= shown
+    assert not any(text.startswith("∂") for text in shown)
+    shown = set(texts(plots.computation(places, links, values, {"x": -3.0, "w": 2.0, "y": 1.0})))
+    assert {"∂ −3", "∂ 2", "∂ 1"} <= shown
+
+
+def test_refusals_count_the_mistakes_that_remain_and_the_right_answers_that_go() -> None:
+    confidence = torch.tensor([0.3, 0.5, 0.5, 0.8, 0.8, 0.9])
+    right = torch.tensor([False, True, False, False, False, True])
+    figure = plots.refusals(confidence, right, [0, 0.6])
+    counts = [
+        note.get_text() for note in figure.findobj(Annotation) if isinstance(note, Annotation)
+    ]
+    assert counts == ["4", "0", "2", "1"], "mistakes and right answers, for each threshold"
+
+
+class Drawn:
+    """Values that a slider had drawn, each time."""
+
+    def __init__(self) -> None:
+        self.values: list[tuple[float, ...]] = []
+
+    def __call__(self, *values: float) -> Figure:
+        self.values.append(values)
+        return plots.lines({"": ([0, 1], [0, values[0]])}, x_label="x", y_label="y")
+
+
+def test_a_slider_is_the_plain_figure_where_widgets_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("digits.plots.sliders.find_spec", lambda name: None)
+    drawn = Drawn()
+    slider = plots.Slider(drawn, label="rate", values=[1, 2, 3], shown=[3, 1])
+    shown = slider._repr_mimebundle_()
+    assert shown.keys() == {"text/plain", "image/png"}
+    assert shown["image/png"].startswith(b"\x89PNG")
+    assert drawn.values == [(1, 3)], "in the order of the slider"
+
+
+def test_a_slider_draws_what_it_is_moved_to() -> None:
+    pytest.importorskip("ipywidgets")
+    drawn = Drawn()
+    slider = plots.Slider(drawn, label="rate", values=[1, 2, 3], shown=[3, 1])
+    control, picture = slider.widget().children
+    control.value = 2
+    assert drawn.values == [(3,), (2,)]
+    assert bytes(picture.value) == slider.figure(2) != slider.figure(3)
+
+
+@pytest.mark.parametrize("shown", [[], [4]])
+def test_a_slider_shows_only_what_can_be_chosen(shown: list[int]) -> None:
+    with pytest.raises(InvalidInput, match="Expected some of the slider's values"):
+        plots.Slider(Drawn(), label="rate", values=[1, 2, 3], shown=shown)
+
+
 def test_lines_show_every_series() -> None:
     many = {f"no. {i}": ([0, 1], [i, i]) for i in range(12)}
     axes = plots.lines(many, x_label="x", y_label="y").axes[0]
@@ -331,6 +427,8 @@ def none(tensor: Tensor) -> Tensor:
         lambda: plots.feature_maps(IMAGES[0], []),
         lambda: plots.layer_steps({}, {}),
         lambda: plots.receptive_fields(IMAGES[0], {}),
+        lambda: plots.network({}),
+        lambda: plots.computation({}, [], {}),
         lambda: plots.lines({}, x_label="x", y_label="y"),
         lambda: plots.settings({}),
         lambda: plots.digit_map({}, LABELS),

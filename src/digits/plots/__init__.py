@@ -10,9 +10,11 @@ from digits.plots.charts import (
     confusion_matrix,
     importances,
     learning_curves,
+    refusals,
     reliability_diagram,
     risk_coverage_curve,
 )
+from digits.plots.diagrams import Link, computation, kernel_places, network
 from digits.plots.images import (
     augmented_digit,
     feature_maps,
@@ -23,6 +25,7 @@ from digits.plots.images import (
     samples,
 )
 from digits.plots.lessons import (
+    channels,
     convolution,
     digit_map,
     gallery,
@@ -34,9 +37,14 @@ from digits.plots.lessons import (
     settings,
     softmax,
 )
+from digits.plots.sliders import Slider
 
 __all__ = [
+    "Link",
+    "Slider",
     "augmented_digit",
+    "channels",
+    "computation",
     "confusion_matrix",
     "convolution",
     "digit_map",
@@ -44,14 +52,17 @@ __all__ = [
     "filters",
     "gallery",
     "importances",
+    "kernel_places",
     "layer_steps",
     "learning_curves",
     "lines",
     "mistakes",
+    "network",
     "percent",
     "pixel_values",
     "predictions",
     "receptive_fields",
+    "refusals",
     "reliability_diagram",
     "risk_coverage_curve",
     "saliency_maps",

@@ -1,9 +1,11 @@
-"""Charts: learning curves, confusion matrix, reliability diagram, risk–coverage curve."""
+"""Charts: learning curves, confusion matrix, reliability diagram, risk–coverage curve, refusals."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import (
     FuncFormatter,
     MaxNLocator,
@@ -11,6 +13,7 @@ from matplotlib.ticker import (
     PercentFormatter,
     StrMethodFormatter,
 )
+from torch import Tensor
 
 from digits.data.catalog import DIGITS, noun
 from digits.evaluation.intervals import wilson_interval
@@ -143,6 +146,56 @@ def risk_coverage_curve(curve: RiskCoverage) -> Figure:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
     axes.grid()
+    return figure
+
+
+@styled
+def refusals(
+    confidence: Float[Tensor, " n"], right: Bool[Tensor, " n"], thresholds: Sequence[float]
+) -> Figure:
+    """Draw what refusing all below a confidence leaves of the mistakes, and what it costs.
+
+    Args:
+        confidence: Probability of the best guess for each image, 0 to 1. (n,)
+        right: Whether the guess is right. (n,)
+        thresholds: Confidences, 0 to 1, at least one; what lies below is refused.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no threshold or no image.
+    """
+    expect_some(min(len(thresholds), len(right)))
+    figure = new_figure(0.9 + 0.62 * len(thresholds))
+    axes = figure.subplots()
+    for row, threshold in enumerate(thresholds):
+        refused = confidence < threshold
+        counts = {
+            ORANGE: int((~right & ~refused).sum()),
+            BLUE: int((right & refused).sum()),
+        }
+        for offset, (colour, count) in zip((-0.19, 0.19), counts.items(), strict=True):
+            axes.barh(row + offset, count, 0.34, color=colour)
+            axes.annotate(
+                f"{count:,}", (count, row + offset), (4, 0), textcoords="offset points",
+                va="center", fontsize=9,
+            )  # fmt: skip
+    axes.set_yticks(range(len(thresholds)), [f"{100 * value:g} %" for value in thresholds])
+    axes.set_ylim(len(thresholds) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylabel("refused below")
+    axes.set_xlabel(f"images of {len(right):,}")
+    axes.margins(x=0.1)
+    axes.grid(axis="x")
+    figure.legend(
+        handles=[
+            Patch(color=ORANGE, label="mistakes that remain"),
+            Patch(color=BLUE, label="right answers that are refused"),
+        ],
+        loc="outside upper center",
+        ncols=2,
+    )
     return figure
 
 

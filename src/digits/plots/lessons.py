@@ -128,24 +128,59 @@ def layer_steps(
     for i, (name, kernel) in enumerate(kernels.items()):
         axes = grid[i, 0]
         _draw_signed(axes, kernel.numpy())
-        for (row, column), value in np.ndenumerate(kernel.numpy()):
-            dark = abs(value) > 0.5 * np.abs(kernel.numpy()).max()
-            colour = "white" if dark else INK
-            axes.text(
-                column,
-                row,
-                _format_signed(float(value), 2),
-                ha="center",
-                va="center",
-                fontsize=9,
-                color=colour,
-            )
+        _write_weights(axes, kernel.numpy(), limit=float(kernel.abs().max()))
         axes.set_ylabel(name)
         for axes, (step, maps) in zip(grid[i, 1:], steps.items(), strict=True):
             _draw_signed(axes, maps[i].numpy())
             if i == 0:
                 axes.set_title(f"{step}\n{maps.shape[1]}×{maps.shape[2]}")
     grid[0, 0].set_title("kernel")
+    return figure
+
+
+@styled
+def channels(
+    images: Num[Tensor, "n h w"],
+    kernel: Float[Tensor, "n k k"],
+    products: Float[Tensor, "n rows columns"],
+    output: Float[Tensor, "rows columns"],
+    *,
+    names: Sequence[str],
+) -> Figure:
+    """Draw a convolution over several channels: each with its slice of the kernel, and their sum.
+
+    Args:
+        images: The channels, at least one. (n, h, w)
+        kernel: Weights of the one kernel, a slice for each channel. (n, k, k)
+        products: What each slice makes of its channel. (n, rows, columns)
+        output: Their sum, and the bias. (rows, columns)
+        names: A name for each channel.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInput: If there is no channel.
+    """
+    expect_some(len(images))
+    figure = new_figure(1.55 * len(images))
+    grid = figure.add_gridspec(len(images), 4, width_ratios=[1, 0.85, 1, 1.35])
+    for i, name in enumerate(names):
+        channel, weights, product = (figure.add_subplot(grid[i, column]) for column in range(3))
+        _draw_signed(channel, images[i].numpy())
+        channel.set_ylabel(name)
+        _draw_signed(weights, kernel[i].numpy(), limit=float(kernel.abs().max()))
+        _write_weights(weights, kernel[i].numpy(), limit=float(kernel.abs().max()))
+        _draw_signed(product, products[i].numpy(), limit=float(products.abs().max()))
+        product.set_ylabel("+" if i else "", rotation=0, fontsize=14, labelpad=10, va="center")
+        if i == 0:
+            channel.set_title("channel")
+            weights.set_title("slice of the kernel")
+            product.set_title("convolution")
+    axes = figure.add_subplot(grid[:, 3])
+    _draw_signed(axes, output.numpy())
+    axes.set_title(f"their sum + bias:\none map, {output.shape[0]}×{output.shape[1]}")
+    axes.set_ylabel("=", rotation=0, fontsize=14, labelpad=10, va="center")
     return figure
 
 
@@ -404,9 +439,17 @@ def _format_signed(value: float, digits: int) -> str:
     return f"{value:+.{digits}g}".replace("-", "−") if value else "0"
 
 
-def _draw_signed(axes: Axes, values: np.ndarray) -> None:
-    """Draw a map of signed values: red above 0, blue below, white at 0."""
-    limit = float(np.abs(values).max()) or 1.0
+def _write_weights(axes: Axes, weights: np.ndarray, *, limit: float) -> None:
+    """Write the weights of a kernel on its map, whose strongest colour stands for `limit`."""
+    for (row, column), value in np.ndenumerate(weights):
+        colour = "white" if abs(value) > 0.6 * limit else INK
+        text = _format_signed(float(value), 2)
+        axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
+
+
+def _draw_signed(axes: Axes, values: np.ndarray, *, limit: float | None = None) -> None:
+    """Draw a map of signed values: red above 0, blue below, white at 0, strongest at `limit`."""
+    limit = limit or float(np.abs(values).max()) or 1.0
     axes.imshow(values, cmap="RdBu_r", vmin=-1.25 * limit, vmax=1.25 * limit)
     axes.set_xticks([])
     axes.set_yticks([])
