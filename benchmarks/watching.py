@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def compare(recipe: str, num_pairs: int) -> dict[str, Any]:
     }
 
 
-def median(values: Any) -> float:
+def median(values: Iterable[float]) -> float:
     return round(statistics.median(values), 4)
 
 
