@@ -15,13 +15,13 @@ from onnx import helper, numpy_helper
 from playwright.sync_api import Page, sync_playwright
 from torch import Tensor, nn
 
+from digits.assets import PAGE
 from digits.evaluation.inspection import saliency
 from digits.export import Calibrated, _to_onnx, _with_half_weights
 from digits.models import NETWORKS, build_model, reads_lines
 from digits.reading.network import Network
 from digits.reading.onnx_graph import seal
 from digits.reading.reader import Reader
-from digits.server.app import PAGE
 from tests.reading.drawings import draw
 from tests.server.browser import CHROMIUM, FLAGS, needs_chromium
 

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import NoReturn
 
 # Ctrl-C is for the parent, which ends its children: where they are in no session of their own, too.
 CODE = (
@@ -43,3 +45,13 @@ def start_child(module: str, function: str, *arguments: str | int) -> subprocess
         env=environment(),
         start_new_session=True,
     )
+
+
+def end_with_parent() -> None:
+    """Have this process, which `start_child` started, end at once when its parent does."""
+    threading.Thread(target=_wait_for_end, daemon=True).start()
+
+
+def _wait_for_end() -> NoReturn:
+    os.read(0, 1)  # the parent never writes, so this ends when the parent does
+    os._exit(1)

@@ -13,8 +13,9 @@ Only this module knows its file names:
 | `figures/`, `report.html` | made by `digits report` |
 | `tensorboard/` | events, with `--log tensorboard` |
 | `mlflow.json` | what the run is found by in MLflow, with `--log mlflow` |
+| `events.jsonl` | what those see who watch the run, with `--watch`; lines are added to it |
 
-Every file is whole or absent. Loading executes nothing.
+Every other file is whole or absent. Loading executes nothing.
 """
 
 import hashlib
@@ -39,6 +40,7 @@ from torch import Tensor, nn
 from digits.data import DataSet, load
 from digits.data.catalog import DIGITS
 from digits.errors import DigitsError, InvalidInput
+from digits.events import NAME as EVENTS
 from digits.files import remove, sync_folder, write_atomic
 from digits.history import EpochRecord, History, parse_history
 from digits.models import build_model
@@ -87,6 +89,7 @@ class Run:
         self.report_path = self.folder / "report.html"
         self.tensorboard_path = self.folder / "tensorboard"
         self.mlflow_path = self.folder / "mlflow.json"
+        self.events_path = self.folder / EVENTS
         if not self.folder.is_dir():
             raise InvalidInput(f"No run folder at {self.folder}.")
         if not self.recipe_path.is_file():

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 import requests
-import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from digits.reading.reader import Reader
 from digits.reading.work import GivenUp
 from digits.server.app import create_app
-from digits.server.process import configure
+from digits.server.process import Server
 from tests.reading.drawings import draw
 from tests.server.browser import CHROMIUM, DESKTOP, FLAGS, Open, Tab, end_example
 
@@ -150,7 +149,7 @@ def reader() -> Reader:
 def serving(reader: Any, **options: Any) -> Iterator[Client]:
     """Serve in a thread of this process, so that tests can replace limits and readers."""
     with socket.create_server(("localhost", 0)) as listener:
-        server = uvicorn.Server(configure(create_app(reader, **options)))
+        server = Server(create_app(reader, **options))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

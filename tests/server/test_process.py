@@ -306,6 +306,7 @@ def test_a_run_is_exported_to_be_served(
         "origins": ("http://a",),
         "learner": None,
         "learn_from_anyone": False,
+        "trainer": None,
     }
 
 

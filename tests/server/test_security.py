@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from digits.assets import PAGE
 from digits.reading.reader import Reader
 from digits.server import limits
-from digits.server.app import PAGE
 from digits.server.security import SECURITY_HEADERS
 from tests.server.conftest import Client, assert_problem, serving
 

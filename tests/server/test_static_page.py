@@ -12,13 +12,13 @@ import pytest
 from pen_paths import number
 from playwright.sync_api import Browser, Page, expect
 
+from digits.assets import PAGE
 from digits.errors import DigitsError, InvalidInput
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.static_page import write_static_page
 from digits.static_page.compression import compress
-from digits.static_page.folder import PAGE
 from digits.static_page.runtime import ARCHIVE, read_runtime
 from tests.server.browser import (
     DESKTOP,

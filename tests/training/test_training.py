@@ -51,11 +51,11 @@ class Silent(TrainingProgress):
             self.act()
 
 
-def train_until_stopped(folder: Path, recipe: Recipe = SMALL) -> Run:
+def train_until_stopped(folder: Path, recipe: Recipe = SMALL, **how: Any) -> Run:
     """A run that got a SIGTERM in its first epoch, and saved itself."""
     stop = Silent(1, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Interrupted):
-        train(recipe, out=folder, progress=stop)
+        train(recipe, out=folder, progress=stop, **how)
     return Run(folder)
 
 

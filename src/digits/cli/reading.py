@@ -366,12 +366,21 @@ def serve(
             "--learn-from-anyone", help="Do so where other machines can connect (--host), too."
         ),
     ] = False,
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Let the page train networks when asked to, by the recipe fast, in run folders in "
+            "this one (with the extra train). (default: train nothing)",
+        ),
+    ] = None,
 ) -> None:
     """Serve a page to draw digits on, and an HTTP API that reads pictures."""
     from digits.reader import Reader
     from digits.reading.model_folder import is_model_folder
     from digits.server.learning import COMMAND, LearningCommand
     from digits.server.process import serve as run_server
+    from digits.server.training import TrainingCommand
 
     def open_reader(model: Path | str | None) -> Reader:
         # More threads for one request would wait for those of the others.
@@ -394,4 +403,5 @@ def serve(
         origins=tuple(allow_origin or ()),
         learner=learner,
         learn_from_anyone=learn_from_anyone,
+        trainer=None if train is None else TrainingCommand(train),
     )

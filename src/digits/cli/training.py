@@ -1,6 +1,10 @@
 """Commands that train, and compare what was trained."""
 
 import os
+import sys
+import threading
+import webbrowser
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -22,6 +26,7 @@ from digits.flags import (
     with_recipe_flags,
 )
 from digits.recipe import DEFAULT_RECIPE, Recipe, load_measurement, load_recipe, recipe_names
+from digits.server.watch_page import WatchPage, serving_page
 from digits.show.console import print_json
 from digits.show.runs import (
     describe_result,
@@ -102,6 +107,16 @@ def train(
             autocompletion=offer(TRACKERS),
         ),
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Show the run on a page as it goes; on a terminal, until Ctrl-C.",
+        ),
+    ] = False,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open that page in a browser.")
+    ] = False,
     as_json: Json = False,
     overrides: dict[str, Any],
 ) -> None:
@@ -114,45 +129,68 @@ def train(
             "--resume goes on as the run began; leave --recipe, --out, --data and its fields away."
         )
     chosen: Recipe = load_recipe(recipe or DEFAULT_RECIPE).override(**overrides)
+    if seeds is not None and watch:
+        raise InvalidInput("--watch shows one run; leave --seeds away.")
+    if open_browser and not watch:
+        raise InvalidInput("--open: expected --watch with it, found none.")
+    with serving_page() if watch else nullcontext() as page:  # it gets ready while torch is loaded
+        from digits import training
+        from digits.models import reads_lines
+        from digits.run import open_runs
+        from digits.training.progress import TrainingProgress
 
-    from digits import training
-    from digits.models import reads_lines
-    from digits.run import open_runs
-    from digits.training.progress import TrainingProgress
+        network = (chosen if resume is None else open_runs([resume])[0].recipe).network
+        if report and reads_lines(network):
+            raise InvalidInput(
+                f"--report draws what networks make of single digits; {network!r} reads lines."
+            )
 
-    network = (chosen if resume is None else open_runs([resume])[0].recipe).network
-    if report and reads_lines(network):
-        raise InvalidInput(
-            f"--report draws what networks make of single digits; {network!r} reads lines."
-        )
+        console = Console(stderr=as_json)
+        progress = TrainingProgress(console)
+        how: dict[str, Any] = {"device": device, "progress": progress, "log": log or []}
+        if page is not None:
+            _show_address(page, console, open_browser=open_browser)
+        try:
+            if seeds is not None and (_is_launched() or processes is not None):
+                raise InvalidInput(
+                    "--seeds trains its runs with one process; leave the others away."
+                )
+            if seeds is not None and resume is not None:
+                runs = training.resume_series(resume, seeds, **how)
+            elif seeds is not None:
+                runs = training.train_series(chosen, seeds, out=out, **how)
+            else:
+                with training.together(processes) as group:
+                    runs = [_train_one(chosen, out, resume, page, processes=group, **how)]
+        except (training.Interrupted, training.SeriesInterrupted) as stopped:
+            raise DigitsError(str(stopped)) from stopped
+        report_paths: list[Path | None] = [None] * len(runs)
+        if report:
+            from digits.report import write_report
 
-    progress = TrainingProgress(Console(stderr=as_json))
-    how: dict[str, Any] = {"device": device, "progress": progress, "log": log or []}
-    try:
-        if seeds is not None and (_is_launched() or processes is not None):
-            raise InvalidInput("--seeds trains its runs with one process; leave the others away.")
-        if seeds is not None and resume is not None:
-            runs = training.resume_series(resume, seeds, **how)
-        elif seeds is not None:
-            runs = training.train_series(chosen, seeds, out=out, **how)
+            report_paths = [
+                write_report(run, device=device or run.summary["device"]) for run in runs
+            ]
+        if seeds is not None:
+            from digits.evaluation import summarize
+
+            show_series(runs, summarize(runs), report_paths, as_json=as_json)
+        elif as_json:
+            print_json(describe_result(runs[0], report_paths[0]))
         else:
-            with training.together(processes) as group:
-                runs = [_train_one(chosen, out, resume, processes=group, **how)]
-    except (training.Interrupted, training.SeriesInterrupted) as stopped:
-        raise DigitsError(str(stopped)) from stopped
-    report_paths: list[Path | None] = [None] * len(runs)
-    if report:
-        from digits.report import write_report
+            show_result(runs[0], report_paths[0])
+        if page is not None and sys.stdin.isatty() and console.is_terminal:
+            console.print("The page stays until Ctrl-C.")
+            page.wait()
 
-        report_paths = [write_report(run, device=device or run.summary["device"]) for run in runs]
-    if seeds is not None:
-        from digits.evaluation import summarize
 
-        show_series(runs, summarize(runs), report_paths, as_json=as_json)
-    elif as_json:
-        print_json(describe_result(runs[0], report_paths[0]))
-    else:
-        show_result(runs[0], report_paths[0])
+def _show_address(page: WatchPage, console: Console, *, open_browser: bool) -> None:
+    """Say where the page is, once it is there."""
+    url = page.expect_url()
+    console.print(f"Watch at {url}", highlight=False, soft_wrap=True)
+    if open_browser:
+        # A text browser blocks until it is quit.
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
 
 def _is_launched() -> bool:
@@ -173,12 +211,29 @@ def _follow() -> NoReturn:
         raise typer.Exit(0 if training.follow(group) else 1)
 
 
-def _train_one(recipe: Recipe, out: Path | None, folder: Path | None, **how: Any) -> "Run":
-    """Train a run at `out`, or resume that in the folder."""
+def _expect_events(run: "Run") -> None:
+    if not run.events_path.exists():
+        raise InvalidInput(
+            f"--watch: {run.folder} was finished without it, so there is nothing to show."
+        )
+
+
+def _train_one(
+    recipe: Recipe, out: Path | None, folder: Path | None, page: WatchPage | None, **how: Any
+) -> "Run":
+    """Train a run at `out`, or resume that in the folder; show it on the page, if there is one."""
     from digits import training
 
+    if page is not None:
+        from digits.training.watching import Watcher
+
+        how["watcher"] = Watcher(page.follow)
     if folder is not None:
-        return training.resume(folder, **how)
+        run = training.resume(folder, **how)
+        if page is not None and not page.is_following:  # it was finished before
+            _expect_events(run)
+            page.follow(run.events_path)
+        return run
     if not _is_launched():
         return training.train(recipe, out=out, **{**how, "device": how["device"] or "auto"})
     if out is None:

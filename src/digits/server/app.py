@@ -5,17 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
+from digits.assets import PAGE, SAMPLES
 from digits.errors import DigitsError, InvalidInput, OutOfMemory
 from digits.reading.reader import Reader
 from digits.server import limits, problems, schemas
@@ -28,21 +26,18 @@ from digits.server.bodies import (
 )
 from digits.server.corrections import CorrectionsFull
 from digits.server.learning import LearningCommand
-from digits.server.metrics import Metrics, MetricsMiddleware
-from digits.server.problems import ErrorMiddleware, RequestRefused
+from digits.server.metrics import Metrics
+from digits.server.middleware import add_middleware
+from digits.server.problems import RequestRefused
 from digits.server.readers import ReaderInUse
-from digits.server.security import (
-    HostMiddleware,
-    SecurityHeadersMiddleware,
-    TrustedOriginMiddleware,
-)
+from digits.server.streams import EventStreams
+from digits.server.training import TrainingCommand
+from digits.server.watching import add_watching
 from digits.server.workers import Workers
 
 DESCRIPTION = """Reads handwritten digits in pictures. A digit that can't be read is refused, with
 the reason. Errors are problem details (RFC 9457)."""
 
-PAGE = Path(str(files("digits") / "page"))
-SAMPLES = Path(str(files("digits.reading") / "samples"))
 
 OCTETS = "application/octet-stream"
 
@@ -70,6 +65,7 @@ def create_app(
     origins: tuple[str, ...] = (),
     loopback_only: bool = True,
     learner: LearningCommand | None = None,
+    trainer: TrainingCommand | None = None,
 ) -> FastAPI:
     """Make the application, for any ASGI server.
 
@@ -78,6 +74,7 @@ def create_app(
         origins: Other sites whose pages may send requests, such as "https://example.org".
         loopback_only: Whether to answer only requests whose host is localhost.
         learner: Takes corrections, and learns from them; if not given, nothing is kept.
+        trainer: Trains networks when asked to; if not given, nobody can ask.
     """
     metrics = Metrics()
     admission = AdmissionControl()
@@ -91,6 +88,8 @@ def create_app(
         in_use.close()
         if learner is not None:
             learner.close()
+        if trainer is not None:
+            trainer.close()
 
     app = FastAPI(
         title="digits",
@@ -107,19 +106,10 @@ def create_app(
     if learner is not None:
         _add_learning(app, in_use, admission, learner)
     _add_page(app)
-    # The last one added is the outermost: all responses are counted and get the headers.
-    app.add_middleware(ErrorMiddleware)
-    if origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type"],
-        )
-    app.add_middleware(TrustedOriginMiddleware, origins=origins)
-    app.add_middleware(HostMiddleware, loopback_only=loopback_only)
-    app.add_middleware(SecurityHeadersMiddleware)
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    streams = None if trainer is None else EventStreams()
+    add_watching(app, streams, trainer)
+    app.state.streams = streams
+    add_middleware(app, metrics, origins=origins, loopback_only=loopback_only)
     return app
 
 

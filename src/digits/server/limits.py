@@ -65,6 +65,12 @@ MAX_CORRECTIONS_BYTES = 1_000_000_000
 MAX_LEARNED = 100
 """Number of learned networks that a folder keeps; no other is learned."""
 
+MAX_STREAMS = 32
+"""Number of windows that watch a run at once; one more is refused with 503."""
+
+MAX_TRAINED = 100
+"""Number of runs in the folder of `--train`; one more is refused with 507."""
+
 __all__ = [
     "MAX_ARRIVING",
     "MAX_BODY_BYTES",
@@ -81,6 +87,8 @@ __all__ = [
     "MAX_PIPELINED",
     "MAX_PIXELS",
     "MAX_REQUESTS",
+    "MAX_STREAMS",
+    "MAX_TRAINED",
     "MAX_WEBP_PIXELS",
     "NUM_READERS",
     "READING_SECONDS",

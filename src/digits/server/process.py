@@ -23,6 +23,8 @@ from digits.server.app import create_app
 from digits.server.connection import LimitedHttpProtocol
 from digits.server.learning import LearningCommand
 from digits.server.security import LOOPBACK_HOSTS
+from digits.server.streams import EventStreams
+from digits.server.training import TrainingCommand
 
 NUM_ACCEPTED = 64
 """Number of connections that are accepted in one turn of the event loop, if so many wait.
@@ -48,6 +50,7 @@ def serve(
     origins: tuple[str, ...] = (),
     learner: LearningCommand | None = None,
     learn_from_anyone: bool = False,
+    trainer: TrainingCommand | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; requests in progress are answered first (graceful shutdown).
 
@@ -61,12 +64,14 @@ def serve(
         origins: Other sites whose pages may send requests.
         learner: Takes corrections, and learns from them; if not given, nothing is kept.
         learn_from_anyone: Whether it may do so where other machines can connect.
+        trainer: Trains networks when asked to, on loopback; if not given, nobody can ask.
 
     Raises:
         DigitsError: If the address can't be listened at, or the folder for corrections not be
             written.
         InvalidInput: If an origin is malformed, or corrections would come from other machines
-            against what was said.
+            against what was said, or training
+            be asked for by them.
     """
     for origin in origins:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
@@ -82,13 +87,26 @@ def serve(
                 "to take corrections from all who can connect, add --learn-from-anyone."
             )
         learner.prepare()
+    if trainer is not None:
+        if host not in LOOPBACK_HOSTS:
+            raise InvalidInput(
+                f"--train: expected {' or '.join(LOOPBACK_HOSTS[:2])} as the host, as anyone who "
+                f"can connect could keep this machine busy; found {host}."
+            )
+        trainer.prepare()
     sys.setswitchinterval(SWITCH_SECONDS)
     share_freed_memory()
     warnings.simplefilter("ignore")  # of decoders: catch_warnings is not safe in threads
-    app = create_app(reader, origins=origins, loopback_only=host in LOOPBACK_HOSTS, learner=learner)
-    server = uvicorn.Server(configure(app))
-    with _listen(host, port) as listener:
-        url = _url(host, listener.getsockname()[1])
+    app = create_app(
+        reader,
+        origins=origins,
+        loopback_only=host in LOOPBACK_HOSTS,
+        learner=learner,
+        trainer=trainer,
+    )
+    server = Server(app)
+    with listen(host, port) as listener:
+        url = url_of(host, listener.getsockname()[1])
         # uvicorn handles signals only while it runs, and raises them again afterwards.
         # A terminal that is closed (SIGHUP) ends the server, and what learns for it.
         for name in ("SIGTERM", "SIGINT", "SIGHUP"):
@@ -104,6 +122,26 @@ def serve(
         finally:
             if learner is not None:  # a second Ctrl-C skips the application's own end
                 learner.close()
+            if trainer is not None:
+                trainer.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server; streams of events, which would go on, end when it shuts down.
+
+    Args:
+        app: The application; its state holds the streams, if it has any.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(configure(app))
+        self._streams: EventStreams | None = app.state.streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer the requests in progress, and end."""
+        if self._streams is not None:
+            self._streams.close()
+        await super().shutdown(sockets)
 
 
 def share(listener: socket.socket) -> list[socket.socket]:
@@ -165,7 +203,12 @@ def _silence_native_libraries() -> Iterator[None]:
             faulthandler.disable()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Listen at an address.
+
+    Raises:
+        DigitsError: If that is not possible.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -175,6 +218,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise DigitsError(f"Can't listen at {host}, port {port}: {reason}{hint}.") from error
 
 
-def _url(host: str, port: int) -> str:
+def url_of(host: str, port: int) -> str:
+    """The address that a browser on this machine finds a server at."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"

@@ -12,11 +12,11 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from digits.assets import PAGE
 from digits.errors import DigitsError, InvalidInput
 from digits.files import sync_folder, write_atomic
 from digits.reading.parameters import offline_parameters
@@ -24,11 +24,11 @@ from digits.reading.reader import Reader
 from digits.static_page.compression import compress
 from digits.static_page.runtime import read_runtime
 
-PAGE = Path(str(files("digits") / "page"))
-"""Folder of the page's files."""
-
 WORKER = "service-worker.js"
 SOURCE = "source.js"
+
+NOT_OF_THE_PAGE = ("watch", "service-worker")
+"""Files, by their names without endings, that need a server, or are written otherwise."""
 
 SECURITY_POLICY = "; ".join(
     (
@@ -93,7 +93,9 @@ def _page() -> dict[str, bytes]:
     found = {
         f"page/{path.relative_to(PAGE).as_posix()}": path.read_bytes()
         for path in sorted(PAGE.rglob("*"))
-        if path.suffix in (".js", ".css", ".svg", ".jpg") and path.name != WORKER
+        if path.suffix in (".js", ".css", ".svg", ".jpg")
+        and path.name != WORKER
+        and path.stem != "watch"
     }
     found[f"page/{SOURCE}"] = found.pop(f"page/offline/{SOURCE}")
     found |= {name: _packed(found[name]) for name in found if name.endswith(".js")}

@@ -2,11 +2,11 @@
 
 import os
 import sys
-import threading
 from typing import NoReturn
 
 import torch
 
+from digits.children import end_with_parent
 from digits.errors import DigitsError
 from digits.hardware import keep_freed_memory, seeded, select_device
 from digits.recipe import Recipe, parse_recipe
@@ -65,7 +65,7 @@ def _follow_to_end(trainer: Trainer) -> bool:
 
 def follow_parent() -> NoReturn:
     """Follow the process that started this one, and end when it does."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     place, *numbers = sys.argv[1:]
     rank, num, num_threads = map(int, numbers)
     torch.set_num_threads(num_threads)
@@ -73,8 +73,3 @@ def follow_parent() -> NoReturn:
     with joined(place, rank, num):
         is_done = follow(Processes(rank, num, num_threads))
     sys.exit(not is_done)
-
-
-def _end_with_parent() -> NoReturn:
-    os.read(0, 1)  # the parent never writes, so this ends when the parent does
-    os._exit(1)

@@ -3,11 +3,11 @@
 import itertools
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import UInt8
@@ -36,6 +36,15 @@ from digits.training.signals import stop_signals
 from digits.training.tasks import digest_code, evaluate_task, expect_fitting_set
 from digits.training.trackers import Trackers, expect_trackers, tracking
 from digits.training.trainer import Trainer
+from digits.training.watching import Watcher
+
+
+class Observers(NamedTuple):
+    """Those who are told how a run goes."""
+
+    progress: TrainingProgress
+    trackers: Trackers
+    watcher: Watcher | None
 
 
 class Interrupted(KeyboardInterrupt):
@@ -57,6 +66,7 @@ def train(
     progress: TrainingProgress | None = None,
     log: Sequence[str] = (),
     processes: Processes = ALONE,
+    watcher: Watcher | None = None,
     **overrides: Any,
 ) -> Run:
     """Train a network and evaluate it on the test set.
@@ -69,6 +79,7 @@ def train(
         log: Trackers to write to as well: "tensorboard", "mlflow".
         processes: The processes to train with, of which this is the first; see
             `digits.training.together`.
+        watcher: Tells those how it goes who watch the run.
         **overrides: Fields of the recipe to change, such as `epochs=1`.
 
     Returns:
@@ -107,8 +118,9 @@ def train(
     with seeded(chosen.seed, compute_device):
         trainer = Trainer(chosen, data, compute_device, processes)
         run = _create_run(out, chosen, trainer)
-        with run.locked(), tracking(run, log) as trackers:
-            _train_to_end(run, trainer, data, progress or TrainingProgress(), trackers)
+        with run.locked(), tracking(run, log) as trackers, closing(watcher or Watcher()):
+            observers = Observers(progress or TrainingProgress(), trackers, watcher)
+            _train_to_end(run, trainer, data, observers)
     return run
 
 
@@ -120,6 +132,7 @@ def train_or_resume(
     progress: TrainingProgress | None = None,
     log: Sequence[str] = (),
     processes: Processes = ALONE,
+    watcher: Watcher | None = None,
 ) -> Run:
     """Train, or resume the run at `out` if it is of this recipe: it ends with the same bits.
 
@@ -132,13 +145,19 @@ def train_or_resume(
         progress: Where to report progress; standard output if not given.
         log: Trackers to write to as well.
         processes: The processes to train with, of which this is the first.
+        watcher: Tells those how it goes who watch the run.
 
     Raises:
         InvalidInput: If `out` is something else, or as `train` and `resume` do.
         DigitsError: As `train` and `resume` do.
         Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
     """
-    how: dict[str, Any] = {"progress": progress, "log": log, "processes": processes}
+    how: dict[str, Any] = {
+        "progress": progress,
+        "log": log,
+        "processes": processes,
+        "watcher": watcher,
+    }
     if out.exists() and _is_run_of(out, recipe):
         return resume(out, device=device, **how)
     return train(recipe, out=out, device=device or "auto", **how)
@@ -162,6 +181,7 @@ def resume(
     progress: TrainingProgress | None = None,
     log: Sequence[str] = (),
     processes: Processes = ALONE,
+    watcher: Watcher | None = None,
 ) -> Run:
     """Resume a run that was stopped; it ends with the bits that it would have had anyway.
 
@@ -174,6 +194,7 @@ def resume(
             brought to them.
         processes: The processes to train with, of which this is the first. How many there are
             changes no bit.
+        watcher: Tells those how it goes who watch the run; so is one that was watched before.
 
     Raises:
         InvalidInput: If there is no run at `folder`, its network is not registered here, or it was
@@ -190,15 +211,18 @@ def resume(
             processes.release()
             trackers.finish(run.history, run.summary)
         else:
-            _resume_locked(run, device, progress or TrainingProgress(), trackers, processes)
+            if watcher is None and run.events_path.exists():
+                watcher = Watcher()
+            observers = Observers(progress or TrainingProgress(), trackers, watcher)
+            with closing(watcher or Watcher()):
+                _resume_locked(run, device, observers, processes)
     return run
 
 
 def _resume_locked(
     run: Run,
     device: str | None,
-    progress: TrainingProgress,
-    trackers: Trackers,
+    observers: Observers,
     processes: Processes,
 ) -> None:
     checkpoint, recipe = run.load_checkpoint(), run.recipe
@@ -223,7 +247,7 @@ def _resume_locked(
             raise DigitsError(
                 f"{run.checkpoint_path} does not fit its recipe ({reason}); train anew."
             ) from error
-        _train_to_end(run, trainer, data, progress, trackers)
+        _train_to_end(run, trainer, data, observers)
 
 
 def complete(recipe: Recipe, data: DataSet, device: torch.device) -> Recipe:
@@ -272,11 +296,10 @@ def _create_run(out: str | Path | None, recipe: Recipe, trainer: Trainer) -> Run
     raise AssertionError("itertools.count never ends")
 
 
-def _train_to_end(
-    run: Run, trainer: Trainer, data: DataSet, progress: TrainingProgress, trackers: Trackers
-) -> None:
+def _train_to_end(run: Run, trainer: Trainer, data: DataSet, observers: Observers) -> None:
     """Train all remaining epochs, then evaluate on the test set and write the summary."""
     recipe = trainer.recipe
+    progress, trackers, watcher = observers
     num_parameters = count_parameters(trainer.model)
     if trainer.processes.num > 1:
         trainer.processes.share_state(trainer.state_dict())
@@ -295,8 +318,10 @@ def _train_to_end(
     try:
         with stop_signals() as stopped:
             trackers.update(trainer.history)
+            if watcher is not None:
+                watcher.begin(run, trainer, data)
             while not trainer.is_done:
-                _train_epoch(run, trainer, progress, stopped, trackers)
+                _train_epoch(run, trainer, stopped, observers)
     finally:
         progress.stop()
     device = trainer.device.type
@@ -322,19 +347,23 @@ def _train_to_end(
     }
     trackers.finish(trainer.history, summary)  # before the run is finished: it is not asked again
     run.save_summary(summary)
+    if watcher is not None:
+        watcher.finish(summary)
 
 
 def _train_epoch(
     run: Run,
     trainer: Trainer,
-    progress: TrainingProgress,
     stopped: threading.Event,
-    trackers: Trackers,
+    observers: Observers,
 ) -> None:
     """Train the rest of the running epoch and save; when told to stop, save and raise."""
+    progress, trackers, watcher = observers
     is_stopping = False
     while not trainer.is_epoch_over:
         trainer.advance()
+        if watcher is not None:
+            watcher.step()
         if trainer.is_check_due or stopped.is_set():
             trainer.check_finite()
             progress.step(
@@ -352,5 +381,7 @@ def _train_epoch(
     run.save_checkpoint(trainer.state_dict(), trainer.history)
     progress.epoch(record)
     trackers.update(trainer.history)
+    if watcher is not None:
+        watcher.end_epoch(record)
     if is_stopping or stopped.is_set():
         raise Interrupted(run)

@@ -224,10 +224,16 @@ class Shards:
     def average_statistics(self) -> None:
         """Give the network's buffers the mean of the replicas'; of counts, those of the first."""
         if self._replicas:
-            buffers = zip(*(replica.model.buffers() for replica in self._replicas), strict=True)
-            for mine, copies in zip(self._model.buffers(), buffers, strict=True):
-                is_mean = mine.is_floating_point()
-                mine.copy_(torch.stack(copies).mean(dim=0) if is_mean else copies[0])
+            self.copy_statistics_to(self._model)
+
+    @torch.no_grad()
+    def copy_statistics_to(self, model: nn.Module) -> None:
+        """Give a copy of the network the buffers that the network would have if training ended."""
+        models = [replica.model for replica in self._replicas] or [self._model]
+        buffers = zip(*(each.buffers() for each in models), strict=True)
+        for its, copies in zip(model.buffers(), buffers, strict=True):
+            is_mean = its.is_floating_point() and len(copies) > 1
+            its.copy_(torch.stack(copies).mean(dim=0) if is_mean else copies[0])
 
     def state_dict(self) -> list[list[Tensor]]:
         """The replicas' buffers: all that they have and the network has not."""

@@ -62,6 +62,8 @@ class Trainer:
         self._expect_own_amounts()
         self._expect_enough_shards()
         split, validation = data.split(recipe.validation_size)
+        self.validation = validation
+        """The held-out images; None if there are none."""
         if recipe.batch_size > len(split):
             raise InvalidInput(
                 f"batch_size: expected at most the {len(split):,} training images, "
@@ -227,6 +229,11 @@ class Trainer:
         with autocast(self.device, self.recipe.precision):
             outputs = model(images.contiguous(memory_format=memory_format(self.device)))
         return self.task.judge(outputs.float(), targets)
+
+    def recent(self, num_steps: int) -> tuple[float, float]:
+        """Mean loss, in nats, and accuracy of the epoch's latest steps. Waits for the device."""
+        latest = self.order[: self._num_seen][-num_steps * self.recipe.batch_size :]
+        return float(self.losses[latest].mean()), float(self.right[latest].float().mean())
 
     def end_epoch(self) -> EpochRecord:
         """Evaluate on the validation images, and add the epoch to the history."""
