@@ -10,12 +10,12 @@ from textwrap import fill
 from typing import Any, ParamSpec
 
 import numpy as np
-from cycler import cycler
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.rcsetup import cycler
 from numpy.typing import NDArray
 
 from digits.errors import InvalidInput
