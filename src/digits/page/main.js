@@ -25,7 +25,7 @@ const view = new ReadingView(
   choose,
   correct,
 );
-const example = new Example($("example"), readExample);
+const example = new Example($("example"), readStrokes);
 const editor = new Editor($("editor"));
 const corrections = new Corrections({
   lead: $("kept"), list: $("corrections"), tools: $("keeping"), download: $("download"), removeAll: $("remove-all"), next: () => $("pad"),
@@ -65,18 +65,6 @@ pad.addEventListener("pen", ({ detail }) => announce(detail.isDown ? "Pen down" 
 
 $("pad").addEventListener("keydown", ({ key }) => key === "Tab" || key === "Shift" || endExample());
 
-// What is written as an example is read as any drawing is, and gone at the first touch.
-function readExample(draw) {
-  let picture;
-  requests.send({
-    async prepare() {
-      picture = await draw();
-      return ["v1/read", picture.blob, "image/png"];
-    },
-    done: (found) => show(found, picture.strokes, picture.canvas, picture.toPage),
-  });
-}
-
 function endExample() {
   if (!example.isShown) return;
   example.end();
@@ -85,10 +73,15 @@ function endExample() {
 
 function readDrawing() {
   lastRead = performance.now();
+  readStrokes(() => pad.picture());
+}
+
+// Read the picture of some strokes, once it is made.
+function readStrokes(draw) {
   let picture;
   requests.send({
     async prepare() {
-      picture = await pad.picture();
+      picture = await draw();
       return picture.blob;
     },
     done: (found) => show(found, picture.strokes, picture.canvas, picture.toPage),
