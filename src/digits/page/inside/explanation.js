@@ -132,10 +132,10 @@ export function contributions(network, activations, label) {
 }
 
 // SmoothGrad: the gradient of a class's logit by each pixel, averaged over noisy copies; the
-// predicted class unless one is given. Noise is in pixel values.
+// predicted class unless one is given. Noise is in pixel values; `off` is as in activations.
 //
 // Source: Smilkov et al. 2017, arXiv:1706.03825.
-export function saliency(network, pixels, label, { samples = 1, noise = 0, seed = 0 } = {}) {
+export function saliency(network, pixels, label, { samples = 1, noise = 0, seed = 0, off = [] } = {}) {
   const normal = gaussian(seed);
   const image = Float32Array.from(pixels);
   const logits = label === undefined && network.forward(image)[network.scores];
@@ -143,7 +143,7 @@ export function saliency(network, pixels, label, { samples = 1, noise = 0, seed 
   const total = new Float64Array(image.length);
   for (let sample = 0; sample < samples; sample++) {
     const copy = noise ? image.map((value) => value + noise * normal()) : image;
-    const gradient = network.backward(network.forward(copy), wanted, 0);
+    const gradient = network.backward(network.forward(copy, off), wanted, 0, off);
     for (let i = 0; i < total.length; i++) total[i] += gradient[i] / samples;
   }
   return Float32Array.from(total);

@@ -47,7 +47,7 @@ const STEPS = [
     at: (view) => view.parts.why,
   },
   {
-    words: () => "Now break it: the digit was turned by 35°. The thin marks show the probabilities of before. Move the sliders until it is read wrong, or go to a map and switch its filter off. Reset undoes everything.",
+    words: () => "Now break it: the digit has just been turned by 35°. The thin marks show the probabilities before that. Move the sliders until it is read wrong, or go to a map and switch its filter off. Reset undoes everything.",
     act: (view) => view.disturb("rotation", 35),
     at: (view) => view.parts.try,
     undo: (view) => view.reset(),
