@@ -3,7 +3,7 @@
 import { figure, make, percent } from "./dom.js";
 import { picture, setLegend } from "./maps.js";
 import { css, rangeOf } from "./palette.js";
-import { sidesOf, votes } from "./votes.js";
+import { nounOf, sidesOf, votes } from "./votes.js";
 
 const MOST_ROWS = 5; // of a sum at once; the others follow at a press
 const SUPERSCRIPTS = Object.fromEntries([..."⁰¹²³⁴⁵⁶⁷⁸⁹"].map((sign, digit) => [digit, sign]).concat([["-", "⁻"]]));
@@ -105,7 +105,7 @@ export class Arithmetic {
     const { step, maps, rest, score } = network.contributions(activations, channel);
     const [speakFor, against, biases] = addingUp([...sidesOf([...maps]), rest], score).map((sum) => figure(sum, { isSigned: true }));
     return [
-      make("p", {}, `${speakFor} from the maps of the last convolution that speak for ${channel}, ${against} from those against it, and ${biases} from the biases. The strongest of the ${maps.length} maps:`),
+      make("p", {}, `${speakFor} from the ${nounOf(network, step)}s that speak for ${channel}, ${against} from those against it, and ${biases} from the biases. The strongest of all ${maps.length}:`),
       make("ul", { className: "votes" }, ...votes(network, activations, step, [...maps], (isFor) => (isFor ? `for ${channel}` : `against ${channel}`))),
       make("p", {}, "The same score, from the units before it:"),
     ];

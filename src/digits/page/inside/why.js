@@ -3,7 +3,7 @@
 import { addingUp } from "./arithmetic.js";
 import { figure, make } from "./dom.js";
 import { Maps, setLegend } from "./maps.js";
-import { sidesOf, votes } from "./votes.js";
+import { nounOf, sidesOf, votes } from "./votes.js";
 
 const SIZE = 28; // pixels of a glyph
 const CELL = 8; // pixels of the page for each of its pixels
@@ -89,7 +89,7 @@ export class Why {
     const [speakForA, speakForB, biases] = addingUp([...sidesOf(shares), forA.rest - forB.rest], lead).map((sum) => figure(sum, { isSigned: true }));
     this.#words.textContent = a === b
       ? "Choose two different digits."
-      : `The score of ${a} is ${figure(Math.abs(lead))} ${lead < 0 ? "below" : "above"} that of ${b}: ${speakForA} from the maps of the last convolution that speak for ${a}, ${speakForB} from those that speak for ${b}, and ${biases} from the biases. The strongest of the ${shares.length} maps:`;
+      : `The score of ${a} is ${figure(Math.abs(lead))} ${lead < 0 ? "below" : "above"} that of ${b}: ${speakForA} from the ${nounOf(network, forA.step)}s that speak for ${a}, ${speakForB} from those that speak for ${b}, and ${biases} from the biases. The strongest of all ${shares.length}:`;
     this.#list.replaceChildren(...votes(network, activations, forA.step, shares, (isFor) => `for ${isFor ? a : b}`));
     this.#drawPicture(a, b);
   }
@@ -116,7 +116,7 @@ export class Why {
     const range = { low: -most, high: most, isSigned: true };
     this.#paint(values, range, `Where more ink would speak for ${a}, in orange, and for ${b}, in blue`, pixels);
     setLegend(this.#legend, range, `for ${b}: `, ` for ${a}`);
-    this.#note.textContent = `How much ${INK} grey levels of ink more would change the lead of ${a} over ${b}`;
+    this.#note.textContent = `What ${INK} grey levels of more ink in a place would add to the lead of ${a} over ${b}`;
   }
 
   #paint(values, range, words, ink = []) {
