@@ -277,16 +277,20 @@ def test_a_map_that_is_off_is_zero_for_all_that_follows(exported: Exported) -> N
     as_it_is = logits_of(exported)
     hook = exported.model.get_submodule(relu).register_forward_hook(switch_off)
     expected = logits_of(exported)
+    gradient = saliency(exported.model, torch.tensor(GLYPH)[None])[0].numpy().ravel()
     hook.remove()
-    found = exported.page.evaluate(
+    found, of_pixels = exported.page.evaluate(
         """([pixels, name]) => {
             const step = network.steps.findIndex((step) => step.name === name);
             const off = Array.from({ length: 8 }, (_, channel) => [step, channel]);
-            return [...network.run(pixels, { off }).logits];
+            const activations = network.run(pixels, { off });
+            const gradient = network.saliency(pixels, undefined, activations);
+            return [[...activations.logits], [...gradient]];
         }""",
         [PIXELS, name],
     )
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(of_pixels, gradient, rtol=1e-3, atol=1e-3 * abs(gradient).max())
     assert float((as_it_is - expected).abs().max()) > 1e-3
 
 

@@ -366,7 +366,10 @@ def test_a_server_that_learns_is_sent_corrections_and_learns_at_a_click(
         sent = Image.open(io.BytesIO(content)).convert("RGB")
         np.testing.assert_array_equal(Image.open(path), sent)
         expect(page.locator("#swap")).to_be_hidden()
-        with page.expect_response("**/v1/read"):  # what is on the page is read by it, too
+        page.locator("#inside").scroll_into_view_if_needed()
+        expect(page.locator("#inside-flow")).to_be_visible()
+        # What is on the page is read by it, too, and shown inside.
+        with page.expect_response("**/v1/read"), page.expect_response("**/v1/network/onnx"):
             page.locator("#learn").click()
         expect(page.locator("#learned")).to_have_text(
             "The server keeps 1. A network that learned from them is in use. Better by a third."

@@ -32,12 +32,12 @@ def figures(text: str) -> list[float]:
     return [float(found.replace("−", "-")) for found in FIGURE.findall(text)]
 
 
-def look_inside(page: Page) -> np.ndarray:
-    """Draw a 4 and go to the drawing of the network; returns the glyph."""
-    draw_at_once(page, written(4, 0, left=60, top=40, height=130))
-    assert settled(page) == "4"
+def look_inside(page: Page, digit: int = 4) -> np.ndarray:
+    """Draw a digit and go to the drawing of the network; returns the glyph."""
+    draw_at_once(page, written(digit, 0, left=60, top=40, height=130))
+    assert settled(page) == str(digit)
     page.locator("#inside").scroll_into_view_if_needed()
-    expect(page.locator("#inside-lead")).to_contain_text("how the 4 above")
+    expect(page.locator("#inside-lead")).to_contain_text(f"how the {digit} above")
     expect(page.locator("#inside-mean")).to_contain_text("views")  # all of it is drawn
     pixels: list[int] = page.locator(".digit canvas").evaluate(
         "c => [...c.getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 == 0)]"
@@ -86,6 +86,42 @@ def test_the_sum_written_out_adds_up_to_the_value_that_the_runtime_computes(
         products = [figures(each)[0] for each in term.locator(".products b").all_inner_texts()]
         assert len(products) == (25 if title == "convolution 1" else 9)
         assert sum(products) == pytest.approx(sums[0], abs=1e-9)
+
+
+def test_the_value_under_the_mouse_is_said_beside_it(open_page: Open, reader: Reader) -> None:
+    page = open_page()
+    layers = reader.network.open_layers().of(look_inside(page))
+    maps_of(page, "convolution 2").hover()
+    name, _, rest = page.locator(".said").inner_text().partition(". ")
+    row, column, value = figures(rest)
+    expected = layers[1].maps[int(figures(name)[0]) - 1, int(row) - 1, int(column) - 1]
+    assert value == pytest.approx(expected, abs=0.006)
+    page.locator("#inside-title").hover()
+    expect(page.locator(".said")).to_be_hidden()
+
+
+def test_of_another_digit_what_is_strong_is_explained(open_page: Open, reader: Reader) -> None:
+    page = open_page()
+    look_inside(page)
+    page.locator(".detail canvas[tabindex]").click(position={"x": 3, "y": 3})
+    assert place(page)[1:] == (0, 0)
+    page.locator("#clear").click()
+    (maps, *_) = (layer.maps for layer in reader.network.open_layers().of(look_inside(page, 7)))
+    channel, row, column = place(page)
+    assert maps[channel, row, column] == maps[channel].max() > 0
+
+
+def test_what_speaks_for_one_digit_and_another_adds_up(open_page: Open) -> None:
+    page = open_page()
+    look_inside(page)
+    words = page.locator("#inside-why p[role=status]")
+    for other in range(10):
+        if other == 4:
+            continue
+        page.get_by_label("And not this one").select_option(str(other))
+        a, lead, b, for_a, _, for_b, _, rest, _ = figures(words.inner_text())
+        assert (a, b) == (4, other)
+        assert for_a + for_b + rest == pytest.approx(lead, abs=1e-9)
 
 
 def test_a_filter_that_is_switched_off_changes_the_probabilities_as_in_the_runtime(
@@ -159,6 +195,7 @@ def test_the_keyboard_reaches_each_value_and_the_page_says_it(
 def test_a_finger_opens_a_map_and_a_value_below_its_layer(open_page: Open) -> None:
     page = open_page(SMALL_PHONE, touch=True)
     look_inside(page)
+    assert page.locator(".detail").evaluate("it => it.scrollWidth <= it.clientWidth")
     maps = maps_of(page, "convolution 3")
     maps.tap()
     assert maps.evaluate("maps => maps.closest('.stage').nextElementSibling.matches('.detail')")

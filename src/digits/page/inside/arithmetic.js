@@ -3,7 +3,7 @@
 import { figure, make, percent } from "./dom.js";
 import { picture, setLegend } from "./maps.js";
 import { css, rangeOf } from "./palette.js";
-import { sidesOf, votes } from "./votes.js";
+import { nounOf, sidesOf, votes } from "./votes.js";
 
 const MOST_ROWS = 5; // of a sum at once; the others follow at a press
 const SUPERSCRIPTS = Object.fromEntries([..."⁰¹²³⁴⁵⁶⁷⁸⁹"].map((sign, digit) => [digit, sign]).concat([["-", "⁻"]]));
@@ -75,7 +75,7 @@ export class Arithmetic {
         return said(`${figure(one)} ${other < 0 ? "−" : "+"} ${figure(Math.abs(other))} is`);
       }
       case "softmax":
-        return { made: [this.#softmax(about, step)], words: `e to the power of the score, of the sum of all ten: ${percent(value)}` };
+        return { made: [this.#softmax(about, step)], words: `e to the power of the score, divided by the sum of all ten: ${percent(value)}` };
       case "flatten":
         return said("Taken over as it is:");
       default: // the input, or what is cut out of it
@@ -97,15 +97,15 @@ export class Arithmetic {
       : [];
     const legend = make("div", { className: "legend" });
     setLegend(legend, weights, "weights ");
-    return [list, ...more, legend, line("Bias, which is always added", figure(roundedBias, { isSigned: true })), line("All of it is", figure(value), "total")];
+    return [list, ...more, legend, line("Bias, which is always added", figure(roundedBias, { isSigned: true })), line("The sum of all", figure(value), "total")];
   }
 
   // What the maps of the last convolution say to a score.
   #votes({ network, activations, channel }) {
-    const { step, maps, rest } = network.contributions(activations, channel);
-    const [speakFor, against, biases] = [...sidesOf([...maps]), rest].map((sum) => figure(sum, { isSigned: true }));
+    const { step, maps, rest, score } = network.contributions(activations, channel);
+    const [speakFor, against, biases] = addingUp([...sidesOf([...maps]), rest], score).map((sum) => figure(sum, { isSigned: true }));
     return [
-      make("p", {}, `Of the ${maps.length} maps of the last convolution, some speak for ${channel}: ${speakFor}; others against it: ${against}; and the biases add ${biases}. The strongest maps:`),
+      make("p", {}, `${speakFor} from the ${nounOf(network, step)}s that speak for ${channel}, ${against} from those against it, and ${biases} from the biases. The strongest of all ${maps.length}:`),
       make("ul", { className: "votes" }, ...votes(network, activations, step, [...maps], (isFor) => (isFor ? `for ${channel}` : `against ${channel}`))),
       make("p", {}, "The same score, from the units before it:"),
     ];
@@ -122,7 +122,8 @@ export class Arithmetic {
     const drawn = isTile
       ? [picture(inputs, height, width, about.range, cell).canvas, "×", picture(kernel, height, width, weights, cell).canvas]
       : [`${figure(inputs[0])} × ${figure(kernel[0])}`];
-    const head = [make("span", { className: "term-name" }, name), ...drawn, make("b", {}, `= ${figure(sum, { isSigned: true })}`), bar];
+    const shown = [...drawn, make("b", {}, `= ${figure(sum, { isSigned: true })}`)];
+    const head = isOnly ? shown : [make("span", { className: "term-name" }, name), ...shown, bar];
     const products = isOpen && isTile ? [this.#products(row, sum, weights, about.range)] : [];
     if (isOnly || !isTile) return make("li", {}, make("span", { className: isTile ? "term" : "term unit" }, ...head), ...products);
     return make("li", {}, make("button", { type: "button", className: "term", "data-row": key, "aria-expanded": String(isOpen) }, ...head), ...products);
@@ -194,9 +195,7 @@ function sumOf({ network, activations, stages, stage, channel, y, x }, step) {
     [row.inputs[index], row.weights[index]] = [term.input, term.weight];
     row.sum += term.product;
   });
-  const all = [...rows.values()];
-  if (all.length === 1) all[0].name = "picture";
-  return { bias, rows: all };
+  return { bias, rows: [...rows.values()] };
 }
 
 function line(words, value, className = "") {

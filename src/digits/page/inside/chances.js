@@ -1,10 +1,14 @@
 // Ten bars that begin at zero, for scores or probabilities, with thin marks of what they were undisturbed.
+//
+// A bar of a score ends in a dot, and a line says how to read it: where all scores are below zero, the
+// highest has the shortest bar.
 
 import { figure, make, percent } from "./dom.js";
 
 export class Chances {
   #root;
   #rows;
+  #scale = make("p", { className: "note" });
 
   // With `onChoose`, a digit can be chosen, and `onPoint` hears of the one under the mouse (null: none).
   constructor(root, { onChoose, onPoint } = {}) {
@@ -20,6 +24,7 @@ export class Chances {
       return { row, bar, before, value };
     });
     if (!onChoose) return;
+    root.after(this.#scale);
     this.#rows[0].row.tabIndex = 0;
     root.addEventListener("keydown", (event) => {
       const at = this.#rows.findIndex(({ row }) => row === event.target);
@@ -51,6 +56,8 @@ export class Chances {
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const place = (value) => (100 * (value - low)) / (high - low || 1);
     const best = values.indexOf(Math.max(...values));
+    this.#root.classList.toggle("scores", !isProbability);
+    this.#scale.textContent = isProbability ? "" : `From ${figure(low, { digits: 1 })} on the left to ${figure(high, { digits: 1 })}: the dot furthest right wins`;
     this.#root.style.setProperty("--zero", `${place(0)}%`);
     this.#rows.forEach(({ row, bar, before, value }, label) => {
       row.classList.toggle("best", label === best);

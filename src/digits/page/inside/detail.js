@@ -1,18 +1,12 @@
 // One value of a layer, looked at: its map, what it sees of the digit, and how it came about.
 
 import { Arithmetic } from "./arithmetic.js";
-import { button, figure, make, percent } from "./dom.js";
+import { button, make } from "./dom.js";
 import { Maps, MARK, setLegend } from "./maps.js";
+import { told } from "./pointing.js";
 
 const [LARGE, SMALL] = [240, 112]; // pixels of the page: the map that is looked at, and the digit
 const CAN_BE_OFF = ["convolution", "fully connected", "max pooling", "mean pooling"];
-const NAMES = {
-  scores: (channel) => `the score of ${channel}`,
-  probabilities: (channel) => `the probability of ${channel}`,
-  units: (channel, channels) => `unit ${channel + 1} of ${channels}`,
-  maps: (channel, channels) => `map ${channel + 1} of ${channels}`,
-  picture: () => "the picture",
-};
 
 export class Detail {
   #title = make("h3");
@@ -48,12 +42,14 @@ export class Detail {
   }
 
   // Show a value of {network, activations, stages, off}; returns it in words.
-  show({ network, activations, stages, off }, { stage: index, channel, y, x }) {
+  show(about, chosen) {
+    const { network, activations, stages, off } = about;
+    const { stage: index, channel, y, x } = chosen;
     const stage = stages[index];
     const { channels, height, width } = network.steps[stage.last];
     const [isMap, size] = [height * width > 1, height * width];
     const values = activations.values(stage.last).subarray(channel * size, (channel + 1) * size);
-    const name = NAMES[stage.role](channel, channels);
+    const { name, place, shown } = told(about, chosen);
     this.#title.textContent = `${stage.title}: ${name}`;
     this.#caption.textContent = stage.caption;
     for (const stepper of this.#steppers) {
@@ -63,9 +59,7 @@ export class Detail {
     const isOff = off.some(([step, each]) => step === stage.steps[0] && each === channel);
     this.#switch.hidden = !CAN_BE_OFF.includes(stage.kind) || stage.role === "scores";
     this.#switch.textContent = isOff ? "Switch on" : "Switch off";
-    const place = isMap ? `Row ${y + 1}, column ${x + 1}: ` : "";
     const value = values[isMap ? y * width + x : 0];
-    const shown = stage.role === "probabilities" ? percent(value) : figure(value, { digits: stage.kind === "input" ? 0 : 2 });
     this.#value.replaceChildren(place, make("b", {}, shown), isOff && value ? " (0 for the layers behind)" : "");
     this.#mapFigure.hidden = !isMap;
     if (isMap) {

@@ -113,15 +113,15 @@ function union(a, b) {
   return a ? a.map((edge, i) => (i < 2 ? Math.min(edge, b[i]) : Math.max(edge, b[i]))) : b;
 }
 
-// What the last maps say to the score of a class: {step, maps: one share for each map, rest, score},
-// where rest and the shares add up to the score.
+// What the last maps, or units where there is no convolution, say to the score of a class: {step, maps:
+// one share for each map, rest, score}, where rest and the shares add up to the score.
 //
 // A share is the gradient of the score by a map's values times these values. Behind the maps the
 // network is linear piece by piece, so that the shares are exact for the piece that the image is in:
 // what is left, `rest`, is what the biases on the way add.
 export function contributions(network, activations, label) {
   const { steps } = network;
-  const layer = Math.max(...steps.map(({ kind, layer }) => (kind === "convolution" ? layer : 0)));
+  const layer = Math.max(...steps.map(({ kind, layer }) => (kind === "convolution" ? layer : 0))) || steps[network.scores].layer - 1;
   const index = steps.findLastIndex((step) => step.layer === layer && !ENDS_MAPS.includes(step.kind));
   const [values, size] = [activations.values(index), steps[index].height * steps[index].width];
   const gradient = network.backward(activations.all, label, index, activations.off);
@@ -132,18 +132,18 @@ export function contributions(network, activations, label) {
 }
 
 // SmoothGrad: the gradient of a class's logit by each pixel, averaged over noisy copies; the
-// predicted class unless one is given. Noise is in pixel values.
+// predicted class unless one is given. Noise is in pixel values; `off` is as in activations.
 //
 // Source: Smilkov et al. 2017, arXiv:1706.03825.
-export function saliency(network, pixels, label, { samples = 1, noise = 0, seed = 0 } = {}) {
+export function saliency(network, pixels, label, { samples = 1, noise = 0, seed = 0, off = [] } = {}) {
   const normal = gaussian(seed);
   const image = Float32Array.from(pixels);
-  const logits = label === undefined && network.forward(image)[network.scores];
+  const logits = label === undefined && network.forward(image, off)[network.scores];
   const wanted = label ?? logits.indexOf(Math.max(...logits));
   const total = new Float64Array(image.length);
   for (let sample = 0; sample < samples; sample++) {
     const copy = noise ? image.map((value) => value + noise * normal()) : image;
-    const gradient = network.backward(network.forward(copy), wanted, 0);
+    const gradient = network.backward(network.forward(copy, off), wanted, 0, off);
     for (let i = 0; i < total.length; i++) total[i] += gradient[i] / samples;
   }
   return Float32Array.from(total);

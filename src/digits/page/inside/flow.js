@@ -6,16 +6,18 @@ import { Kernels } from "./kernels.js";
 import { Links } from "./links.js";
 import { Maps, setLegend } from "./maps.js";
 import { rangeOf } from "./palette.js";
-import { linksOf, marksOf } from "./pointing.js";
+import { linksOf, marksOf, told } from "./pointing.js";
 
 export const WIDE = matchMedia("(min-width: 60rem)"); // the flow goes across, else down
 const [COLUMN, ROW] = [{ height: 260, cell: 5 }, { height: 320, cell: 6 }]; // room for a layer's maps, in pixels of the page
+const AWAY = 12; // pixels of the page between the pointer and what is said of it
 const [GAP, LEAST] = [18, 64]; // between columns, and width of one, in pixels of the page
 
 export class Flow {
   #root;
   #listener;
   #links;
+  #said = make("p", { className: "said", "aria-hidden": "true" });
   #boards = []; // of each stage: Maps or Chances
   #kernels = []; // of each stage that has some
   #about = null;
@@ -35,7 +37,7 @@ export class Flow {
   build(network, stages) {
     this.#about = null;
     this.#kernels = stages.map((stage, index) => stage.kind === "convolution" && this.#makeKernels(network, stage, index));
-    this.#root.replaceChildren(this.#links.root);
+    this.#root.replaceChildren(this.#links.root, this.#said);
     this.#boards = stages.map((stage, index) => this.#makeStage(stage, index));
     this.lay(network, stages);
   }
@@ -49,7 +51,7 @@ export class Flow {
     this.#root.append(root);
     if (role === "scores" || role === "probabilities") {
       const list = make("div", { className: "chances", "aria-label": `${title}: ten digits` });
-      root.append(list);
+      root.append(make("div", {}, list));
       return new Chances(list, { onChoose: (channel) => this.#listener.choose(index, { channel }), onPoint: (channel) => this.point(channel === null ? null : { stage: index, channel, y: 0, x: 0 }) });
     }
     const canvas = make("canvas", { tabIndex: 0, role: "application", "aria-roledescription": "maps", "aria-describedby": "inside-keys", "aria-label": `${title}: ${shape}` });
@@ -57,7 +59,7 @@ export class Flow {
     if (this.#kernels[index]) root.append(this.#kernels[index].root);
     const board = new Maps(canvas);
     canvas.addEventListener("click", (event) => this.#listener.choose(index, board.at(event)));
-    canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && this.point({ stage: index, ...board.at(event) }));
+    canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && this.point({ stage: index, ...board.at(event) }, event));
     canvas.addEventListener("pointerleave", () => this.point(null));
     // A press chooses when it ends; until then, nothing moves below it.
     canvas.addEventListener("focus", () => canvas.matches(":focus-visible") && index !== this.#chosen.stage && this.#listener.choose(index));
@@ -108,14 +110,28 @@ export class Flow {
   }
 
   // Frame what a value depends on in the layers before it; without one, for the value that is chosen.
-  point(value) {
+  // `place` is that of a pointer, at which the value is said.
+  point(value, place) {
     const pointed = value ?? this.#chosen;
+    this.#say(value, place);
     marksOf(this.#about, pointed).forEach((marks, index) => {
       const board = this.#boards[index];
       board.mark(board instanceof Maps ? marks : index === this.#chosen.stage ? this.#chosen.channel : null);
     });
     const links = WIDE.matches ? linksOf(this.#about, pointed) : [];
     this.#links.show(links.map(({ stage, channel, share }) => ({ from: this.#middle(stage, channel), to: this.#middle(pointed.stage, pointed.channel), share })));
+  }
+
+  #say(value, pointer) {
+    this.#said.hidden = !pointer;
+    if (!pointer) return;
+    const { name, place, shown } = told(this.#about, value);
+    const { left, top, width } = this.#root.getBoundingClientRect();
+    this.#said.textContent = `${name}. ${place}${shown}`;
+    const isRight = pointer.clientX > left + width / 2;
+    this.#said.style.left = `${pointer.clientX - left + this.#root.scrollLeft + (isRight ? -AWAY : AWAY)}px`;
+    this.#said.style.top = `${pointer.clientY - top - AWAY}px`;
+    this.#said.style.transform = `translate(${isRight ? "-100%" : 0}, -100%)`;
   }
 
   #middle(stage, channel) {

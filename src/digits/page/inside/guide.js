@@ -12,11 +12,19 @@ const STEPS = [
     words: () => "A filter is a small square of weights: its kernel. It is laid over a place of the digit, each number below it is multiplied by its weight, and all products are added up. Orange weights ask for ink, blue ones for paper.",
     act: (view) => view.choose(first(view)),
     at: (view) => view.detail.querySelector(".arithmetic"),
+    isLeftOut: (view) => !hasMaps(view),
   },
   {
     words: () => "Laid over every place, a kernel makes a map: strong where the digit has what it asks for. The square framed on the digit is what this strongest value was computed from. Point at other values of the map, and see the sum change.",
     act: (view) => view.choose(first(view)),
     at: (view) => view.detail.querySelector(".detail-body"),
+    isLeftOut: (view) => !hasMaps(view),
+  },
+  {
+    words: () => "A unit has a weight for each of these numbers. Each number is multiplied by its weight, and all products are added up. Orange weights ask for ink, blue ones for paper.",
+    act: (view) => view.choose(first(view)),
+    at: (view) => view.detail.querySelector(".arithmetic"),
+    isLeftOut: (view) => hasMaps(view),
   },
   {
     words: () => "A further layer does the same with the maps before it: its kernels go through all of them at once. The lines show which maps weigh most in this value: orange for it, blue against it. So it can answer to several edges at a time.",
@@ -31,7 +39,7 @@ const STEPS = [
     isLeftOut: (view) => pooling(view) < 0,
   },
   {
-    words: ({ label }) => `In the end, all that was found is summed up ten times, each time with other weights: ten scores, one a digit. That of ${label} is the highest. Frames on the maps show which of them spoke for it, in orange, and against it, in blue.`,
+    words: ({ label }) => `In the end, all that was found is summed up ten times, each time with other weights: ten scores, one a digit. That of ${label} is the highest. The frames show what spoke for it, in orange, and against it, in blue.`,
     act: (view) => view.choose(withRole(view, "scores"), { channel: view.label }),
     at: (view) => view.elementOf(withRole(view, "scores")),
     isLeftOut: (view) => withRole(view, "scores") < 0,
@@ -42,12 +50,12 @@ const STEPS = [
     at: (view) => view.detail.querySelector(".arithmetic"),
   },
   {
-    words: ({ digits: [a, b] }) => `Why ${a} and not ${b}, the next in turn? More ink in an orange place would speak for ${a}, in a blue place for ${b}. Below are the maps that decided it. Choose other digits to ask about those.`,
+    words: ({ digits: [a, b] }) => `Why ${a} and not ${b}, the next in turn? More ink in an orange place would speak for ${a}, in a blue place for ${b}. The list shows what decided it. Choose other digits to ask about those.`,
     act: (view) => ({ digits: view.compare() }),
     at: (view) => view.parts.why,
   },
   {
-    words: () => "Now break it: the digit was turned by 35°. The thin marks show the probabilities of before. Move the sliders until it is read wrong, or go to a map and switch its filter off. Reset undoes everything.",
+    words: () => "Now break it: the digit has just been turned by 35°. The thin marks show the probabilities before that. Move the sliders until it is read wrong, or go to a map and switch its filter off. Reset undoes everything.",
     act: (view) => view.disturb("rotation", 35),
     at: (view) => view.parts.try,
     undo: (view) => view.reset(),
@@ -57,6 +65,7 @@ const STEPS = [
 const first = ({ stages }) => stages.findIndex(({ kind }) => kind === "convolution" || kind === "fully connected");
 const later = (view) => view.stages.findIndex(({ kind }, index) => kind === "convolution" && index > first(view));
 const pooling = ({ stages }) => stages.findIndex(({ kind }) => kind === "max pooling");
+const hasMaps = ({ stages }) => stages.some(({ kind }) => kind === "convolution");
 const withRole = ({ stages }, role) => stages.findIndex((stage) => stage.role === role);
 
 export class Guide {

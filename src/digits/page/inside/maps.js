@@ -22,12 +22,13 @@ export class Maps {
     return this.#canvas;
   }
 
-  // Lay out maps, as large as fits: the room is in pixels of the page.
+  // Lay out maps, as large as fits: the room is in pixels of the page. The gap also goes around them
+  // all, where it holds the frames of those at the edge.
   lay({ channels, height, width }, room, gap = height * width > 1 ? 3 : 1) {
     const ratio = devicePixelRatio || 1;
     [this.channels, this.height, this.width, this.#ratio] = [channels, height, width, ratio];
     this.#gap = channels > 1 ? Math.max(1, Math.round(gap * ratio)) : 0;
-    const [available, most] = [room.width, room.height].map((side) => Math.floor(side * ratio) + this.#gap);
+    const [available, most] = [room.width, room.height].map((side) => Math.floor(side * ratio) - this.#gap);
     const largest = Math.max(1, Math.floor((room.cell ?? 12) * ratio));
     this.#cell = 1;
     for (let cell = largest; cell > 1; cell--) {
@@ -40,8 +41,8 @@ export class Maps {
     // In rows of equal length.
     const rows = Math.ceil(channels / Math.max(1, Math.floor(available / this.#tile(width))));
     this.columns = Math.ceil(channels / rows);
-    this.#canvas.width = this.columns * this.#tile(width) - this.#gap;
-    this.#canvas.height = rows * this.#tile(height) - this.#gap;
+    this.#canvas.width = this.columns * this.#tile(width) + this.#gap;
+    this.#canvas.height = rows * this.#tile(height) + this.#gap;
     this.#canvas.style.width = `${this.#canvas.width / ratio}px`;
     this.#canvas.style.height = `${this.#canvas.height / ratio}px`;
     this.#base = this.#context.createImageData(this.#canvas.width, this.#canvas.height);
@@ -115,7 +116,7 @@ export class Maps {
   }
 
   #corner(channel) {
-    return [(channel % this.columns) * this.#tile(this.width), Math.floor(channel / this.columns) * this.#tile(this.height)];
+    return [(channel % this.columns) * this.#tile(this.width) + this.#gap, Math.floor(channel / this.columns) * this.#tile(this.height) + this.#gap];
   }
 }
 

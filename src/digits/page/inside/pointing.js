@@ -1,9 +1,17 @@
 // What belongs to a value: the windows that it depends on, and what weighs most in it.
 
+import { figure, percent } from "./dom.js";
 import { MARK } from "./maps.js";
 
 const MOST_LINKS = 8; // lines to a value at once
 const FAINT = 0.1; // of the largest share: below it, a map gets no frame
+const NAMES = {
+  scores: (channel) => `the score of ${channel}`,
+  probabilities: (channel) => `the probability of ${channel}`,
+  units: (channel, channels) => `unit ${channel + 1} of ${channels}`,
+  maps: (channel, channels) => `map ${channel + 1} of ${channels}`,
+  picture: () => "the picture",
+};
 
 // Marks of each stage's maps, for a value {stage, channel, y, x} that is pointed at.
 export function marksOf({ network, activations, stages, off }, { stage: index, channel, y, x }) {
@@ -53,6 +61,19 @@ export function linksOf({ network, activations, stages }, { stage: index, channe
   const strongest = links.sort((a, b) => Math.abs(b.share) - Math.abs(a.share)).slice(0, MOST_LINKS);
   const most = Math.abs(strongest[0]?.share) || 1;
   return strongest.map((link) => ({ ...link, share: link.share / most }));
+}
+
+// What a value is called, where it is, and the value itself.
+export function told({ network, activations, stages }, { stage: index, channel, y, x }) {
+  const stage = stages[index];
+  const { channels, height, width } = network.steps[stage.last];
+  const size = height * width;
+  const value = activations.values(stage.last)[channel * size + (size > 1 ? y * width + x : 0)];
+  return {
+    name: NAMES[stage.role](channel, channels),
+    place: size > 1 ? `Row ${y + 1}, column ${x + 1}: ` : "",
+    shown: stage.role === "probabilities" ? percent(value) : figure(value, { digits: stage.kind === "input" ? 0 : 2 }),
+  };
 }
 
 export function stageOf(stages, step) {

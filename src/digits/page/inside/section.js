@@ -46,7 +46,7 @@ export class Inside {
     if (!this.#isNear) return;
     if (!this.#isOpen) {
       this.#open();
-    } else if (this.#view && !this.#isShown) {
+    } else if (this.#view && !this.#isShown && !this.#hasFailed) {
       this.#isShown = true;
       this.#view.show(this.#pixels);
       this.#tell();

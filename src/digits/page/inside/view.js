@@ -74,10 +74,18 @@ export class View {
     this.choose(this.#stages.findIndex(({ kind }) => kind === "convolution" || kind === "fully connected"));
   }
 
-  // Show the way of a glyph through the network: its pixels, or null for an example.
+  // Show the way of a glyph through the network: its pixels, or null for an example. What is explained
+  // is the strongest value of the same map or unit, or of the whole layer where that one is zero.
   show(pixels) {
+    const { stage, channel } = this.#chosen;
+    this.#chosen = null;
     this.#pixels = pixels ?? EXAMPLE;
     this.#compute();
+    const { role, last } = this.#stages[stage];
+    const { height, width } = this.#network.steps[last];
+    const [values, size] = [this.#now.values(last), height * width];
+    const isKept = ["maps", "units"].includes(role) && values.subarray(channel * size, (channel + 1) * size).some((value) => value > 0);
+    this.choose(stage, isKept ? { channel } : {});
   }
 
   // Choose a value to be explained: without a place the largest of a map, without a channel that of all.
@@ -159,7 +167,7 @@ export class View {
     if (numViews > 1) {
       const { mean } = this.#network.run(pixels, { off: [...this.#off.values()], views: true });
       const label = mean.indexOf(Math.max(...mean));
-      this.#parts.mean.textContent = `A reading is the mean over ${numViews} views of the digit, narrower and wider: ${label}, ${percent(mean[label])}. Here is the first of them.`;
+      this.#parts.mean.textContent = `A reading is the mean over ${numViews} views of the digit, as it is, narrower and wider: ${label}, ${percent(mean[label])}. All figures here are of the first view.`;
     } else {
       this.#parts.mean.textContent = "";
     }

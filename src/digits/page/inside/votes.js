@@ -20,9 +20,13 @@ export function votes(network, activations, step, shares, wordsFor) {
     bar.style.setProperty("--share", shares[map] / most);
     const cell = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
     const shown = picture(values.subarray(map * size, (map + 1) * size), height, width, range, cell).canvas;
-    const words = make("span", { className: "term-name" }, `map ${map + 1} ${wordsFor(shares[map] > 0)}`);
+    const words = make("span", { className: "term-name" }, `${nounOf(network, step)} ${map + 1} ${wordsFor(shares[map] > 0)}`);
     return make("li", {}, make("button", { type: "button", className: "term", "data-map": map }, shown, words, make("b", {}, figure(shares[map], { isSigned: true })), bar));
   });
+}
+
+export function nounOf({ steps }, step) {
+  return steps[step].height * steps[step].width > 1 ? "map" : "unit";
 }
 
 // What is said for, and against: the sums of positive and of negative shares.

@@ -1,8 +1,9 @@
 // Why one digit and not another: which maps speak for each of them, and where ink would.
 
+import { addingUp } from "./arithmetic.js";
 import { figure, make } from "./dom.js";
 import { Maps, setLegend } from "./maps.js";
-import { sidesOf, votes } from "./votes.js";
+import { nounOf, sidesOf, votes } from "./votes.js";
 
 const SIZE = 28; // pixels of a glyph
 const CELL = 8; // pixels of the page for each of its pixels
@@ -85,10 +86,10 @@ export class Why {
     this.#about.step = forA.step;
     const shares = [...forA.maps].map((share, map) => share - forB.maps[map]);
     const lead = forA.score - forB.score;
-    const [speakForA, speakForB, biases] = [...sidesOf(shares), forA.rest - forB.rest].map((sum) => figure(sum, { isSigned: true }));
+    const [speakForA, speakForB, biases] = addingUp([...sidesOf(shares), forA.rest - forB.rest], lead).map((sum) => figure(sum, { isSigned: true }));
     this.#words.textContent = a === b
       ? "Choose two different digits."
-      : `The score of ${a} is ${figure(Math.abs(lead))} ${lead < 0 ? "below" : "above"} that of ${b}. Of the ${shares.length} maps of the last convolution, some speak for ${a}: ${speakForA}; others for ${b}: ${speakForB}; and the biases add ${biases}. The strongest maps:`;
+      : `The score of ${a} is ${figure(Math.abs(lead))} ${lead < 0 ? "below" : "above"} that of ${b}: ${speakForA} from the ${nounOf(network, forA.step)}s that speak for ${a}, ${speakForB} from those that speak for ${b}, and ${biases} from the biases. The strongest of all ${shares.length}:`;
     this.#list.replaceChildren(...votes(network, activations, forA.step, shares, (isFor) => `for ${isFor ? a : b}`));
     this.#drawPicture(a, b);
   }
@@ -97,27 +98,25 @@ export class Why {
   // so it is computed sample by sample, and given up for the next picture.
   async #drawPicture(a, b) {
     const turn = ++this.#turn;
-    const { network, pixels } = this.#about;
+    const { network, activations, pixels } = this.#about;
     const isOn = this.#switch.getAttribute("aria-pressed") === "true" && a !== b;
-    if (!isOn || turn === 1) {
-      this.#paint(pixels, { low: 0, high: 255, isSigned: false }, PLAIN);
-      setLegend(this.#legend, { low: 0, high: 255, isSigned: false });
-      this.#note.textContent = "";
-    }
+    this.#paint(pixels, { low: 0, high: 255, isSigned: false }, PLAIN);
+    setLegend(this.#legend, { low: 0, high: 255, isSigned: false });
+    this.#note.textContent = "";
     if (!isOn) return;
     const values = new Float32Array(pixels.length);
     for (let sample = 0; sample < SAMPLES; sample++) {
       await this.#seen;
       await new Promise((resolve) => setTimeout(resolve));
       if (turn !== this.#turn) return;
-      const [one, other] = [a, b].map((digit) => network.saliency(pixels, digit, { noise: NOISE, seed: sample }));
+      const [one, other] = [a, b].map((digit) => network.saliency(pixels, digit, { noise: NOISE, seed: sample, off: activations.off }));
       for (let i = 0; i < values.length; i++) values[i] += (INK / SAMPLES) * (one[i] - other[i]);
     }
     const most = values.map(Math.abs).sort()[Math.floor(SHARE * (values.length - 1))] || 1e-6;
     const range = { low: -most, high: most, isSigned: true };
     this.#paint(values, range, `Where more ink would speak for ${a}, in orange, and for ${b}, in blue`, pixels);
     setLegend(this.#legend, range, `for ${b}: `, ` for ${a}`);
-    this.#note.textContent = `How much ${INK} grey levels of ink more would change the lead of ${a} over ${b}`;
+    this.#note.textContent = `What ${INK} grey levels of more ink in a place would add to the lead of ${a} over ${b}`;
   }
 
   #paint(values, range, words, ink = []) {
