@@ -202,9 +202,28 @@ def test_a_phone_reads_a_number_with_the_network_off(browser: Browser, url: str)
 @needs_chromium
 @needs_npm
 def test_the_page_says_that_it_takes_no_photos(page: Page) -> None:
-    expect(page.locator("#card")).to_contain_text("It does not read photos")
+    expect(page.locator("#card")).to_contain_text("This page does not read photos")
     for selector in ("label[for=file]", "#file", ".samples", "#curl"):
         expect(page.locator(selector)).to_be_hidden()
     draw_at_once(page, number("41", left=40, top=60, height=150, style=0))
     assert settled(page)
     assert violations(page) == []
+
+
+@needs_chromium
+@needs_npm
+@pytest.mark.parametrize("name", ["page/offline/ctc.js", "networks/lines.onnx.gz"])
+def test_a_reader_that_does_not_load_says_so_and_is_tried_again(
+    browser: Browser, folder: Path, url: str, name: str
+) -> None:
+    away = (folder / name).rename(folder.with_name("away"))
+    page = browser.new_page(reduced_motion="reduce")
+    try:
+        page.goto(url)
+        expect(page.locator("#status")).to_contain_text("The reader of this page can’t be loaded")
+        expect(page.locator("#reading")).to_have_attribute("aria-busy", "false")
+    finally:
+        away.rename(folder / name)
+    draw_at_once(page, number("41", left=40, top=60, height=150, style=0))
+    expect(page.locator("#text")).to_have_text("41")
+    page.close()

@@ -71,7 +71,7 @@ function readExample(draw) {
   requests.send({
     async prepare() {
       picture = await draw();
-      return ["v1/read", picture.blob, "image/png"];
+      return picture.blob;
     },
     done: (found) => show(found, picture.strokes, picture.canvas, picture.toPage),
   });

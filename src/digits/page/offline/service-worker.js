@@ -6,7 +6,7 @@ const PAGE = `digits ${self.registration.scope} `; // others of this origin have
 const NAME = PAGE + VERSION;
 
 self.addEventListener("install", (event) => {
-  const files = FILES.map((file) => new Request(file, { cache: "reload" }));
+  const files = FILES.map((file) => new Request(file, { cache: "no-cache" })); // asks whether what was just loaded is the latest
   event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(files)));
 });
 

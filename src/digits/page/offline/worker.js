@@ -22,11 +22,12 @@ async function open() {
 }
 
 addEventListener("message", async ({ data: { number, data, width, height } }) => {
+  const reader = await opened;
   try {
-    const reader = await opened;
     postMessage({ number, reading: await reader.read(new ImageData(data, width, height)) });
   } catch (error) {
-    postMessage({ number, message: error.message || String(error) });
+    if (error.constructor !== Error) reportError(error); // as when memory runs out; others are for the user
+    else postMessage({ number, message: error.message });
   }
 });
-opened.catch(() => {}); // each reading says so
+opened.catch(reportError); // the page starts another worker
