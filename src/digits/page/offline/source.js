@@ -21,6 +21,7 @@ function start() {
     if (message) reject(new Error(message));
     else resolve(reading);
   });
+  started.addEventListener("message", keep, { once: true });
   started.addEventListener("error", () => {
     started.terminate();
     worker = null;
@@ -28,6 +29,11 @@ function start() {
     waiting.clear();
   });
   return started;
+}
+
+// Have the browser keep the page, so that it opens without a network; the first answer comes before that.
+function keep() {
+  navigator.serviceWorker?.register("service-worker.js").catch(() => {}); // then it reads as long as it is open
 }
 
 // Read a picture: the content of a file. A reading that was cancelled still ends, and is thrown away.
@@ -53,9 +59,4 @@ export function describe() {
 // The network of single digits, as the bytes of its ONNX file.
 export function fetchNetwork() {
   return fetchFile("glyphs.onnx.gz");
-}
-
-// Have the browser keep the page, so that it opens without a network.
-if (navigator.serviceWorker && isSecureContext) {
-  navigator.serviceWorker.register("service-worker.js").catch(() => {}); // then it reads as long as it is open
 }

@@ -1,14 +1,14 @@
 // A worker that reads drawings, so that drawing goes on meanwhile.
 
 import { fetchDocument, fetchFile } from "./files.js";
-import { openReader } from "./reader.js";
 
 const RUNTIME = new URL("../../runtime/", import.meta.url).href;
 
 const opened = open();
 
 async function open() {
-  const [ort, lines, glyphs, parameters, card] = await Promise.all([
+  const [{ openReader }, ort, lines, glyphs, parameters, card] = await Promise.all([
+    import("./reader.js"),
     import(`${RUNTIME}ort.wasm.min.mjs`),
     fetchFile("lines.onnx.gz"),
     fetchFile("glyphs.onnx.gz"),
