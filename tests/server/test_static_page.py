@@ -56,13 +56,18 @@ def test_all_but_the_runtime_has_less_than_a_megabyte(folder: Path) -> None:
     assert 500_000 < sum(path.stat().st_size for path in beside) < 1_000_000
 
 
-def test_no_text_in_a_module_goes_over_lines_whose_indentation_is_left_away() -> None:
+def test_no_text_in_a_module_looks_like_what_is_left_away() -> None:
     modules = {path.name: path.read_text().splitlines() for path in PAGE.rglob("*.js")}
     assert modules
-    over_lines = [
-        (name, line) for name, lines in modules.items() for line in lines if line.count("`") % 2
+    # Of texts: indentation where one goes over lines, and what looks like a comment.
+    broken = [
+        (name, line)
+        for name, lines in modules.items()
+        for line in lines
+        if not line.strip().startswith("//")
+        and any(line.partition(" // ")[0].count(quote) % 2 for quote in '`"')
     ]
-    assert over_lines == []
+    assert broken == []
 
 
 @needs_npm
@@ -99,11 +104,15 @@ def test_a_static_page_is_replaced_and_nothing_else(
     write_static_page(reader, folder, runtime=runtime)
     assert not (folder / "page" / "stale.js").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
-    full = tmp_path / "full"
-    full.mkdir()
-    (full / "letter.txt").touch()
-    with pytest.raises(InvalidInput, match="found something else; name another folder"):
-        write_static_page(reader, full, runtime=runtime)
+    (folder / ".git").mkdir()  # as where it is published from
+    with pytest.raises(InvalidInput, match=r"found \.git; name another folder"):
+        write_static_page(reader, folder, runtime=runtime)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "service-worker.js").touch()
+    for taken, found in [(other, "a part of one"), (other / "service-worker.js", "a file")]:
+        with pytest.raises(InvalidInput, match=f"found {found}; name another folder"):
+            write_static_page(reader, taken, runtime=runtime)
 
 
 def test_another_package_is_refused(tmp_path: Path) -> None:
@@ -202,9 +211,28 @@ def test_a_phone_reads_a_number_with_the_network_off(browser: Browser, url: str)
 @needs_chromium
 @needs_npm
 def test_the_page_says_that_it_takes_no_photos(page: Page) -> None:
-    expect(page.locator("#card")).to_contain_text("It does not read photos")
+    expect(page.locator("#card")).to_contain_text("This page does not read photos")
     for selector in ("label[for=file]", "#file", ".samples", "#curl"):
         expect(page.locator(selector)).to_be_hidden()
     draw_at_once(page, number("41", left=40, top=60, height=150, style=0))
     assert settled(page)
     assert violations(page) == []
+
+
+@needs_chromium
+@needs_npm
+@pytest.mark.parametrize("name", ["page/offline/ctc.js", "networks/lines.onnx.gz"])
+def test_a_reader_that_does_not_load_says_so_and_is_tried_again(
+    browser: Browser, folder: Path, url: str, name: str
+) -> None:
+    away = (folder / name).rename(folder.with_name("away"))
+    page = browser.new_page(reduced_motion="reduce")
+    try:
+        page.goto(url)
+        expect(page.locator("#status")).to_contain_text("The reader of this page can’t be loaded")
+        expect(page.locator("#reading")).to_have_attribute("aria-busy", "false")
+    finally:
+        away.rename(folder / name)
+    draw_at_once(page, number("41", left=40, top=60, height=150, style=0))
+    expect(page.locator("#text")).to_have_text("41")
+    page.close()

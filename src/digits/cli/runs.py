@@ -281,9 +281,9 @@ def _export_page(run: Path, out: Path | None, runtime: Path | None, *, as_json: 
     from digits.reader import Reader
     from digits.static_page import write_static_page
 
-    if run == READER and out is None:
-        raise InvalidInput("Expected the folder to write: --out FOLDER.")
     reader = Reader() if run == READER else Reader(run)
+    if out is None and (run == READER or run.is_file()):
+        raise InvalidInput("Expected the folder to write: --out FOLDER.")
     written = write_static_page(reader, out or run / "page", runtime=runtime)
     if as_json:
         print_json(written.to_dict())

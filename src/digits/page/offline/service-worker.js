@@ -6,7 +6,8 @@ const PAGE = `digits ${self.registration.scope} `; // others of this origin have
 const NAME = PAGE + VERSION;
 
 self.addEventListener("install", (event) => {
-  const files = FILES.map((file) => new Request(file, { cache: "reload" }));
+  // What the page has just loaded is not loaded again, if it is the latest.
+  const files = FILES.map((file) => new Request(file, { cache: "no-cache" }));
   event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(files)));
 });
 

@@ -1,14 +1,14 @@
 // A worker that reads drawings, so that drawing goes on meanwhile.
 
 import { fetchDocument, fetchFile } from "./files.js";
-import { openReader } from "./reader.js";
 
 const RUNTIME = new URL("../../runtime/", import.meta.url).href;
 
 const opened = open();
 
 async function open() {
-  const [ort, lines, glyphs, parameters, card] = await Promise.all([
+  const [{ openReader }, ort, lines, glyphs, parameters, card] = await Promise.all([
+    import("./reader.js"),
     import(`${RUNTIME}ort.wasm.min.mjs`),
     fetchFile("lines.onnx.gz"),
     fetchFile("glyphs.onnx.gz"),
@@ -22,11 +22,12 @@ async function open() {
 }
 
 addEventListener("message", async ({ data: { number, data, width, height } }) => {
+  const reader = await opened;
   try {
-    const reader = await opened;
     postMessage({ number, reading: await reader.read(new ImageData(data, width, height)) });
   } catch (error) {
-    postMessage({ number, message: error.message || String(error) });
+    if (error.constructor !== Error) reportError(error); // as when memory runs out; others are for the user
+    else postMessage({ number, message: error.message });
   }
 });
-opened.catch(() => {}); // each reading says so
+opened.catch(reportError); // the page starts another worker
