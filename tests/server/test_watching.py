@@ -206,6 +206,22 @@ def test_why_nothing_is_trained_is_told_in_one_line(reader: Reader, tmp_path: Pa
         assert client.get("/v1/training").json()["message"] == "There is no room for it."
 
 
+def test_a_server_without_torch_says_in_one_line_what_to_install(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No torch', name='torch')")
+    monkeypatch.syspath_prepend(tmp_path)
+    trainer = TrainingCommand(tmp_path / "runs")
+    trainer.prepare()
+    with serving(reader, trainer=trainer) as client:
+        listener = Listener(client.port)
+        client.post("/v1/training")
+        [ended] = listener.take(1)
+    assert ended["message"].startswith(
+        "Training needs packages that are not installed, such as torch"
+    )
+
+
 def test_pages_of_other_sites_have_nothing_trained(trains: Client) -> None:
     foreign = {"Origin": "https://example.org"}
     assert trains.post("/v1/training", headers=foreign).status_code == 403

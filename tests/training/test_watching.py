@@ -157,7 +157,8 @@ def test_a_stopped_run_is_told_on_from_the_step_at_which_it_goes_on(tmp_path: Pa
 def test_a_disk_without_room_for_events_ends_no_run_and_is_told_in_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, told = EventLog.write, []
+    write = EventLog.write
+    told: list[dict[str, Any]] = []
 
     def write_some(log: EventLog, event: dict[str, Any]) -> None:
         if len(told) == 3:

@@ -17,7 +17,7 @@ from digits.server.workers import Workers
 RECIPE = "fast"
 """The recipe that is trained."""
 
-CHILD = ("digits.training.on_request", "train_on_request")
+CHILD = ("digits.server.train_process", "train_on_request")
 """What the process calls; it needs the extra `train`, which the server does not."""
 
 
