@@ -58,3 +58,21 @@ def test_a_line_may_be_longer_than_what_is_read_at_once(
 def test_events_that_cannot_be_written_are_an_error_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DigitsError, match=r"^Can't write .*: Is a directory.$"):
         EventLog(tmp_path)
+
+
+def test_of_a_line_that_the_disk_has_no_room_for_nothing_stays(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")  # POSIX
+    path = tmp_path / "events.jsonl"
+    log = EventLog(path)
+    log.write({"step": 0})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (15, limits[1]))
+        with pytest.raises(DigitsError, match=r"^Can't write .*events.jsonl: "):
+            log.write({"step": 1})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == b'{"step":0}\n'
+    log.write({"step": 2})
+    log.close()
+    assert path.read_bytes() == b'{"step":0}\n{"step":2}\n'

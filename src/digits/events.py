@@ -12,7 +12,9 @@ whenever it comes and whatever becomes of the process that writes. Each event ha
 | `finished` | what came of the run |
 """
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,10 @@ class EventLog:
         line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
             # Not flushed to the disk: after a power cut, a run goes on from its checkpoint.
-            self._file.write(line)
+            num_written = self._file.write(line)
+            if num_written != len(line):
+                self._file.truncate(self._num_bytes)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise DigitsError(f"Can't write {self._path}: {error.strerror or error}.") from error
         self._num_bytes += len(line)

@@ -2,21 +2,26 @@
 
 import base64
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 
 from digits.data import DataSet
+from digits.errors import DigitsError
 from digits.evaluation import predict
+from digits.events import EventLog
 from digits.models import register_network
 from digits.models.registry import NETWORKS
 from digits.recipe import Recipe
 from digits.run import Run
 from digits.training import resume, train
+from digits.training.progress import TrainingProgress
 from digits.training.watching import NUM_POINTS, NUM_SHOWN, Watcher
 from tests.training.test_training import SMALL, Silent, train_until_stopped, weights
 
@@ -147,6 +152,31 @@ def test_a_stopped_run_is_told_on_from_the_step_at_which_it_goes_on(tmp_path: Pa
     assert steps == sorted(steps)
     straight = watched(tmp_path / "straight")
     assert weights(run) == weights(straight)
+
+
+def test_a_disk_without_room_for_events_ends_no_run_and_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = EventLog.write
+    told: list[dict[str, Any]] = []
+
+    def write_some(log: EventLog, event: dict[str, Any]) -> None:
+        if len(told) == 3:
+            raise DigitsError("Can't write events.jsonl: No space left on device.")
+        told.append(event)
+        write(log, event)
+
+    monkeypatch.setattr(EventLog, "write", write_some)
+    failures: list[str] = []
+    watcher = Watcher(on_failure=failures.append)
+    console = Console(file=StringIO(), width=200)
+    run = train(FAST, out=tmp_path / "run", progress=TrainingProgress(console), watcher=watcher)
+    assert run.summary["test"]
+    assert len(events_of(run)) == 3
+    [reason] = failures
+    assert reason.endswith("left on device. The run goes on, but can't be watched any more.")
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().splitlines().count(reason) == 1
 
 
 def run_step(events: list[dict[str, Any]]) -> int:

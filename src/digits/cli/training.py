@@ -222,18 +222,27 @@ def _train_one(
     recipe: Recipe, out: Path | None, folder: Path | None, page: WatchPage | None, **how: Any
 ) -> "Run":
     """Train a run at `out`, or resume that in the folder; show it on the page, if there is one."""
-    from digits import training
+    if page is None:
+        return _train_or_resume(recipe, out, folder, **how)
+    from digits.training.watching import Watcher
 
-    if page is not None:
-        from digits.training.watching import Watcher
-
-        how["watcher"] = Watcher(page.follow)
-    if folder is not None:
-        run = training.resume(folder, **how)
-        if page is not None and not page.is_following:  # it was finished before
+    try:
+        watcher = Watcher(page.follow, page.fail)
+        run = _train_or_resume(recipe, out, folder, watcher=watcher, **how)
+        if not page.is_following:  # it was finished before
             _expect_events(run)
             page.follow(run.events_path)
-        return run
+    except DigitsError as error:
+        page.fail(str(error))
+        raise
+    return run
+
+
+def _train_or_resume(recipe: Recipe, out: Path | None, folder: Path | None, **how: Any) -> "Run":
+    from digits import training
+
+    if folder is not None:
+        return training.resume(folder, **how)
     if not _is_launched():
         return training.train(recipe, out=out, **{**how, "device": how["device"] or "auto"})
     if out is None:

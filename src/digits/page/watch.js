@@ -3,6 +3,7 @@
 const PLAY_SECONDS = 8; // how long a replay takes
 const ANNOUNCE_INTERVAL = 10_000; // milliseconds between two reports to a screen reader, at least
 const EVENTS = "../v1/training/events";
+const LOST = "The connection is lost; trying again …";
 
 const $ = (id) => document.getElementById(id);
 const caption = (id) => $(id).parentElement.lastElementChild;
@@ -15,7 +16,6 @@ let frames = []; // what happened, in its order
 let at = null; // index of the frame that is shown; null for the latest
 let words = ""; // what is said of the run, unless it goes on
 let isOver = true;
-let canTrain = false;
 let playTimer = 0;
 let announced = -Infinity; // when something was announced last
 let isDrawing = false; // whether what came is about to be drawn
@@ -51,10 +51,15 @@ function connect() {
   source.addEventListener("ended", ({ data }) => {
     const { message } = JSON.parse(data);
     if (message) say(message);
-    else if (!isOver) say(`Stopped at step ${frames.at(-1)?.step ?? 0}. To go on: digits train --resume ${run.folder} --watch`);
+    else if (!run) say("The run ended before its first step.");
+    else if (frames.at(-1)?.kind !== "finished") say(`Stopped at step ${frames.at(-1)?.step ?? 0}. To go on: digits train --resume ${run.folder} --watch`);
   });
+  source.onopen = () => {
+    if (words === LOST) isOver = false;
+    draw();
+  };
   source.onerror = () => {
-    if (!isOver) say("The connection is lost; trying again …");
+    if (!isOver) say(LOST);
     // Browsers come again by themselves, but not when they were refused.
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
   };
@@ -62,10 +67,10 @@ function connect() {
 
 async function begin() {
   const status = await fetch("../v1/training").then((response) => response.json()).catch(() => ({}));
-  canTrain = Boolean(status.on_request);
+  const canTrain = Boolean(status.on_request);
   $("train").hidden = !canTrain;
   $("back").hidden = status.events && !canTrain; // then there is no other page
-  if (canTrain) say("Nothing was trained yet.");
+  if (canTrain) say(status.is_training ? "Getting ready …" : "Nothing was trained yet.");
   else if (status.events) say("The run is about to begin …");
   else say("Nothing can be watched here. Train with: digits train --watch, or serve this page with: digits serve --train runs");
   if (status.events) connect();
@@ -73,8 +78,10 @@ async function begin() {
 
 $("train").addEventListener("click", async () => {
   const response = await fetch("../v1/training", { method: "POST" }).catch(() => null);
-  if (response?.ok) say("Getting ready …");
-  else say((await response?.json())?.detail ?? "The server does not answer.");
+  if (response?.ok) {
+    say("Getting ready …");
+    [isOver, frames, at] = [false, [], null];
+  } else say((await response?.json())?.detail ?? "The server does not answer.");
 });
 
 // Time

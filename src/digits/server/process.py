@@ -69,9 +69,8 @@ def serve(
     Raises:
         DigitsError: If the address can't be listened at, or the folder for corrections not be
             written.
-        InvalidInput: If an origin is malformed, or corrections would come from other machines
-            against what was said, or training
-            be asked for by them.
+        InvalidInput: If an origin is malformed, or if other machines could send corrections
+            without permission, or ask for training.
     """
     for origin in origins:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):

@@ -10,6 +10,7 @@ Source: HTML Living Standard, 9.2, Server-sent events.
 import asyncio
 import json
 import time
+import zlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
@@ -37,8 +38,6 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.outcome: str | None = None
-        """Why there will be no more events: a message, perhaps empty; None while there may be."""
 
     def place_after(self, last_id: str) -> int:
         """Find the place in the file that an id stands for; the beginning, if it is of another."""
@@ -57,12 +56,12 @@ class Source:
         return messages, offset
 
     def _run(self) -> str:
-        """The id of the run; empty while nothing is told of it."""
+        """What the run is known by, of its first event; empty while nothing is told of it."""
         if not hasattr(self, "_known"):
             lines = read_lines(self.path, 0)
             if not lines:
                 return ""
-            self._known = str(json.loads(lines[0])["run"])
+            self._known = f"{zlib.crc32(lines[0]):08x}"
         return self._known
 
 
@@ -71,26 +70,26 @@ class EventStreams:
 
     def __init__(self) -> None:
         self._source: Source | None = None
+        self._outcome: str | None = None  # why there are no more events, if there are none
         self._num_open = 0
         self._is_closed = False
 
-    def follow(self, path: Path) -> Source:
+    def follow(self, path: Path) -> None:
         """Have all listeners get the events of a run, from its first one on.
 
         Args:
             path: Its file of events.
         """
-        self._source = Source(path)
-        return self._source
+        self._source, self._outcome = Source(path), None
 
     def end(self, outcome: str = "") -> None:
         """Tell all listeners, once they have every event, that no more will come.
 
         Args:
-            outcome: Why, in one line; empty if there is nothing to say.
+            outcome: Why, in one line; empty if there is nothing to say. The first one stays.
         """
-        if self._source is not None:
-            self._source.outcome = outcome
+        if self._outcome is None:
+            self._outcome = outcome
 
     def close(self) -> None:
         """End all streams, once their listeners have every event that there is."""
@@ -127,7 +126,7 @@ class EventStreams:
             if source is not self._source:
                 source, offset, is_told = self._source, 0, False
             is_closing = self._is_closed  # before reading: what was written until then is sent
-            outcome = None if source is None else source.outcome
+            outcome = self._outcome
             found: list[bytes] = []
             if source is not None:
                 found, offset = source.read(offset)

@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 from digits.children import start_child
@@ -18,7 +17,7 @@ from digits.server.workers import Workers
 RECIPE = "fast"
 """The recipe that is trained."""
 
-CHILD = ("digits.training.on_request", "train_on_request")
+CHILD = ("digits.server.train_process", "train_on_request")
 """What the process calls; it needs the extra `train`, which the server does not."""
 
 
@@ -27,8 +26,8 @@ class TrainingCommand:
 
     Args:
         folder: The folder for the runs.
-        child: Module and function that a process of its own calls with recipe and run folder. It
-            ends with its standard input, and what it prints says in one line why it failed.
+        child: Module and function that a process of its own calls with recipe and run folder. What
+            it prints says in one line why it failed.
     """
 
     def __init__(self, folder: Path, *, child: tuple[str, str] = CHILD) -> None:
@@ -72,9 +71,8 @@ class TrainingCommand:
         """End the process at once; it may be called again."""
         with self._lock:
             self._is_closed = True
-            if self._process is not None and self._process.stdin is not None:
-                with suppress(OSError):  # it ended just now
-                    self._process.stdin.close()  # with which it ends
+            if self._process is not None:
+                self._process.kill()
         self._thread.close()
 
     async def _train(self, run: Path, streams: EventStreams) -> None:
@@ -92,11 +90,9 @@ class TrainingCommand:
             if self._is_closed:
                 raise DigitsError("The server is shutting down.")
             self._process = start_child(*self._child, RECIPE, str(run))
-        process = self._process
-        assert process.stdout is not None
-        said = escaped(" ".join(process.stdout.read().decode(errors="replace").split()))[:500]
-        status = process.wait()
-        process.stdout.close()
-        if status == 0:
+        with self._process as process:
+            assert process.stdout is not None
+            said = escaped(" ".join(process.stdout.read().decode(errors="replace").split()))[:500]
+        if process.returncode == 0:
             return ""
-        return said or f"Training ended with status {status}."
+        return said or f"Training ended with status {process.returncode}."

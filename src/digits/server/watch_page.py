@@ -3,6 +3,7 @@
 Another process serves it, so that training has nothing to do with who watches, or how many do.
 """
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -45,10 +46,21 @@ class WatchPage:
         Args:
             path: Their file.
         """
-        assert self._process.stdin is not None
         self.is_following = True
+        self._send(events=str(path.absolute()))
+
+    def fail(self, reason: str) -> None:
+        """Say why there is no more to show.
+
+        Args:
+            reason: In one line.
+        """
+        self._send(outcome=reason)
+
+    def _send(self, **order: str) -> None:
+        assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # the page is gone; training goes on
-            self._process.stdin.write(f"{path.absolute()}\n".encode())
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
             self._process.stdin.flush()
 
     def wait(self) -> None:

@@ -1,6 +1,7 @@
 """The process that serves the page beside `digits train --watch`."""
 
 import asyncio
+import json
 import socket
 import sys
 from importlib.metadata import version
@@ -46,7 +47,7 @@ def create_watching_app(streams: EventStreams) -> FastAPI:
 
 
 def serve_for_parent() -> None:
-    """Serve the page, and say where; each line that comes names a file of events to show.
+    """Serve the page, and say where; then lines of JSON come, as `WatchPage` sends them.
 
     When no more can come, the parent has ended, or wants this process to.
     """
@@ -75,8 +76,12 @@ async def _serve(listener: socket.socket) -> None:
         lambda: asyncio.StreamReaderProtocol(orders), sys.stdin
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while path := (await orders.readline()).decode().rstrip("\n"):
-        streams.follow(Path(path))
+    while line := await orders.readline():
+        order = json.loads(line)
+        if "events" in order:
+            streams.follow(Path(order["events"]))
+        else:
+            streams.end(order["outcome"])
     streams.end()
     server.should_exit = True
     await serving

@@ -319,7 +319,7 @@ def _train_to_end(run: Run, trainer: Trainer, data: DataSet, observers: Observer
         with stop_signals() as stopped:
             trackers.update(trainer.history)
             if watcher is not None:
-                watcher.begin(run, trainer, data)
+                watcher.begin(run, trainer, data, progress)
             while not trainer.is_done:
                 _train_epoch(run, trainer, stopped, observers)
     finally:

@@ -32,9 +32,7 @@ class TrainingProgress:
             num_steps_done: Number of steps made before; above 0 for a resumed run.
         """
         self._num_epochs, self._num_steps = num_epochs, num_steps
-        self.console.print(
-            escaped(title), markup=False, emoji=False, highlight=False, soft_wrap=True
-        )
+        self.note(title)
         if self.console.is_terminal:
             self._live = Progress(
                 TextColumn("epoch {task.fields[epoch]}/" + str(num_epochs)),
@@ -90,6 +88,12 @@ class TrainingProgress:
         speed = record.images / record.seconds
         line += f"  {record.seconds:.1f} s  {speed:,.0f} images/s"
         self.console.print(line, highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(
+            escaped(text), markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
 
     def stop(self) -> None:
         """Remove the live line."""

@@ -19,6 +19,7 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from digits.data import DataSet, Split
+from digits.errors import DigitsError
 from digits.events import EventLog
 from digits.hardware import (
     autocast,
@@ -31,6 +32,7 @@ from digits.history import EpochRecord
 from digits.models import reads_lines
 from digits.models.copies import copy_sharing_weights
 from digits.run import Run
+from digits.training.progress import TrainingProgress
 from digits.training.trainer import Trainer
 
 NUM_POINTS = 60
@@ -65,18 +67,24 @@ class Watcher:
 
     Args:
         on_begin: Called with the file of events, once it is there.
+        on_failure: Called with the reason if nothing more can be told; training goes on.
     """
 
-    def __init__(self, on_begin: Callable[[Path], None] = lambda path: None) -> None:
-        self._on_begin = on_begin
+    def __init__(
+        self,
+        on_begin: Callable[[Path], None] = lambda path: None,
+        on_failure: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self._on_begin, self._on_failure = on_begin, on_failure
+        self._log: EventLog | None = None
 
-    def begin(self, run: Run, trainer: Trainer, data: DataSet) -> None:
+    def begin(self, run: Run, trainer: Trainer, data: DataSet, progress: TrainingProgress) -> None:
         """Tell what is trained, or that it goes on.
 
         Raises:
-            DigitsError: If the file of events can't be written.
+            DigitsError: If there can't be a file of events.
         """
-        self._trainer = trainer
+        self._trainer, self._progress = trainer, progress
         self._log = EventLog(run.events_path)
         self._stride = -(-trainer.num_steps // NUM_POINTS)
         self._first_step = trainer.num_steps_done
@@ -91,17 +99,19 @@ class Watcher:
             self._network = copy_sharing_weights(trainer.result)  # a user's may not be copied
             self._images = split.images[watched].to(trainer.device)
         if self._log.is_empty:
-            self._log.write(self._describe(run, data, split, watched))
+            self._tell(self._describe(run, data, split, watched))
         else:
-            self._log.write({"kind": "resumed", "step": trainer.num_steps_done})
+            self._tell({"kind": "resumed", "step": trainer.num_steps_done})
         self._on_begin(run.events_path)
         self._started = time.perf_counter()
         self._next_seconds = LONGEST_WAIT
         if trainer.num_steps_done == 0:
-            self._log.write({"kind": "point", "step": 0, **self._read_some()})
+            self._tell({"kind": "point", "step": 0, **self._read_some()})
 
     def step(self) -> None:
         """Tell how it goes, if that is due after this step; how digits are read, if time allows."""
+        if self._log is None:
+            return
         trainer = self._trainer
         started = time.perf_counter()
         elapsed = started - self._started
@@ -119,7 +129,7 @@ class Watcher:
             told["accuracy"] = _rounded(accuracy)
             if self._spent + self._reading_seconds <= allowed:
                 told |= self._read_some()
-            self._log.write(told)
+            self._tell(told)
         self._spent += time.perf_counter() - started
 
     def end_epoch(self, record: EpochRecord) -> None:
@@ -134,11 +144,11 @@ class Watcher:
         if record.validation_loss is not None and record.validation_accuracy is not None:
             told["validation_loss"] = _rounded(record.validation_loss)
             told["validation_accuracy"] = _rounded(record.validation_accuracy)
-        self._log.write(told)
+        self._tell(told)
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Tell how all digits that are watched are read in the end, and what came of the run."""
-        self._log.write(
+        self._tell(
             {
                 "kind": "finished",
                 "step": self._trainer.num_steps_done,
@@ -150,9 +160,21 @@ class Watcher:
         )
 
     def close(self) -> None:
-        """Close the file of events, if it was opened."""
-        if hasattr(self, "_log"):
+        """Close the file of events, if it is open."""
+        if self._log is not None:
             self._log.close()
+            self._log = None
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        if self._log is None:
+            return
+        try:
+            self._log.write(event)
+        except DigitsError as error:  # a full disk
+            self.close()
+            reason = f"{error} The run goes on, but can't be watched any more."
+            self._progress.note(reason)
+            self._on_failure(reason)
 
     def _describe(
         self, run: Run, data: DataSet, split: Split, watched: list[int]

@@ -1,4 +1,4 @@
-"""Training for a process that asked for it: watched, at the lowest priority, and no longer."""
+"""The process that trains for a server: watched, at the lowest priority, and no longer than it."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ HELD_OUT = 5000
 """Images that are held out of training, whatever the recipe says, so that they can be watched."""
 
 NICE = 19
-"""The lowest of POSIX's priorities: training takes what time the other process leaves."""
+"""The lowest of POSIX's priorities: training takes what time the server leaves."""
 
 
 def train_on_request() -> NoReturn:
