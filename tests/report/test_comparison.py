@@ -96,3 +96,11 @@ def test_the_command_compares_several_runs(call: Call, runs: list[Run], tmp_path
     status, _, errors = call("report", folders[0], "--out", str(out))
     assert status == 2
     assert "--out is for several runs" in errors
+
+
+def test_a_series_stands_for_its_runs(call: Call, runs: list[Run], tmp_path: Path) -> None:
+    for seed, run in enumerate(runs):
+        (tmp_path / f"seed-{seed}").symlink_to(run.folder)
+    status, _, errors = call("report", str(tmp_path))
+    assert (status, errors) == (0, "")
+    assert (tmp_path / "comparison.html").is_file()

@@ -63,7 +63,7 @@ class Pair:
         """What the test images say of the two networks, in a sentence."""
         found, p = self.errors, self.errors.p_value
         chance = f"p = {p:.3f}" if p >= 0.001 else "p below 0.001"
-        if found.p_value >= SIGNIFICANT:
+        if p >= SIGNIFICANT:
             return f"Which network is better can't be told from these images ({chance})."
         better = self.first if found.only_first < found.only_second else self.second
         return f"{better.letter} is better on such images, beyond chance ({chance})."

@@ -112,7 +112,7 @@ def _samples(material: Material) -> Illustration:
         caption=f"The first five training images of each {material.noun}, below their label. An "
         f"image has {size}×{size} pixels, whose values run from 0 (paper) to 255 (ink).",
         alt=f"A table of images, five of each {material.noun}.",
-        draw=partial(plots.samples, images, labels, classes=material.classes),
+        draw=partial(plots.samples, images, labels, classes=material.names),
     )
 
 
@@ -211,7 +211,7 @@ def _confusion(material: Material) -> Illustration:
         f"{material.noun} (column). The grey diagonal holds the correct predictions; the stronger "
         f"the blue, the more mistakes, on a scale of their own. {found}",
         alt=f"A table of {len(counts)} by {len(counts)} counts. {found}",
-        draw=partial(plots.confusion_matrix, material.facts.confusion_matrix, material.classes),
+        draw=partial(plots.confusion_matrix, material.facts.confusion_matrix, material.names),
         is_fluid=False,
     )
 
@@ -277,7 +277,7 @@ def _predictions(material: Material) -> Illustration:
         material.test.labels[indices],
         material.probabilities[indices],
         indices,
-        classes=material.classes,
+        classes=material.names,
     )
     return illustration(
         name="predictions",
@@ -302,7 +302,7 @@ def _mistakes(material: Material) -> Illustration:
         material.predicted[shown],
         material.confidence[shown],
         shown,
-        classes=material.classes,
+        classes=material.names,
     )
     return illustration(
         name=name,
@@ -367,7 +367,7 @@ def _saliency(material: Material) -> Illustration:
         gradients,
         material.predicted[chosen],
         material.confidence[chosen],
-        classes=material.classes,
+        classes=material.names,
     )
     return illustration(
         name="saliency",
