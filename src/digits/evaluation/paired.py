@@ -37,7 +37,7 @@ class PairedErrors:
         ):  # each binomial coefficient from the one before: quick, too, for thousands
             choices = choices * (total - count) // (count + 1)
             ways += choices
-        return min(1.0, 2 * ways / 2**total)
+        return min(1.0, float(2 * ways / 2**total))
 
 
 def pair_errors(first: Bool[Tensor, " n"], second: Bool[Tensor, " n"]) -> PairedErrors:
