@@ -13,7 +13,7 @@ from digits.plots.colours import BLUE, GREY, INK, ORANGE, PALE, PAPER, SOFT
 COUNTED = 0.3
 """Probability that a symbol reaches in some column, at least, for its curve to be drawn."""
 
-TITLE_INCHES = 0.22
+TITLE_INCHES = 0.25
 """Height of a line of a picture's title."""
 
 GAP_INCHES = 0.12
