@@ -55,6 +55,8 @@ def test_the_page_has_the_paired_counts_and_what_differs(
     alone = [int((wrong[a] & ~wrong[b]).sum()) for a, b in ((0, 1), (1, 0))]
     page = Page(path)
     both = int((wrong[0] & wrong[1]).sum())
+    errors = [run.summary["test"]["errors"] for run in runs]
+    assert ("read the test images again" in page.text) == (errors != [int(w.sum()) for w in wrong])
     assert re.search(rf"A, B\s*{alone[0]}\s+{alone[1]}\s*{both}", page.text)
     assert f"{sum(alone)} test images are read right by some" in page.text
     assert f"{both} are read wrong by all" in page.text

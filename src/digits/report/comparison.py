@@ -164,6 +164,7 @@ def _describe(runs: Sequence[Run], device: str) -> dict[str, Any]:
         "supports": labels.bincount(minlength=len(data.classes)).tolist(),
         "num_images": len(labels),
         "runs": compared,
+        "is_read_otherwise": any(run.facts.num_errors != sum(run.errors) for run in compared),
         "strip": _strip(compared),
         "charts": _charts(compared, materials),
         "fields": [
