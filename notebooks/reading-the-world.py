@@ -196,8 +196,8 @@ plots.pictures(
 #
 # ## 1 The naive way
 #
-# The network takes images of 28×28 pixels. So make the photo 28×28 pixels small, and ask. Half of
-# all first tries look like this.
+# The network takes images of 28×28 pixels. So shrink the photo to 28×28 pixels, and ask: the
+# obvious first try.
 
 
 # %%

@@ -338,8 +338,8 @@ plots.lines(
 # Here $\partial\,\text{loss} / \partial w$ is the derivative by this weight, all others held fixed,
 # and $\leftarrow$ means "becomes". The factor $\eta$ is the **learning rate**. PyTorch computes the
 # gradient: `loss.backward()` goes back through everything that was computed and applies the chain
-# rule; chapter 3 does it by hand. How large should the step be? Let us try many sizes from the same starting point, on 500
-# images.
+# rule; chapter 3 does it by hand. How large should the step be? Let us try many sizes from the same
+# starting point, on 500 images.
 
 # %%
 batch, answers = few_images[:500], few_labels[:500]
@@ -434,7 +434,7 @@ for step in range(1, 6):
     print(f"step {step}: loss before it {loss:.3f} nats")
 
 # %% [markdown]
-# The rule for the step is so far the plain one of above (`SGD`, stochastic gradient descent). The
+# So far the rule for a step is the plain one from above (`SGD`, stochastic gradient descent). The
 # rule that we shall use is **Adam** (from *adaptive moments*). It keeps two running averages for
 # each weight: of the gradient, $m$, which smooths out the differences between batches, and of its
 # square, $v$. The step is
@@ -739,7 +739,8 @@ with torch.no_grad():
 # ```
 #
 # $a_1$ is −1, so $h_1$ is 0. Neither the weight before the ReLU nor the one behind it makes a
-# difference now. A ReLU that is closed for every image of the training set never opens again.
+# difference now. Where a ReLU is closed for every image of the training set, the weights before it
+# stand still.
 #
 # </details>
 
@@ -766,8 +767,8 @@ output = F.conv2d(five[None, None], vertical[None, None])[0, 0]
 plots.convolution(five, vertical, output, row=12, column=11)
 
 # %% [markdown]
-# Red is positive: the left edge of a stroke. Blue is negative: the right edge. Where left and right
-# are alike, as on empty paper, the sum is zero.
+# Orange is positive: the left edge of a stroke. Blue is negative: the right edge. Where left and
+# right are alike, as on empty paper, the sum is zero.
 #
 # ### The size of what comes out: padding and stride
 #
@@ -1761,8 +1762,8 @@ record("compact, augmented", compact_augmented, seconds)
 
 # %% [markdown]
 # Compare the losses with those before: reading changed images is harder, so the training loss is
-# higher; yet on images as they were written the network is about as good. The longer one trains,
-# the more it helps; the best published results on MNIST all use it. What shows at once is the gain
+# higher; yet on images as they were written the network is about as good. It pays in longer
+# training: the records of chapter 18 since 2003 use it. What shows at once is the gain
 # on images that are *not* centred as neatly as MNIST's:
 
 # %%
@@ -1934,7 +1935,7 @@ with torch.inference_mode():
 #
 # **14. Into the middle.** MNIST's digits are centred by their centre of mass. Write `centred(image)`
 # that finds it, as the mean of all rows and all columns, each weighted by its ink, and rolls the
-# image so that it comes to the middle. Move the drawing of above by five pixels; does it take it
+# image so that it comes to the middle. Move the drawing above by five pixels; does it take it
 # back?
 
 # %%
@@ -1997,10 +1998,10 @@ show_table(["network", "validation", "test", "95 % interval", "mistakes in 10,00
 
 # %% [markdown]
 # Where two intervals overlap widely, the table does not tell which network is better. (All read the
-# same images; to count only those on which two networks differ is a sharper test: see exercise 15.) Nor does
-# it tell about luck in training: another seed gives other weights, and a result that differs by
-# about a tenth of a percentage point. The notebook [your-own-network](your-own-network.ipynb)
-# compares over several seeds.
+# same images; to count only those on which two networks differ is a sharper test: see exercise 15.)
+# Nor does it tell about luck in training: another seed gives other weights, and a result that
+# differs by about a tenth of a percentage point. The notebook
+# [your-own-network](your-own-network.ipynb) compares over several seeds.
 #
 # **The same with `digits`:** `evaluate` takes a run and a part of the data.
 
@@ -2043,8 +2044,8 @@ print(f"{metrics.accuracy:.2%} ({low:.2%} to {high:.2%}), {metrics.num_errors} m
 #
 # ### Filters
 #
-# The 32 kernels of the first layer, as training made them. Red weights want ink, blue ones paper.
-# Several are edges in some direction, like the ones that we wrote by hand.
+# The 32 kernels of the first layer, as training made them. Orange weights want ink, blue ones
+# paper. Several are edges in some direction, like the ones that we wrote by hand.
 
 # %%
 best = compact_augmented
@@ -2425,7 +2426,7 @@ print(f"an empty page is read as {blank.argmax().item()}, {plots.percent(blank.m
 # ### Exercises
 #
 # **17. Two mistakes.** This code is to measure the accuracy of `classic` on 1,030 validation images.
-# It contains two of the mistakes of above. Find both, and correct them.
+# It contains two of the mistakes above. Find both, and correct them.
 #
 # ```python
 # classic.train()
@@ -2614,8 +2615,8 @@ half_size = usual
 # | 2021 | 15 of the 10,000 test labels are doubted by people | – | Northcutt, Athalye, Mueller, arXiv:2103.14749 |
 #
 # Read such a list with care. The best of many tries, a mean of many networks, and a single network
-# are three different things. And here are we, with minutes of a processor in place of days: two
-# networks of this notebook, and the recipe `balanced` of `digits`, as its package has it measured.
+# are three different things. And here we are, with minutes of a processor in place of days: two
+# networks of this notebook, and the recipe `balanced`, as it was measured for the package.
 
 # %%
 from digits.recipe import load_measurement

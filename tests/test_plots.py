@@ -327,6 +327,12 @@ def test_the_confusion_matrix_shows_every_count_but_zeros() -> None:
     assert sorted(shown) == sorted(str(count) for row in MATRIX for count in row if count)
 
 
+def test_names_of_classes_are_no_formulas() -> None:
+    figure = plots.confusion_matrix([[3, 1], [0, 4]], ("$\\frac{x$", "$y$"))
+    assert b"frac{x$" in plots.to_svg(figure, name="matrix", label="").encode()
+    assert plots.to_png(figure)
+
+
 def test_a_confusion_matrix_without_errors_is_drawn() -> None:
     perfect = [[1000 * (row == column) for column in range(10)] for row in range(10)]
     figure = plots.confusion_matrix(perfect)

@@ -10,7 +10,8 @@ from digits.history import EpochRecord
 from digits.recipe import Augmentation, Recipe
 from digits.report.advice import Evidence, advise
 
-RECIPE = Recipe(name="mine", network="compact", epochs=3)
+RECIPE = Recipe(name="mine", network="compact", epochs=3, validation_size=5000)
+SMALL = RECIPE.override(validation_size=100)
 
 
 def history(*losses: tuple[float, float | None], accuracies: Any = None) -> list[EpochRecord]:
@@ -71,7 +72,11 @@ def test_nothing_is_said_of_a_run_without_findings() -> None:
             "Of the 4 errors, 3",
             "less",
         ),
-        ({"calibration_error": 0.034}, "off by 3.4 points", "--validation-size 5000"),
+        (
+            {"calibration_error": 0.034, "recipe": SMALL},
+            "off by 3.4 points",
+            "--validation-size 5000",
+        ),
         (
             {"interval": (0.98, 0.99)},
             "0.50 points either way; a fifth of the errors less would be 0.18 points",
@@ -79,7 +84,7 @@ def test_nothing_is_said_of_a_run_without_findings() -> None:
         ),
         (
             {"history": history((0.05, None))},
-            "0 training images were held out",
+            "No training images were held out",
             "--validation-size",
         ),
     ],
@@ -102,6 +107,14 @@ def test_a_rule_speaks_with_its_figure(changes: dict[str, Any], seen: str, next:
         {"pairs": ALIKE[:4], "wrong": range(10_000, 10_004), "interval": (0.0, 0.0)},
         {"recipe": RECIPE.override(dataset="fashion-mnist"), "wrong": [*DOUBTED_MNIST] * 9},
         {"calibration_error": 0.009},
+        # Of few images, each of these is chance.
+        {"calibration_error": 0.034, "interval": (0.89, 0.93), "num_images": 800},
+        {
+            "recipe": SMALL,
+            "history": history(*[(0.05, 0.06)] * 4, accuracies=(0.9, 0.98, 0.98, 0.96)),
+        },
+        # Of three classes, any pair has a third of the errors.
+        {"classes": ("a", "b", "c"), "pairs": [(0, 1)] * 40 + [(0, 2)] * 25 + [(1, 2)] * 25},
         {"wrong": [], "pairs": [], "interval": (0.9, 1.0)},
     ],
 )
@@ -116,3 +129,5 @@ def test_what_a_run_has_already_is_not_advised() -> None:
     assert "augmentation" not in said
     assert "one_cycle" not in said
     assert "--learning-rate 0.00033" in said
+    uncalibrated = advise(replace(SOUND, calibration_error=0.034))
+    assert [advice.next for advice in uncalibrated] == ["Do not take it for a probability yet."]

@@ -55,6 +55,8 @@ def test_the_page_has_the_paired_counts_and_what_differs(
     alone = [int((wrong[a] & ~wrong[b]).sum()) for a, b in ((0, 1), (1, 0))]
     page = Page(path)
     both = int((wrong[0] & wrong[1]).sum())
+    errors = [run.summary["test"]["errors"] for run in runs]
+    assert ("read the test images again" in page.text) == (errors != [int(w.sum()) for w in wrong])
     assert re.search(rf"A, B\s*{alone[0]}\s+{alone[1]}\s*{both}", page.text)
     assert f"{sum(alone)} test images are read right by some" in page.text
     assert f"{both} are read wrong by all" in page.text
@@ -96,3 +98,11 @@ def test_the_command_compares_several_runs(call: Call, runs: list[Run], tmp_path
     status, _, errors = call("report", folders[0], "--out", str(out))
     assert status == 2
     assert "--out is for several runs" in errors
+
+
+def test_a_series_stands_for_its_runs(call: Call, runs: list[Run], tmp_path: Path) -> None:
+    for seed, run in enumerate(runs):
+        (tmp_path / f"seed-{seed}").symlink_to(run.folder)
+    status, _, errors = call("report", str(tmp_path))
+    assert (status, errors) == (0, "")
+    assert (tmp_path / "comparison.html").is_file()

@@ -178,17 +178,18 @@ def report(
 ) -> None:
     """Draw what a run learned, or compare several: one HTML file with all figures."""
     from digits.report import write_comparison, write_report
-    from digits.run import Run
+    from digits.run import open_runs
 
-    if len(runs) > 1:
-        path = write_comparison(runs, out, device=device)
+    opened = open_runs(runs)
+    if len(opened) > 1:
+        path = write_comparison(opened, out, device=device)
     elif out is not None:
         raise InvalidInput(
             "--out is for several runs; the report of one is in its folder: "
             f"digits report {runs[0]}"
         )
     else:
-        path = write_report(Run(runs[0]), device=device)
+        path = write_report(opened[0], device=device)
     if as_json:
         print_json({"report": str(path)})
         return

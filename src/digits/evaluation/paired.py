@@ -1,7 +1,6 @@
 """Two networks on the same images: which of them errs where, and whether that is chance."""
 
 from dataclasses import dataclass
-from math import comb
 
 from jaxtyping import Bool
 from torch import Tensor
@@ -32,7 +31,12 @@ class PairedErrors:
         """
         total = self.only_first + self.only_second
         fewer = min(self.only_first, self.only_second)
-        ways = sum(comb(total, count) for count in range(fewer + 1))
+        ways = choices = 1
+        for count in range(
+            fewer
+        ):  # each binomial coefficient from the one before: quick, too, for thousands
+            choices = choices * (total - count) // (count + 1)
+            ways += choices
         return min(1.0, float(2 * ways / 2**total))
 
 

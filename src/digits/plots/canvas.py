@@ -66,6 +66,7 @@ def in_style() -> AbstractContextManager[None]:
         "svg.fonttype": "none",
         "svg.hashsalt": "digits",
         "text.color": colours.ink,
+        "text.parse_math": False,  # names of classes are no formulas, whatever they hold
         "xtick.color": colours.edge,
         "xtick.labelcolor": colours.ink,
         "xtick.labelsize": 9,

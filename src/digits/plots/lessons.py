@@ -5,12 +5,13 @@ from itertools import cycle
 
 import numpy as np
 from jaxtyping import Float, Int, Num
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
 from matplotlib.patches import ConnectionPatch, Patch, Rectangle
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
 from torch import Tensor
 
 from digits.evaluation.intervals import estimate_mean
@@ -294,6 +295,8 @@ def lines(
         axes.plot(x, y, color=colour, marker=marker, markersize=4, label=name)
     if log_x:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     if as_percent:
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.set_xlabel(x_label)
@@ -364,7 +367,9 @@ def digit_map(maps: Mapping[str, Float[Tensor, "n 2"]], labels: Int[Tensor, " n"
     ):
         for digit in labels.unique().tolist():
             x, y = points[labels == digit].numpy().T
-            axes.scatter(x, y, s=14, marker=f"${digit}$", color=palette(digit), linewidths=0)
+            with rc_context({"text.parse_math": True}):  # a letter as a marker is a formula
+                marker = MarkerStyle(f"${digit}$")
+            axes.scatter(x, y, s=14, marker=marker, color=palette(digit), linewidths=0)
         axes.set_title(name)
         axes.set_xticks([])
         axes.set_yticks([])

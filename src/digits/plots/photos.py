@@ -7,13 +7,13 @@ from jaxtyping import Float, Num, UInt8
 from matplotlib.figure import Figure
 
 from digits.errors import InvalidInput
-from digits.plots.canvas import WIDTH_INCHES, expect_some, new_figure, styled
+from digits.plots.canvas import WIDTH_INCHES, expect_some, new_figure, show_strength, styled
 from digits.plots.colours import BLUE, GREY, INK, ORANGE, PALE, PAPER, SOFT
 
 COUNTED = 0.3
 """Probability that a symbol reaches in some column, at least, for its curve to be drawn."""
 
-TITLE_INCHES = 0.2
+TITLE_INCHES = 0.25
 """Height of a line of a picture's title."""
 
 GAP_INCHES = 0.12
@@ -142,7 +142,7 @@ def columns(
 
 @styled
 def counts(table: Mapping[str, Mapping[str, int]], total: int) -> Figure:
-    """Draw how many pictures of each kind are read right at each step, the more the darker.
+    """Draw how many pictures of each kind are read right at each step, the more the stronger.
 
     Args:
         table: Number of pictures that are read right, by kind, by step; each step has all kinds.
@@ -159,7 +159,8 @@ def counts(table: Mapping[str, Mapping[str, int]], total: int) -> Figure:
     values = np.array([[row[kind] for kind in kinds] for row in table.values()])
     figure = new_figure(0.7 + 0.36 * len(table))
     axes = figure.subplots()
-    axes.imshow(values / total, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    show_strength(axes, values, BLUE, most=total)
+    axes.set_aspect("auto")
     for (row, column), value in np.ndenumerate(values):
         colour = PAPER if value > 0.6 * total else INK
         axes.text(column, row, str(value), ha="center", va="center", color=colour, fontsize=9)
@@ -167,6 +168,5 @@ def counts(table: Mapping[str, Mapping[str, int]], total: int) -> Figure:
     axes.set_yticks(range(len(table)), list(table))
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
     axes.set_xlabel(f"pictures read right, of {total} of each kind")
     return figure

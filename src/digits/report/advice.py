@@ -6,10 +6,12 @@ Thresholds are our own choice; what they were set beside stands with each.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import comb, sqrt
 
 from digits.evaluation.label_errors import DOUBTED_MNIST
 from digits.history import EpochRecord
 from digits.recipe import Recipe
+from digits.training.calibration import MIN_HELD_OUT
 
 OVERFITTING_RATIO, OVERFITTING_GAP = 3.0, 0.02
 """Held-out loss by training loss, at least, and their difference in nats, at least."""
@@ -17,17 +19,18 @@ OVERFITTING_RATIO, OVERFITTING_GAP = 3.0, 0.02
 STILL_FALLING = 0.05
 """Least fall of the loss in the last epoch, as a fraction of what it was."""
 
-SWING = 0.003
-"""Least fall of the held-out accuracy from one epoch to the next, as a fraction of the images: 15
-of 5,000."""
+SWING, SWING_ERRORS = 0.003, 2.0
+"""Least fall of the held-out accuracy from one epoch to the next, as a fraction of the images (15
+of 5,000), and in standard errors of that accuracy: among few images, it swings by chance."""
 
 CALIBRATION_ERROR = 0.01
 """Least expected calibration error, 0 to 1; those of the recipes are 0.001 to 0.002
-(benchmarks/results/calibration.json)."""
+(benchmarks/results/calibration.json). It must also exceed the width of the accuracy's interval: on
+few images, a network that is as sure as it is right has an error, too."""
 
-PAIR_SHARE, PAIR_ERRORS = 0.15, 5
-"""Least share of a pair of classes in all errors, and least number; of 45 pairs of ten digits, each
-would have 0.02."""
+PAIR_SHARE, PAIR_FACTOR, PAIR_ERRORS = 0.15, 2.0, 5
+"""Least share of a pair of classes in all errors, by how much more that is than if all pairs were
+alike, at least, and least number of errors. Of the 45 pairs of ten digits, each would have 0.02."""
 
 DOUBTED_SHARE = 0.1
 """Least share, of the errors, of images whose label people doubt; of all test images of MNIST, they
@@ -81,10 +84,11 @@ def overfitting(evidence: Evidence) -> Advice | None:
     if gap < OVERFITTING_GAP or last.validation_loss < OVERFITTING_RATIO * last.train_loss:
         return None
     lacking = "" if evidence.recipe.augmentation else "augmentation (`--rotation-degrees 10`), "
+    decay = max(1e-4, 3 * evidence.recipe.weight_decay)
     return Advice(
         f"The training loss is {last.train_loss:.3f}, the held-out loss "
         f"{last.validation_loss:.3f}: the network has learned its training images by heart.",
-        f"Try {lacking}a weight decay (`--weight-decay 0.0001`), a network with dropout, or fewer "
+        f"Try {lacking}weight decay (`--weight-decay {decay:g}`), a network with dropout, or fewer "
         "epochs.",
     )
 
@@ -93,10 +97,12 @@ def nothing_held_out(evidence: Evidence) -> Advice | None:
     """Speak where no images are held out, by which to choose."""
     if evidence.history[-1].validation_loss is not None:
         return None
+    some = max(1, min(5000, evidence.smallest_class * len(evidence.classes) // 10))
     return Advice(
-        "0 training images were held out.",
+        "No training images were held out.",
         "That is right for a last run. To compare settings, hold some out "
-        "(`--validation-size 5000`): who chooses by the test images has no others to measure on.",
+        f"(`--validation-size {some}`): who chooses by the test images has no others to measure "
+        "on.",
     )
 
 
@@ -125,7 +131,11 @@ def swinging(evidence: Evidence) -> Advice | None:
     found = [record.validation_accuracy for record in evidence.history]
     later = [value for value in found[len(found) // 2 :] if value is not None]
     falls = [before - after for before, after in pairwise(later)]
-    if not falls or max(falls) < SWING:
+    num_held_out = evidence.recipe.validation_size
+    if not falls or not num_held_out:
+        return None
+    spread = sqrt(max(value * (1 - value) for value in later) / num_held_out)
+    if max(falls) < max(SWING, SWING_ERRORS * spread):
         return None
     rate = evidence.recipe.learning_rate
     lower = f"a lower learning rate (`--learning-rate {rate / 3:.2g}`)"
@@ -143,13 +153,19 @@ def swinging(evidence: Evidence) -> Advice | None:
 
 def miscalibrated(evidence: Evidence) -> Advice | None:
     """Speak where confidence and accuracy are far apart."""
-    if evidence.calibration_error < CALIBRATION_ERROR:
+    low, high = evidence.interval
+    if evidence.calibration_error < max(CALIBRATION_ERROR, high - low):
         return None
+    way, num_held_out = "", evidence.recipe.validation_size or 0
+    if num_held_out < MIN_HELD_OUT and evidence.smallest_class >= FEW_IMAGES:
+        way = (
+            f" At least {MIN_HELD_OUT:,} held-out images (`--validation-size 5000`) give a better "
+            "temperature."
+        )
     return Advice(
         f"Confidence is off by {100 * evidence.calibration_error:.1f} points on average (the "
         "expected calibration error).",
-        "Do not take it for a probability yet. At least 2,500 held-out images "
-        "(`--validation-size 5000`) give a better temperature.",
+        f"Do not take it for a probability yet.{way}",
     )
 
 
@@ -160,7 +176,8 @@ def confused_pair(evidence: Evidence) -> Advice | None:
         return None
     first, second = most = max(sorted(set(pairs)), key=pairs.count)
     count = pairs.count(most)
-    if count < PAIR_ERRORS or count < PAIR_SHARE * len(pairs):
+    alike = 1 / comb(len(evidence.classes), 2)
+    if count < PAIR_ERRORS or count < max(PAIR_SHARE, PAIR_FACTOR * alike) * len(pairs):
         return None
     one, other = evidence.classes[first], evidence.classes[second]
     return Advice(

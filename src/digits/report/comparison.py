@@ -63,7 +63,7 @@ class Pair:
         """What the test images say of the two networks, in a sentence."""
         found, p = self.errors, self.errors.p_value
         chance = f"p = {p:.3f}" if p >= 0.001 else "p below 0.001"
-        if found.p_value >= SIGNIFICANT:
+        if p >= SIGNIFICANT:
             return f"Which network is better can't be told from these images ({chance})."
         better = self.first if found.only_first < found.only_second else self.second
         return f"{better.letter} is better on such images, beyond chance ({chance})."
@@ -164,6 +164,7 @@ def _describe(runs: Sequence[Run], device: str) -> dict[str, Any]:
         "supports": labels.bincount(minlength=len(data.classes)).tolist(),
         "num_images": len(labels),
         "runs": compared,
+        "is_read_otherwise": any(run.facts.num_errors != sum(run.errors) for run in compared),
         "strip": _strip(compared),
         "charts": _charts(compared, materials),
         "fields": [

@@ -18,6 +18,7 @@ from digits.evaluation.metrics import (
 )
 from digits.recipe import Augmentation
 from digits.report.material import Material
+from digits.report.tiles import MOST_CLASSES
 from digits.training.augmentation import augment
 from digits.training.targets import smoothed_entropy
 
@@ -58,6 +59,7 @@ def illustration(
     draw: Callable[..., Figure],
     *,
     is_fluid: bool = True,
+    is_on_page: bool = True,
 ) -> Illustration:
     """Draw a figure for a page, for a phone and as a file.
 
@@ -68,19 +70,23 @@ def illustration(
         alt: Alternative text of the figure.
         draw: A function of `digits.plots`, with what it draws.
         is_fluid: Whether the function can lay the figure out anew, by `width_inches`.
+        is_on_page: Whether the page shows it; if not, it is a file alone.
 
     Returns:
         The figure with its texts.
     """
     figure = draw()
-    narrow = ""
+    png, narrow = plots.to_png(figure), ""
+    if not is_on_page:
+        return Illustration(name, title, caption, png)
     if is_fluid:
         phone = draw(width_inches=plots.NARROW_INCHES)
         narrow = plots.to_svg(phone, name=f"{name}-narrow", label=alt)
+    figure.set_layout_engine("none")  # everything has its place now; finding it takes long
     # An SVG is sharp at any size and follows the page's scheme in one figure, on paper too; all of
     # them are a third of the PNG files.
     svg = plots.to_svg(figure, name=f"{name}-wide", label=alt)
-    return Illustration(name, title, caption, plots.to_png(figure), svg, narrow)
+    return Illustration(name, title, caption, png, svg, narrow)
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ def _samples(material: Material) -> Illustration:
         caption=f"The first five training images of each {material.noun}, below their label. An "
         f"image has {size}×{size} pixels, whose values run from 0 (paper) to 255 (ink).",
         alt=f"A table of images, five of each {material.noun}.",
-        draw=partial(plots.samples, images, labels, classes=material.classes),
+        draw=partial(plots.samples, images, labels, classes=material.names),
     )
 
 
@@ -211,8 +217,9 @@ def _confusion(material: Material) -> Illustration:
         f"{material.noun} (column). The grey diagonal holds the correct predictions; the stronger "
         f"the blue, the more mistakes, on a scale of their own. {found}",
         alt=f"A table of {len(counts)} by {len(counts)} counts. {found}",
-        draw=partial(plots.confusion_matrix, material.facts.confusion_matrix, material.classes),
+        draw=partial(plots.confusion_matrix, material.facts.confusion_matrix, material.names),
         is_fluid=False,
+        is_on_page=len(material.classes) > MOST_CLASSES,  # else it is a table there
     )
 
 
@@ -277,7 +284,7 @@ def _predictions(material: Material) -> Illustration:
         material.test.labels[indices],
         material.probabilities[indices],
         indices,
-        classes=material.classes,
+        classes=material.names,
     )
     return illustration(
         name="predictions",
@@ -302,7 +309,7 @@ def _mistakes(material: Material) -> Illustration:
         material.predicted[shown],
         material.confidence[shown],
         shown,
-        classes=material.classes,
+        classes=material.names,
     )
     return illustration(
         name=name,
@@ -312,6 +319,7 @@ def _mistakes(material: Material) -> Illustration:
         "are the confidence of the prediction and the image’s number in the test set, from 0.",
         alt=f"Test images that were read wrong, with the predicted {_plural(material)}.",
         draw=draw,
+        is_on_page=False,  # there they can be sorted
     )
 
 
@@ -367,7 +375,7 @@ def _saliency(material: Material) -> Illustration:
         gradients,
         material.predicted[chosen],
         material.confidence[chosen],
-        classes=material.classes,
+        classes=material.names,
     )
     return illustration(
         name="saliency",

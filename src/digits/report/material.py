@@ -12,6 +12,9 @@ from digits.evaluation import predict
 from digits.run import Run
 from digits.training.calibration import temperature_of
 
+LONGEST_NAME = 12
+"""Most letters of a class's name in a figure: as many as Fashion-MNIST's longest, and one more."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -40,6 +43,8 @@ class Material:
             raise DigitsError(f"{run.history_path}: expected a line for each epoch, found none.")
         self.facts = _facts(run, len(data.classes))
         self.train, self.test, self.classes = data.train, data.test, data.classes
+        self.names = tuple(map(shorten, data.classes))
+        """Names of the classes, as short as figures have room for."""
         self.title = data.title
         """Name of the data set, to show."""
         self.noun = noun(data.classes)
@@ -60,6 +65,15 @@ class Material:
         order = self.confidence[wrong].argsort(descending=True, stable=True)
         self.mistakes: Int64[Tensor, " errors"] = wrong[order]
         """Indices of the misclassified test images, the most confident first."""
+
+
+def shorten(name: str) -> str:
+    """Leave the middle out of a class's name that is too long for a figure.
+
+    >>> shorten("letters of the first kind")
+    'letters…kind'
+    """
+    return name if len(name) <= LONGEST_NAME else f"{name[:7]}…{name[8 - LONGEST_NAME :]}"
 
 
 def _facts(run: Run, num_classes: int) -> Facts:
