@@ -282,7 +282,7 @@ def test_other_formats_are_refused_in_a_line(
     status, _, errors = call("export", str(run.folder), "--format", "pickle")
     assert (status, errors) == (
         2,
-        "digits: --format: expected onnx or torchscript or pt2 or c, found 'pickle'.\n",
+        "digits: --format: expected onnx or torchscript or pt2 or c or page, found 'pickle'.\n",
     )
     status, _, errors = call("export", str(run.folder), "--format", "pt2", "--int8")
     assert (status, errors) == (2, "digits: --int8 writes ONNX; leave --format pt2 away.\n")

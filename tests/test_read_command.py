@@ -426,7 +426,7 @@ def test_the_threshold_refuses(call: Call) -> None:
         (
             ["export", "scans", "--format", "tflite"],
             2,
-            "--format: expected onnx or torchscript or pt2 or c, found 'tflite'.",
+            "--format: expected onnx or torchscript or pt2 or c or page, found 'tflite'.",
         ),
     ],
 )
