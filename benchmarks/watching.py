@@ -11,15 +11,15 @@ until the last checkpoint is saved, and of the run as a whole, data and evaluati
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import requests
 from rich.console import Console
 
 import digits
@@ -50,29 +50,36 @@ class Clock(TrainingProgress):
         super().stop()
 
 
-def listen(url: str) -> None:
-    """Take events until the server ends."""
-    with requests.get(f"{url}v1/training/events", stream=True, timeout=60) as response:
-        for _ in response.iter_content(65536):
-            pass
+WINDOW = """
+import sys, urllib.request
+with urllib.request.urlopen(sys.argv[1]) as response:
+    print(flush=True)
+    for _ in response: pass
+"""
+"""Takes events until the server ends, in a process of its own, as a browser does."""
 
 
 def measure(recipe: str, *, is_watched: bool) -> dict[str, float]:
     """Train once; gives seconds."""
-    clock, watcher, windows = Clock(), None, []
+    clock, watcher = Clock(), None
+    windows: list[subprocess.Popen[bytes]] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         if is_watched:
             page = stack.enter_context(serving_page())
             url = page.expect_url()
             watcher = Watcher(page.follow)
-            windows = [threading.Thread(target=listen, args=(url,)) for _ in range(NUM_WINDOWS)]
+            command = [sys.executable, "-c", WINDOW, f"{url}v1/training/events"]
+            windows = [
+                subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(NUM_WINDOWS)
+            ]
             for window in windows:
-                window.start()
+                assert window.stdout is not None
+                window.stdout.readline()  # it is open
         started = time.perf_counter()
         train(recipe, out=Path(folder) / "run", device="cpu", progress=clock, watcher=watcher)
         seconds = time.perf_counter() - started
-    for window in windows:
-        window.join()
+    for window in windows:  # they end with the page
+        window.communicate()
     return {"epochs": clock.seconds, "run": seconds}
 
 

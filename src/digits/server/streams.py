@@ -22,7 +22,7 @@ from digits.events import is_at_line, read_lines
 from digits.server import limits
 from digits.server.problems import Overloaded, RequestRefused
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 """Time after which the file is looked at again."""
 
 HEARTBEAT_SECONDS = 15.0

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from importlib.metadata import version
@@ -24,6 +25,10 @@ HOST = "127.0.0.1"
 
 PORT = 8010
 """Port of the page, where it is free: so a window that is open goes on when a run is resumed."""
+
+
+NICE = 19
+"""The lowest of POSIX's priorities: the page takes what time training leaves."""
 
 
 def create_watching_app(streams: EventStreams) -> FastAPI:
@@ -51,6 +56,8 @@ def serve_for_parent() -> None:
 
     When no more can come, the parent has ended, or wants this process to.
     """
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     try:
         listener = _listen()
     except DigitsError as error:

@@ -35,14 +35,14 @@ from digits.run import Run
 from digits.training.progress import TrainingProgress
 from digits.training.trainer import Trainer
 
-NUM_POINTS = 60
+NUM_POINTS = 40
 """Points of a run's curves, at even intervals; each takes some tenths of a millisecond."""
 
 LONGEST_WAIT, GROWTH = 2.0, 0.02
 """Seconds until there is a point in any case, and the part of the time so far by which they grow: a
 run of hours has two hundred more, most of them early on."""
 
-SHARE = 0.015
+SHARE = 0.01
 """Largest part of the time of training for watching, 0 to 1; digits are read at fewer points
 instead."""
 
