@@ -1,10 +1,11 @@
 """Runs that are watched over HTTP: the stream of events, and training that is asked for."""
 
 import json
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from digits.server import limits, streams
 from digits.server.streams import Source
 from digits.server.training import TrainingCommand
 from digits.server.watch_page import serving_page
+from digits.server.watch_process import HOST, PORT
 from tests.server.conftest import Client, assert_problem, serving
 
 EVENTS = "/v1/training/events"
@@ -243,7 +245,11 @@ def test_training_for_other_machines_is_refused(
 def test_the_page_beside_a_command_says_why_training_failed(tmp_path: Path) -> None:
     folder = tmp_path / "of a\nrun"
     folder.mkdir()
-    with serving_page() as page:
+    # A page that another test has open at the usual port would come here for its events.
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(socket.create_server((HOST, PORT)))
+        page = stack.enter_context(serving_page())
         listener = Listener(int(page.expect_url().rstrip("/").rpartition(":")[2]))
         log = EventLog(folder / "events.jsonl")
         log.write({"kind": "began", "run": "r1"})
