@@ -50,7 +50,7 @@ if missing:
         )
     # A fresh environment gets the versions that we test with; another one keeps what it has.
     versions = ["-c", clone / "constraints.txt"] if "torch" in missing else []
-    wishes = [f"digits @ {clone.resolve().as_uri()}", "scikit-learn", "tqdm"]
+    wishes = [f"digits[train] @ {clone.resolve().as_uri()}", "scikit-learn", "tqdm"]
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, *versions, *wishes], check=True)
     importlib.invalidate_caches()

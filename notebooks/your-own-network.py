@@ -25,7 +25,7 @@ if missing:
         )
     # A fresh environment gets the versions that we test with; another one keeps what it has.
     versions = ["-c", clone / "constraints.txt"] if "torch" in missing else []
-    wish = f"digits @ {clone.resolve().as_uri()}"
+    wish = f"digits[train] @ {clone.resolve().as_uri()}"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *versions, wish], check=True)
     importlib.invalidate_caches()
 
