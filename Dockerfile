@@ -1,5 +1,5 @@
 # The page and the HTTP API, by the light installation: docker build --tag digits .
-# docs/serving.md says how to run it.
+# docs/guides/serving.md says how to run it.
 
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore

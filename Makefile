@@ -60,7 +60,7 @@ bench-serving: $(READY_DEV) ## Load the server, beside a plain one (25 minutes; 
 	$(BIN)/python benchmarks/serving.py
 
 .PHONY: lock
-lock: $(READY_DEV) ## Write the locks and docs/dependencies.md anew, from constraints.txt
+lock: $(READY_DEV) ## Write the locks and docs/reference/dependencies.md anew, from constraints.txt
 	$(BIN)/python requirements/lock.py
 	$(BIN)/python requirements/licences.py
 

@@ -63,7 +63,7 @@ GROWTH_MB = 50.0
 
 MOST_MB = 600.0
 """Most memory that the server may ever hold, far below the 760 MB that four of the largest pictures
-and all bodies that wait may (docs/serving.md)."""
+and all bodies that wait may (docs/guides/serving.md)."""
 
 Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """Does harm on a connection; what the server answers is read afterwards, until it ends it."""

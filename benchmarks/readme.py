@@ -26,10 +26,10 @@ from digits.recipe import OWN_RECIPES, load_measurement, load_recipe, parse_reci
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     ROOT / "README.md",
-    ROOT / "docs" / "serving.md",
-    ROOT / "docs" / "scale.md",
+    ROOT / "docs" / "guides" / "serving.md",
+    ROOT / "docs" / "guides" / "scale.md",
     ROOT / "docs" / "experiments.md",
-    ROOT / "docs" / "other-tools.md",
+    ROOT / "docs" / "guides" / "other-tools.md",
 )
 PLOT = ROOT / "docs" / "images" / "recipes.png"
 DARK_PLOT = PLOT.with_stem("recipes-dark")

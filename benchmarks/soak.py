@@ -37,14 +37,14 @@ GROWTH_MB = 50.0
 
 MOST_MB = 400.0
 """Most memory that the server may ever hold: twice what pictures of these sizes take, far below the
-760 MB that four of the largest and all bodies that wait may (docs/serving.md)."""
+760 MB that four of the largest and all bodies that wait may (docs/guides/serving.md)."""
 
 LOAD_SECONDS = 20
 """Duration of the load in which the server is told to end, and the moment at which it is."""
 
 TOLD_SECONDS = 5.0
 END_SECONDS = 5.0
-"""Time in which the server must have ended, as docs/serving.md says: requests in progress are
+"""Time in which the server must have ended, as docs/guides/serving.md says: requests in progress are
 answered meanwhile, or get 503 after `limits.SHUTDOWN_SECONDS`."""
 
 

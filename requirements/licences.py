@@ -1,4 +1,4 @@
-"""List the dependencies of each installation in docs/dependencies.md, with their licences.
+"""List the dependencies of each installation in docs/reference/dependencies.md, with their licences.
 
     python requirements/licences.py             # or: make lock
 
@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from digits.files import write_atomic
 
-DOCUMENT = ROOT / "docs" / "dependencies.md"
+DOCUMENT = ROOT / "docs" / "reference" / "dependencies.md"
 
 INSTALLATIONS = (None, "train", "tutorial", "dev")
 """Extras, each of which contains those before it; first, the light installation."""

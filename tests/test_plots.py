@@ -109,10 +109,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "receptive fields": lambda: plots.receptive_fields(IMAGES[0], {"conv1": 3, "fc": 28}),
     "channels": lambda: plots.channels(
-        torch.rand(2, 28, 28),
-        torch.randn(2, 3, 3),
+        torch.rand(2, 28, 28, generator=GENERATOR),
+        torch.tensor([-0.072, 0.075, 1.0]).expand(2, 3, 3),
         torch.zeros(2, 26, 26),
-        torch.randn(26, 26),
+        torch.randn(26, 26, generator=GENERATOR),
         names=["ink", "edges"],
     ),
     "network": lambda: plots.network({"image": (1, 28, 28), "flatten": (784,), "fc": (10,)}),

@@ -217,7 +217,7 @@ def headings(document: Path) -> set[str]:
 
 
 def test_pictures_and_links_lead_somewhere() -> None:
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
         text = document.read_text()
         for target in re.findall(r'src(?:set)?="([^"]+)"', text):
             assert (document.parent / target).is_file(), f"{document.name}: {target}"

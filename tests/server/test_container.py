@@ -99,7 +99,7 @@ def test_the_health_check_notices_an_answer_that_is_none() -> None:
 
 
 def test_the_guide_runs_it_as_it_is_tried() -> None:
-    guide = (ROOT / "docs" / "serving.md").read_text()
+    guide = (ROOT / "docs" / "guides" / "serving.md").read_text()
     for option in ("--read-only", "--cap-drop ALL", "--security-opt no-new-privileges"):
         assert option in guide
     assert "--publish 127.0.0.1:8000:8000" in guide

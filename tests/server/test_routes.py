@@ -260,7 +260,7 @@ def test_the_network_s_file_is_sent_once(client: Client, reader: Reader) -> None
 
 
 def test_the_documentation_lists_the_limits() -> None:
-    document = (SERVER.parents[2] / "docs" / "serving.md").read_text()
+    document = (SERVER.parents[2] / "docs" / "guides" / "serving.md").read_text()
     for name in limits.__all__:
         value = getattr(limits, name)
         shown = "cores" if name == "NUM_READERS" else f"{value:,.0f}"

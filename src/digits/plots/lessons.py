@@ -463,10 +463,14 @@ def _outline(
 
 
 def _write_weights(axes: Axes, weights: np.ndarray, *, limit: float) -> None:
-    """Write the weights of a kernel on its map, whose strongest colour stands for `limit`."""
+    """Write the weights of a kernel on its map, whose strongest colour stands for `limit`.
+
+    Each has two decimals at most: three, as of -0.072, would touch the next one.
+    """
     for (row, column), value in np.ndenumerate(weights):
         axes.text(
-            column, row, format_signed(float(value)), ha="center", va="center", fontsize=SMALL,
+            column, row, format_signed(round(float(value), 2)),
+            ha="center", va="center", fontsize=SMALL,
             color=PAPER if abs(value) > STRONG * limit else INK,
         )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Request limits: how large, how many and how slow requests may be, and how much is kept of them.
 
-docs/serving.md lists them in a table; a test compares the two.
+docs/guides/serving.md lists them in a table; a test compares the two.
 """
 
 import os

@@ -81,7 +81,7 @@ def _add_events(app: FastAPI, streams: EventStreams) -> None:
             **problems.describe(*ERRORS, HTTPStatus.SERVICE_UNAVAILABLE),
             200: {
                 "description": "Events in JSON, from the first one on, and as they come; what each "
-                "holds is in docs/serving.md.",
+                "holds is in docs/guides/serving.md.",
                 "content": {"text/event-stream": {"schema": {"type": "string"}}},
             },
         },
