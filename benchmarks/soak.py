@@ -44,8 +44,8 @@ LOAD_SECONDS = 20
 
 TOLD_SECONDS = 5.0
 END_SECONDS = 5.0
-"""Time in which the server must have ended, as docs/guides/serving.md says: requests in progress are
-answered meanwhile, or get 503 after `limits.SHUTDOWN_SECONDS`."""
+"""Time in which the server must have ended, as docs/guides/serving.md says: requests in
+progress are answered meanwhile, or get 503 after `limits.SHUTDOWN_SECONDS`."""
 
 
 def damaged_pictures(folder: Path, seed: int) -> list[Request]:

@@ -1,4 +1,4 @@
-"""List the dependencies of each installation in docs/reference/dependencies.md, with their licences.
+"""List each installation's dependencies in docs/reference/dependencies.md, with their licences.
 
     python requirements/licences.py             # or: make lock
 
