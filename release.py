@@ -83,9 +83,7 @@ def build(tree: Path, folder: Path) -> ReleaseFiles:
 
 def _hatchling(*arguments: str, tree: Path) -> None:
     # The time of files in archives: the commit's, as it is the same wherever it is checked out.
-    committed = subprocess.run(
-        ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    (committed,) = _git("log", "-1", "--format=%ct", tree=ROOT)
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", *arguments],
         cwd=tree,
@@ -95,6 +93,17 @@ def _hatchling(*arguments: str, tree: Path) -> None:
     )
     if done.returncode != 0:
         raise ValueError(f"hatchling could not build: {done.stderr.strip().splitlines()[-1]}")
+
+
+def _git(*arguments: str, tree: Path) -> list[str]:
+    """List the lines that git prints."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=tree, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise ValueError("expected git, which knows the version; found none: install it") from None
+    if done.returncode != 0:
+        raise ValueError(f"expected a clone of the repository; git says: {done.stderr.strip()}")
+    return done.stdout.splitlines()
 
 
 def unexpected(names: list[str]) -> list[str]:
@@ -131,11 +140,11 @@ def contents(file: Path) -> list[str]:
 
 
 def check(files: ReleaseFiles) -> None:
-    """Check release files: what is in them, and what a package index makes of it.
+    """Check what is in release files, and what a package index makes of them.
 
     Raises:
-        ValueError: If one is too large, has a file that it may not have, or makes another wheel,
-            or if twine finds a fault.
+        ValueError: If one is too large, or has a file that it may not have, or if twine finds a
+            fault.
     """
     for file in files:
         if strange := unexpected(contents(file)):
@@ -149,6 +158,14 @@ def check(files: ReleaseFiles) -> None:
     )
     if twine.returncode != 0:
         raise ValueError(f"twine check: {' '.join((twine.stdout + twine.stderr).split())}")
+
+
+def check_sdist(files: ReleaseFiles) -> None:
+    """Check that the sdist makes the same wheel.
+
+    Raises:
+        ValueError: If a bit of it is another.
+    """
     with TemporaryDirectory() as folder:
         with tarfile.open(files.sdist) as sdist:
             sdist.extractall(folder, filter="data")
@@ -165,16 +182,9 @@ def tagged_version(tree: Path) -> str:
         ValueError: If there are changes, there is no tag or several, or the changelog's newest
             version is another.
     """
-
-    def git(*arguments: str) -> list[str]:
-        done = subprocess.run(
-            ["git", *arguments], cwd=tree, capture_output=True, text=True, check=True
-        )
-        return done.stdout.splitlines()
-
-    if changes := git("status", "--porcelain"):
+    if changes := _git("status", "--porcelain", tree=tree):
         raise ValueError(f"expected a tree without changes, found {len(changes)}: see git status")
-    tags = git("tag", "--points-at", "HEAD", "--list", "v[0-9]*")
+    tags = _git("tag", "--points-at", "HEAD", "--list", "v[0-9]*", tree=tree)
     if len(tags) != 1:
         found = " and ".join(tags) or "none"
         raise ValueError(
@@ -197,6 +207,7 @@ def main() -> None:
         if version and files.sdist.name != f"digits-{version}.tar.gz":
             raise ValueError(f"expected files of {version}, found {files.sdist.name}")
         check(files)
+        check_sdist(files)
     except ValueError as error:
         sys.exit(f"release: {error}")
     for file in files:

@@ -149,7 +149,7 @@ def copy_tree(folder: Path, *, mode: int, seconds: int, backwards: bool) -> Path
     """Copy what is in the repository, less its history, with modes and times of another disk."""
     names = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for name in sorted(names, reverse=backwards):
-        if (ROOT / name).is_file() and name.startswith(("src/", *"CLNpc.")):
+        if (ROOT / name).is_file() and (name.startswith("src/") or name in release.BESIDE):
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, place)
@@ -184,6 +184,7 @@ def test_both_files_pass_the_checks_of_a_release(files: ReleaseFiles) -> None:
         "digits-1.0.0.tar.gz",
     ]
     release.check(files)
+    release.check_sdist(files)
 
 
 def test_a_wheel_that_the_sdist_does_not_make_is_refused(
@@ -193,7 +194,7 @@ def test_a_wheel_that_the_sdist_does_not_make_is_refused(
     with zipfile.ZipFile(changed, "a") as wheel:
         wheel.writestr("digits/late.py", "")
     with pytest.raises(ValueError, match="makes another wheel"):
-        release.check(files._replace(wheel=changed))
+        release.check_sdist(files._replace(wheel=changed))
 
 
 def test_both_files_have_all_of_the_package(files: ReleaseFiles) -> None:
