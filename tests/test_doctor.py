@@ -84,7 +84,7 @@ def doctor(
         text=True,
         timeout=300,
     )
-    assert "Traceback" not in done.stderr
+    assert done.stderr == ""
     return Diagnosis(done.returncode, json.loads(done.stdout))
 
 
@@ -303,11 +303,14 @@ def links_to_packages(folder: Path, *left_out: str) -> Path:
 
 
 def test_an_installation_that_only_reads_lacks_nothing_but_what_it_needs(tmp_path: Path) -> None:
-    site = links_to_packages(tmp_path / "site", "torch", "filelock", "platformdirs", "tomli-w")
-    code = f"import sys; sys.path[:] = [p for p in sys.path if 'site-packages' not in p] + [{str(site)!r}]"
+    site = links_to_packages(tmp_path / "site", "torch", "filelock", "platformdirs", "h11")
+    code = (
+        "import sys\n"
+        f"sys.path[:] = [each for each in sys.path if 'site-packages' not in each] + ['{site}']"
+    )
     done = doctor(tmp_path, code=code)
     assert (done.status, done.found.keys() - {"port-taken"}) == (1, {"missing-package"})
-    assert 'pip install "tomli-w>=1.1"' in done.found["missing-package"]
+    assert 'pip install "h11>=0.16"' in done.found["missing-package"]
     parts = done.document["parts"]
     assert "cache" not in parts
     assert 'pip install "digits[train]"' in parts["packages"]["missing extras"]["train"]
@@ -328,12 +331,12 @@ def test_a_library_that_is_damaged(tmp_path: Path, size: int, reason: str) -> No
 @needs("cc")
 def test_a_library_of_the_system_that_is_missing(tmp_path: Path) -> None:
     code = tmp_path / "code.c"
-    code.write_text("int gl_function(void); int PyInit_cv2(void) { return gl_function(); }")
+    code.write_text("int function_of_it(void); int PyInit_cv2(void) { return function_of_it(); }")
     other = tmp_path / "other.c"
-    other.write_text("int gl_function(void) { return 0; }")
-    library, module = tmp_path / "libGL.so.1", tmp_path / "cv2.so"
+    other.write_text("int function_of_it(void) { return 0; }")
+    library, module = tmp_path / "libdigitsgl.so.1", tmp_path / "cv2.so"
     commands: tuple[list[str | Path], ...] = (
-        ["cc", "-shared", "-fPIC", "-Wl,-soname,libGL.so.1", other, "-o", library],
+        ["cc", "-shared", "-fPIC", "-Wl,-soname,libdigitsgl.so.1", other, "-o", library],
         ["cc", "-shared", "-fPIC", code, library, "-o", module],
     )
     for command in commands:
@@ -343,7 +346,9 @@ def test_a_library_of_the_system_that_is_missing(tmp_path: Path) -> None:
     done = doctor(tmp_path / "folder", path=[tmp_path])
     assert (done.status, done.found.keys() - {"port-taken"}) == (1, {"missing-system-library"})
     found = done.found["missing-system-library"]
-    assert found.startswith("expected cv2 to load, found no libGL.so.1, a library of the system;")
+    assert found.startswith(
+        "expected cv2 to load, found no libdigitsgl.so.1, a library of the system;"
+    )
     assert "pip install opencv-python-headless" in found
 
 
@@ -406,8 +411,8 @@ def test_what_cannot_be_examined_hides_nothing_else(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     done = doctor(tmp_path, code=f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})")
-    assert "not-examined" in done.found
-    assert done.document["parts"]["cache"]["folder"] == str(data_root())
+    assert done.found["not-examined"].startswith("expected to examine the ")
+    assert done.document["parts"]["packages"]["digits"] == version("digits")
 
 
 def test_a_library_that_does_not_load_is_one_line_of_other_commands(tmp_path: Path) -> None:

@@ -20,8 +20,23 @@ def examine() -> list[Part]:
 
     What can't be examined is a finding, too, so that one part does not hide the others.
     """
-    process = start_loading()  # meanwhile, what needs no library
-    parts = [
+    try:
+        process = start_loading()  # meanwhile, what needs no library
+    except OSError as error:  # the current folder is gone, or there can be no more processes
+        return [_not_examined("libraries", error), *_without_libraries()]
+    parts = _without_libraries()
+    loaded = finish_loading(process)
+    parts += [
+        _examine("machine", partial(examine_machine, loaded.cpu_features)),
+        _examine("libraries", partial(examine_libraries, loaded)),
+    ]
+    if loaded.failed is None and is_installed("train"):  # without it, nothing is cached or trained
+        parts += [_examine("cache", examine_cache), _examine("runs", examine_runs)]
+    return parts
+
+
+def _without_libraries() -> list[Part]:
+    return [
         _examine("packages", examine_packages),
         _examine("threads", lambda: examine_threads(thread_limit())),
         _examine("weights", examine_weights),
@@ -29,17 +44,15 @@ def examine() -> list[Part]:
         _examine("terminal", examine_terminal),
         _examine("temporary files", examine_temporary),
     ]
-    loaded = finish_loading(process)
-    parts.insert(1, _examine("machine", partial(examine_machine, loaded.cpu_features)))
-    parts.insert(2, _examine("libraries", partial(examine_libraries, loaded)))
-    if loaded.failed is None and is_installed("train"):  # without it, nothing is cached or trained
-        parts += [_examine("cache", examine_cache), _examine("runs", examine_runs)]
-    return parts
 
 
 def _examine(name: str, examination: Callable[[], Part]) -> Part:
     try:
         return examination()
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return Part(name, {}, (NOT_EXAMINED.found(part=name, reason=reason),))
+        return _not_examined(name, error)
+
+
+def _not_examined(name: str, error: Exception) -> Part:
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return Part(name, {}, (NOT_EXAMINED.found(part=name, reason=reason),))
