@@ -30,8 +30,12 @@ def examine() -> list[Part]:
         _examine("machine", partial(examine_machine, loaded.cpu_features)),
         _examine("libraries", partial(examine_libraries, loaded)),
     ]
-    if loaded.failed is None and is_installed("train"):  # without it, nothing is cached or trained
-        parts += [_examine("cache", examine_cache), _examine("runs", examine_runs)]
+    if loaded.failed is None and is_installed("train"):  # without it, nothing is written
+        parts += [
+            _examine("cache", examine_cache),
+            _examine("runs", examine_runs),
+            _examine("temporary files", examine_temporary),
+        ]
     return parts
 
 
@@ -42,7 +46,6 @@ def _without_libraries() -> list[Part]:
         _examine("weights", examine_weights),
         _examine("connections", examine_connections),
         _examine("terminal", examine_terminal),
-        _examine("temporary files", examine_temporary),
     ]
 
 
