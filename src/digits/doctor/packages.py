@@ -123,11 +123,8 @@ def examine_packages() -> Part:
     for name in OFTEN_SHADOWED:
         if Path(f"{name}.py").is_file():
             findings.append(SHADOWED_PACKAGE.found(file=f"{name}.py"))
-    missing = {
-        extra: f'{sys.executable} -m pip install "digits[{extra}]"'
-        for extra in EXTRAS
-        if not is_installed(extra)
-    }
+    missing = [extra for extra in EXTRAS if not is_installed(extra)]
+    command = f'{sys.executable} -m pip install "digits[{",".join(missing)}]"'
     return Part(
         "packages",
         {
@@ -136,6 +133,7 @@ def examine_packages() -> Part:
             "versions": versions,
             "extras": [extra for extra in EXTRAS if extra not in missing],
             "missing extras": missing,
+            **({"bring them with": command} if missing else {}),
         },
         tuple(dict.fromkeys(findings)),
     )
