@@ -24,6 +24,8 @@ from digits.doctor.connections import PORT
 from digits.doctor.faults import KNOWN
 from digits.doctor.packages import numbers_of, requirements
 from digits.doctor.storage import examine_cache
+from digits.errors import InvalidInput
+from digits.reading.network import Network
 from tests.tools import REQUIRED, needs
 
 ROOT = Path(__file__).parents[1]
@@ -271,12 +273,15 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     assert "No space left on device" in done.found["runs-not-writable"]
 
 
-def test_weights_that_are_damaged(tmp_path: Path) -> None:
+def test_weights_that_are_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(SOURCE / "digits", tmp_path / "digits")
     weights = tmp_path / "digits" / "reading" / "weights"
     content = bytearray((weights / "reader.onnx").read_bytes())
     content[500_000] ^= 1
     (weights / "reader.onnx").write_bytes(content)
+    monkeypatch.setattr("digits.reading.network.files", lambda package: weights.parent)
+    with pytest.raises(InvalidInput, match=r"^reader\.onnx: .* digits doctor has the command"):
+        Network()
     (weights / "lines.onnx").unlink()
     done = doctor(tmp_path, path=[tmp_path])
     assert (done.status, done.found.keys() - {"port-taken"}) == (1, {"damaged-weights"})
