@@ -203,8 +203,8 @@ PORT_TAKEN = Fault(
 )
 UNPRINTABLE_OUTPUT = Fault(
     "unprintable-output",
-    'expected output that can have characters such as "→", found the encoding {encoding}, which '
-    'makes "?" of them',
+    "expected output in an encoding of all characters, such as utf-8, found {encoding}, in which "
+    'some become "?"',
     "run: {command}",
     is_fault=False,
 )
