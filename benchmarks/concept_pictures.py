@@ -7,6 +7,7 @@ one of which nobody can tell, and a letter.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from functools import partial
 from io import BytesIO
 from typing import NamedTuple
@@ -19,12 +20,14 @@ from jaxtyping import Float32, UInt8
 from matplotlib.figure import Figure
 from pictures import IMAGES
 from PIL import Image
+from PIL.ImageColor import getrgb
 
 import digits
 from digits import plots
 from digits.evaluation.metrics import Reliability, RiskCoverage, reliability, risk_coverage
 from digits.evaluation.prediction import predict
 from digits.files import write_atomic
+from digits.plots.colours import palette
 from digits.plots.readings import explanation
 from digits.reading.ctc import log_likelihoods
 from digits.reading.decode import propose
@@ -54,8 +57,8 @@ PAPER, INK, RULED = 232, 52, 110
 FIRST, SECOND = ((24, 4), (55, 0), (76, 3), (14, 1), (52, 5), (62, 9)), ((84, 8), (22, 6))
 """Digits of both lines: the place of an image of MNIST's test set, and its label."""
 
-NUM_COLOURS = 32
-"""Number of colours of a file: most of a photo's grain goes, and with it most of its bytes."""
+NUM_GREYS, NUM_COLOURS, GREYISH = 40, 24, 6
+"""Greys and colours of a file, and how far the channels of a grey differ at most, in levels."""
 
 UNCLEAR = 8527
 """Place of the last digit of the second line in the test set, where it bears the label 4."""
@@ -88,7 +91,7 @@ def make_page() -> UInt8[np.ndarray, "h w"]:
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 1.5, 1.06)
     sheet = cv2.warpAffine(sheet, turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
     light = 1 / (1 + 3 * ((x / WIDTH - 0.7) ** 2 + ((y - 0.2 * HEIGHT) / WIDTH) ** 2))
-    grain = np.random.default_rng(0).normal(0, 1.5, sheet.shape)
+    grain = np.random.default_rng(0).normal(0, 0.4, sheet.shape)
     return np.clip(sheet * light + grain, 0, 255).astype(np.uint8)
 
 
@@ -177,11 +180,18 @@ def measure_balanced() -> tuple[tuple[Reliability, Reliability], RiskCoverage]:
 
 
 def small_png(figure: Figure) -> bytes:
-    """Render a figure as PNG with few colours, a fifth as large as with all."""
+    """Render a figure as PNG with the palette in use, greys for photos, and shades of its own."""
     buffer = BytesIO()
     with Image.open(BytesIO(plots.to_png(figure))) as image:
-        few = image.convert("RGB").quantize(NUM_COLOURS, method=Image.Quantize.MAXCOVERAGE)
-        few.save(buffer, format="png", optimize=True)
+        pixels = np.asarray(image.convert("RGB"))
+    is_colour = np.ptp(pixels, axis=2) > GREYISH
+    colours = Image.fromarray(pixels[is_colour][None]).quantize(NUM_COLOURS).getpalette() or []
+    greys = np.linspace(0, 255, NUM_GREYS).astype(int).repeat(3).tolist()
+    sheet = Image.new("P", (1, 1))
+    named = [part for colour in astuple(palette()) for part in getrgb(colour)]
+    sheet.putpalette(named + greys + colours)
+    few = Image.fromarray(pixels).quantize(palette=sheet, dither=Image.Dither.NONE)
+    few.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
 
 
