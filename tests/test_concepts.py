@@ -40,10 +40,11 @@ def numbers(text: str) -> set[str]:
 
 
 def sections(document: str) -> dict[str, str]:
-    """The text below each heading, by the heading as links name it."""
+    """Each heading with the text below it, by the heading as links name it."""
     parts = re.split(r"^## (.+)\n", document, flags=re.MULTILINE)[1:]
     slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in parts[::2]]
-    return dict(zip(slugs, parts[1::2], strict=True))
+    texts = map("\n".join, zip(parts[::2], parts[1::2], strict=True))
+    return dict(zip(slugs, texts, strict=True))
 
 
 STORIES, RECORDS = sections((DOCS / "story.md").read_text()), sections(RECORD)
