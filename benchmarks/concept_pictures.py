@@ -57,7 +57,7 @@ PAPER, INK, RULED = 232, 52, 110
 FIRST, SECOND = ((24, 4), (55, 0), (76, 3), (14, 1), (52, 5), (62, 9)), ((84, 8), (22, 6))
 """Digits of both lines: the place of an image of MNIST's test set, and its label."""
 
-NUM_GREYS, NUM_COLOURS, GREYISH = 40, 24, 6
+NUM_GREYS, NUM_COLOURS, GREYISH = 52, 24, 6
 """Greys and colours of a file, and how far the channels of a grey differ at most, in levels."""
 
 UNCLEAR = 8527

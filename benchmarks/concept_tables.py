@@ -12,15 +12,13 @@ RESULT = Path(__file__).parent / "results" / "confidence.json"
 def make_digits_table() -> str:
     """Make the table of what a reader's threshold accepts of MNIST's test digits."""
     found = json.loads(RESULT.read_text())["digits"]
-    lines = ["| refused below | accepted | of these wrong | wrong, with its 95 % interval |"]
-    return _table(lines, found, "0, nothing refused")
+    return _table("refused below", found, "nothing")
 
 
 def make_lines_table() -> str:
     """Make the table of what `--sure` accepts of composed rows."""
     found = json.loads(RESULT.read_text())["lines"]
-    lines = ["| `--sure` | accepted | of these wrong | wrong, with its 95 % interval |"]
-    return _table(lines, found, "not given")
+    return _table("`--sure`", found, "not given")
 
 
 def make_temperature_table() -> str:
@@ -40,14 +38,17 @@ def make_temperature_table() -> str:
     return "\n".join(lines)
 
 
-def _table(lines: list[str], found: dict[str, Any], first: str) -> str:
-    lines.append("| --- | ---: | ---: | ---: |")
+def _table(threshold_name: str, found: dict[str, Any], first: str) -> str:
+    lines = [
+        f"| {threshold_name} | accepted of {found['read']:,} | wrong | share wrong, 95 % interval |",
+        "| --- | ---: | ---: | ---: |",
+    ]
     for threshold, counts in found["from"].items():
         accepted, wrong = counts["accepted"], counts["wrong"]
         low, high = wilson_interval(wrong, accepted)
         name = first if float(threshold) == 0 else threshold
         lines.append(
-            f"| {name} | {accepted:,} of {found['read']:,} | {wrong} "
-            f"| {wrong / accepted:.2%} ({low:.2%} to {high:.2%}) |"
+            f"| {name} | {accepted:,} | {wrong} "
+            f"| {wrong / accepted:.2%} ({100 * low:.2f}–{100 * high:.2f}) |"
         )
     return "\n".join(lines)
