@@ -92,7 +92,7 @@ def make_page() -> UInt8[np.ndarray, "h w"]:
     sheet = cv2.warpAffine(sheet, turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
     light = 1 / (1 + 3 * ((x / WIDTH - 0.7) ** 2 + ((y - 0.2 * HEIGHT) / WIDTH) ** 2))
     grain = np.random.default_rng(0).normal(0, 0.4, sheet.shape)
-    return np.clip(sheet * light + grain, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(sheet * light + grain, 0, 255), np.uint8)
 
 
 def see_word(ink: Ink, network: LineNetwork, place: int) -> Seen:
@@ -217,7 +217,7 @@ def _write(
     height, width = part.shape
     spot = ink[bottom - height : bottom, left : left + width]
     np.maximum(spot, part, out=spot)
-    return left + width
+    return int(left + width)
 
 
 def main() -> None:

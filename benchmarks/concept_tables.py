@@ -40,7 +40,8 @@ def make_temperature_table() -> str:
 
 def _table(threshold_name: str, found: dict[str, Any], first: str) -> str:
     lines = [
-        f"| {threshold_name} | accepted of {found['read']:,} | wrong | share wrong, 95 % interval |",
+        f"| {threshold_name} | accepted of {found['read']:,} | wrong "
+        "| share wrong, 95 % interval |",
         "| --- | ---: | ---: | ---: |",
     ]
     for threshold, counts in found["from"].items():

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from concept_pictures import DIGIT, HEIGHT, IMAGES, WIDTH, make_page, see_word
+from concept_pictures import make_page, see_word
+from pictures import IMAGES
 from readme import RESULTS
 
 import digits
@@ -114,7 +115,6 @@ def test_limits_of_reading_are_those_of_the_code() -> None:
     one, three = WORD_READER.sure_in_one, WORD_READER.sure_in_three
     assert f"one view of a drawing is {one:.0%}".replace("%", " %") in text
     assert f"three views of anything are {three:.0%}".replace("%", " %") in text
-    assert (WIDTH, HEIGHT, DIGIT) == (760, 400, 92)
 
 
 def test_figures_of_confidence_are_measured() -> None:
