@@ -185,12 +185,16 @@ def small_png(figure: Figure) -> bytes:
     with Image.open(BytesIO(plots.to_png(figure))) as image:
         pixels = np.asarray(image.convert("RGB"))
     is_colour = np.ptp(pixels, axis=2) > GREYISH
-    colours = Image.fromarray(pixels[is_colour][None]).quantize(NUM_COLOURS).getpalette() or []
+    shades = Image.fromarray(pixels[is_colour][None]).quantize(NUM_COLOURS).getpalette() or []
     greys = np.linspace(0, 255, NUM_GREYS).astype(int).repeat(3).tolist()
-    sheet = Image.new("P", (1, 1))
     named = [part for colour in astuple(palette()) for part in getrgb(colour)]
-    sheet.putpalette(named + greys + colours)
-    few = Image.fromarray(pixels).quantize(palette=sheet, dither=Image.Dither.NONE)
+    table = np.array(named + greys + shades).reshape(-1, 3)
+    # The nearest exactly: Pillow's own choice is a few levels off, also of white.
+    codes, place = np.unique(pixels @ np.array([65536, 256, 1]), return_inverse=True)
+    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
+    nearest = np.square(colours[:, None] - table).sum(axis=2).argmin(axis=1).astype(np.uint8)
+    few = Image.fromarray(nearest[place].reshape(is_colour.shape), mode="P")
+    few.putpalette(table.ravel().tolist())
     few.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
 
