@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from concept_tables import make_digits_table, make_lines_table, make_temperature_table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
@@ -30,6 +31,7 @@ DOCUMENTS = (
     ROOT / "docs" / "guides" / "scale.md",
     ROOT / "docs" / "experiments.md",
     ROOT / "docs" / "guides" / "other-tools.md",
+    ROOT / "docs" / "concepts" / "confidence.md",
 )
 PLOT = ROOT / "docs" / "images" / "recipes.png"
 DARK_PLOT = PLOT.with_stem("recipes-dark")
@@ -437,6 +439,9 @@ TABLES = {
     "attack": make_attack_table,
     "power": make_power_table,
     "int8": make_int8_table,
+    "digits accepted": make_digits_table,
+    "lines accepted": make_lines_table,
+    "temperature": make_temperature_table,
 }
 
 

@@ -213,7 +213,7 @@ def test_every_measured_recipe_is_in_the_table_and_in_the_plot() -> None:
 def headings(document: Path) -> set[str]:
     """The headings of a document, as links name them."""
     found = re.findall(r"^#+ (.+)", document.read_text(), flags=re.MULTILINE)
-    return {heading.lower().replace(" ", "-") for heading in found}
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 def test_pictures_and_links_lead_somewhere() -> None:
