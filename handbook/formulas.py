@@ -25,8 +25,18 @@ def draw_formulas(page: str) -> str:
     """Draw the formulas of a page that `pymdownx.arithmatex` has marked."""
     page = _INLINE.sub(lambda found: formula(html.unescape(found[1])), page)
     return _DISPLAYED.sub(
-        lambda found: f'<div class="formula">{formula(html.unescape(found[1]))}</div>', page
+        lambda found: f'<div class="formula">{formula(_large(html.unescape(found[1])))}</div>', page
     )
+
+
+def _large(tex: str) -> str:
+    """Set the outermost fractions as large as TeX does in a formula that has a line of its own."""
+    depth, parts = 0, re.split(r"([{}]|\\frac)", tex)
+    for index, part in enumerate(parts):
+        depth += (part == "{") - (part == "}")
+        if part == r"\frac" and not depth:
+            parts[index] = r"\dfrac"
+    return "".join(parts)
 
 
 def formula(tex: str) -> str:
