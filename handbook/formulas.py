@@ -60,9 +60,13 @@ def formula(tex: str) -> str:
         flipped = [round(-value if index % 2 else value) for index, value in enumerate(points)]
         numbers = "" if code == path.CLOSEPOLY else " ".join(map(str, flipped))
         drawn.append(_LETTERS[int(code)] + numbers)
-    left, right = (0.0, width) if not len(path.vertices) else (
-        min(0.0, path.vertices[:, 0].min()),
-        max(width, path.vertices[:, 0].max()),
+    left, right = (
+        (0.0, width)
+        if not len(path.vertices)
+        else (
+            min(0.0, path.vertices[:, 0].min()),
+            max(width, path.vertices[:, 0].max()),
+        )
     )
     box = (round(left), round(descent - height), round(right - left), round(height))
     style = (

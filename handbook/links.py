@@ -9,7 +9,7 @@ from markdown.treeprocessors import Treeprocessor
 from handbook.sources import link_on_site
 
 
-class SiteLinks(Extension):
+class SiteLinks(Extension):  # type: ignore[misc]
     """Links lead to pages; the name of a file that is none stays, as code."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class SiteLinks(Extension):
         md.treeprocessors.register(_Rewriter(md, self), "site_links", 10)
 
 
-class _Rewriter(Treeprocessor):
+class _Rewriter(Treeprocessor):  # type: ignore[misc]
     def __init__(self, md: Markdown, links: SiteLinks) -> None:
         super().__init__(md)
         self._links = links
