@@ -26,6 +26,9 @@ from handbook.sources import DOCUMENTS, NOTEBOOKS, ROOT
 _GENERATED = re.compile(r"^<!-- generated: (handbook\.[\w.]+) -->$", re.MULTILINE)
 """Where a page has what a module makes of the code."""
 
+_GENERATED_FILES = {"reference/openapi.json": "handbook.reference.http_api"}
+"""Files to download, by their paths, and the modules whose `document` makes them."""
+
 _links = SiteLinks()
 
 
@@ -56,6 +59,8 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         added |= {f"demo/{name}": content for name, content in demo().items()}
     except DigitsError as error:
         raise PluginError(f"The demo is missing. {error} Here: {RUNTIME}=FILE make docs") from error
+    for uri, module in _GENERATED_FILES.items():
+        added[uri] = import_module(module).document()
     for uri, content in added.items():
         files.append(File.generated(config, uri, content=content))
 

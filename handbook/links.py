@@ -45,15 +45,13 @@ class _Rewriter(Treeprocessor):  # type: ignore[misc]
 
 
 def _name_file(element: Element, path: str) -> None:
-    """Make text of a link to a file that is no page."""
-    text = "".join(element.itertext())
+    """Make text of a link to a file that is no page: the text, and the file's name as code."""
+    text = "".join(element.itertext()).strip()
     element.attrib.clear()
     element.tag = "span"
-    if text.strip() not in (path, path.rpartition("/")[2]):
-        (element[-1] if len(element) else element).tail = None
-        last = SubElement(element, "span")
-        last.text = " ("
-        SubElement(element, "code").text = path
-        SubElement(element, "span").text = ")"
-    elif not len(element):
-        element.tag = "code"
+    if text in (path, path.rpartition("/")[2]):
+        element.tag = "span" if len(element) else "code"
+        return
+    SubElement(element, "span").text = " ("
+    SubElement(element, "code").text = path
+    SubElement(element, "span").text = ")"
