@@ -6,7 +6,7 @@ import re
 from PIL import Image
 
 STILL_AT = 0.8
-"""Part of a moving picture, 0 to 1, after which it shows most. Chosen by eye: the number is read."""
+"""Where in a moving picture, 0 to 1, its still is. Chosen by eye: there the number is read."""
 
 _TWO_SCHEMES = re.compile(
     r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
