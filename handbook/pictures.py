@@ -5,7 +5,7 @@ import re
 
 from PIL import Image
 
-STILL_AT = 0.8
+STILL_AT = 0.85
 """Where in a moving picture, 0 to 1, its still is. Chosen by eye: there the number is read."""
 
 _TWO_SCHEMES = re.compile(
