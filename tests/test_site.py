@@ -13,10 +13,10 @@ import pytest
 from mkdocs.config import load_config
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page as SitePage
 from pen_paths import number
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from digits.static_page import runtime as static_runtime
 from handbook import checks, hooks
 from handbook.demo import RUNTIME, demo
 from handbook.formulas import draw_formulas, formula
@@ -178,7 +178,7 @@ def test_notebooks_are_shown_with_all_that_is_kept_in_them(site: Path) -> None:
 
 def test_without_npm_one_line_says_what_the_demo_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(RUNTIME, raising=False)
-    monkeypatch.setattr(static_runtime.shutil, "which", lambda _: None)
+    monkeypatch.setattr("digits.static_page.runtime.shutil.which", lambda _: None)
     demo.cache_clear()
     with pytest.raises(PluginError) as caught:
         hooks.on_files(Files([]), load_config(os.fspath(ROOT / "mkdocs.yml")))
@@ -236,7 +236,7 @@ def test_links_of_the_repository_lead_to_pages(page: str, target: str, link: str
 def test_a_link_to_a_file_that_is_no_page_becomes_its_name() -> None:
     config = load_config(os.fspath(ROOT / "mkdocs.yml"))
     hooks.on_config(config)
-    page = hooks.Page(None, File("architecture.md", "docs", "site", True), config)
+    page = SitePage(None, File("architecture.md", "docs", "site", True), config)
     text = "[the checks](../tests/test_site.py), [`test_site.py`](../tests/test_site.py)"
     page.markdown = hooks.on_page_markdown(text, page=page, config=config, files=Files([]))
     page.render(config, Files([]))
