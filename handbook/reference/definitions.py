@@ -1,0 +1,42 @@
+"""Definition lists in HTML, which read well on a phone, and can be linked to by each term."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A term, facts about it, and what it is."""
+
+    term: str
+    """The term, as code."""
+    facts: str
+    """Type, unit, range and default, in a line."""
+    text: str
+    """What it is, as plain text; `code` in backticks."""
+    anchor: str = ""
+    """Id to link to, if there is one."""
+    link: str = ""
+    """Where the term leads, if anywhere."""
+
+
+def definition_list(definitions: Iterable[Definition]) -> str:
+    """Write definitions as a list in HTML, without blank lines, so that Markdown leaves it alone."""
+    return "\n".join(["<dl>", *map(_item, definitions), "</dl>", ""])
+
+
+def _item(definition: Definition) -> str:
+    term = f"<code>{escape(definition.term)}</code>"
+    if definition.link:
+        term = f'<a href="{escape(definition.link)}">{term}</a>'
+    anchor = f' id="{escape(definition.anchor)}"' if definition.anchor else ""
+    facts = f"<dd><em>{with_code(definition.facts)}</em></dd>" if definition.facts else ""
+    text = f"<dd>{with_code(definition.text)}</dd>" if definition.text else ""
+    return f"<dt{anchor}>{term}</dt>{facts}{text}"
+
+
+def with_code(text: str) -> str:
+    """Escape a text for HTML; what stands in backticks is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
