@@ -1,4 +1,4 @@
-"""Reference of the command `digits`: each command with its arguments and options, as it has them."""
+"""Reference of the command `digits`: each of its commands, with arguments and options."""
 
 import inspect
 from pathlib import Path
@@ -15,14 +15,16 @@ TYPES = {str: "text", int: "whole number", float: "number", Path: "path", bool: 
 
 
 def page() -> str:
-    """Describe the command as a whole, then each of its commands in the order of `digits --help`."""
+    """Describe the command as a whole, then each of its commands, as `digits --help` lists them."""
     group: Any = get_command(app)
     parts = ["## digits", group.help, _usage("digits [OPTIONS] COMMAND [ARGS]...")]
     parts.append(definition_list(_definition("digits", one) for one in group.params))
     names = group.list_commands(None)
     parts.append(
         definition_list(
-            Definition(f"digits {name}", "", _first_line(group.commands[name]), link=f"#digits-{name}")
+            Definition(
+                f"digits {name}", "", _first_line(group.commands[name]), link=f"#digits-{name}"
+            )
             for name in names
         )
     )

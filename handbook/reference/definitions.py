@@ -15,7 +15,7 @@ class Definition:
     facts: str
     """Type, unit, range and default, in a line."""
     text: str
-    """What it is, as plain text; `code` in backticks."""
+    """What it is: a text with `code` and [links](target)."""
     anchor: str = ""
     """Id to link to, if there is one."""
     link: str = ""
@@ -23,7 +23,7 @@ class Definition:
 
 
 def definition_list(definitions: Iterable[Definition]) -> str:
-    """Write definitions as a list in HTML, without blank lines, so that Markdown leaves it alone."""
+    """Write definitions as a list in HTML; it has no blank lines, so Markdown leaves it alone."""
     return "\n".join(["<dl>", *map(_item, definitions), "</dl>", ""])
 
 
@@ -32,11 +32,12 @@ def _item(definition: Definition) -> str:
     if definition.link:
         term = f'<a href="{escape(definition.link)}">{term}</a>'
     anchor = f' id="{escape(definition.anchor)}"' if definition.anchor else ""
-    facts = f"<dd><em>{with_code(definition.facts)}</em></dd>" if definition.facts else ""
-    text = f"<dd>{with_code(definition.text)}</dd>" if definition.text else ""
+    facts = f"<dd><em>{_to_html(definition.facts)}</em></dd>" if definition.facts else ""
+    text = f"<dd>{_to_html(definition.text)}</dd>" if definition.text else ""
     return f"<dt{anchor}>{term}</dt>{facts}{text}"
 
 
-def with_code(text: str) -> str:
-    """Escape a text for HTML; what stands in backticks is code."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+def _to_html(text: str) -> str:
+    """Escape a text; what stands in backticks becomes code, and [text](target) a link."""
+    html = re.sub("`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+    return re.sub(r"\[([^]]+)\]\((\S+?)\)", r'<a href="\2">\1</a>', html)

@@ -44,7 +44,9 @@ def data(
     ] = None,
     from_folder: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FOLDER", help="Import its files from this folder, as published."),
+        typer.Option(
+            "--from", metavar="FOLDER", help="Import its files from this folder, as published."
+        ),
     ] = None,
     crop: Crop = None,
     as_json: Json = False,

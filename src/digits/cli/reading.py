@@ -320,7 +320,10 @@ def learn(
             help="A model folder to go on from. (default: the networks of the package)",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers; the same seed gives the same bits.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, help="Seed of all random numbers; the same seed gives the same bits."),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Fine-tune the networks that read pictures on corrections, and write a model folder."""
