@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_TRAIN := $(VENV)/.ready-train
 READY_TUTORIAL := $(VENV)/.ready-tutorial
+READY_DOCS := $(VENV)/.ready-docs
 READY_DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
@@ -35,6 +36,11 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: tutorial
 tutorial: $(READY_TUTORIAL) ## Set up, and open the tutorial in Jupyter
 	$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks/tutorial.ipynb $(ARGS)
+
+.PHONY: docs
+docs: $(READY_DOCS) ## Set up, and build the handbook as a site, strictly (needs npm, for its demo)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "look at it: $(BIN)/python -m http.server --bind localhost --directory site"
 
 .PHONY: notebooks
 notebooks: $(READY_DEV) ## Make the notebooks from their text, by running them (four minutes)
@@ -71,7 +77,7 @@ upgrade: $(READY_DEV) ## Bring all dependencies but torch up to date; pin, lock 
 
 .PHONY: clean
 clean: ## Remove the set-up and what the checks left; runs and data stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Pip is what a virtual environment gets last.
 $(BIN)/pip:
@@ -91,6 +97,10 @@ $(READY_TUTORIAL): pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[tutorial]"
 	@touch $(READY) $(READY_TRAIN) $@
 
+$(READY_DOCS): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	@touch $(READY) $(READY_TRAIN) $@
+
 $(READY_DEV): pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	@touch $(READY) $(READY_TRAIN) $(READY_TUTORIAL) $@
+	@touch $(READY) $(READY_TRAIN) $(READY_TUTORIAL) $(READY_DOCS) $@

@@ -39,6 +39,7 @@ SPDX = {
 
 LOOKED_UP = {
     "axe-playwright-python": "MIT AND MPL-2.0",  # axe.min.js says so itself
+    "colorama": "BSD-3-Clause",
     "cycler": "BSD-3-Clause",
     "defusedxml": "PSF-2.0",
     "gitdb": "BSD-3-Clause",
