@@ -41,7 +41,7 @@ def page() -> str:
         app = _application(Path(folder))
         described, without = app.openapi(), _plain_paths()
         examples = _examples(app)
-    parts = []
+    parts = ["[Download this description as `openapi.json`](openapi.json)."]
     for path, methods in described["paths"].items():
         for method, route in methods.items():
             name = f"{method.upper()} {path}"
