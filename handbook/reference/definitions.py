@@ -32,9 +32,9 @@ def _item(definition: Definition) -> str:
     if definition.link:
         term = f'<a href="{escape(definition.link)}">{term}</a>'
     anchor = f' id="{escape(definition.anchor)}"' if definition.anchor else ""
-    facts = f"<dd><em>{_to_html(definition.facts)}</em></dd>" if definition.facts else ""
-    text = f"<dd>{_to_html(definition.text)}</dd>" if definition.text else ""
-    return f"<dt{anchor}>{term}</dt>{facts}{text}"
+    facts = f"<em>{_to_html(definition.facts)}</em>" if definition.facts else ""
+    lines = "<br>".join(filter(None, [facts, _to_html(definition.text)]))
+    return f"<dt{anchor}>{term}</dt><dd>{lines}</dd>"
 
 
 def _to_html(text: str) -> str:

@@ -84,7 +84,13 @@ def setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Largest random changes made to a training image, and how often; by default, none."""
+    """Largest random changes made to a training image, and how often; by default, none.
+
+    Its fields are those of the table `[augmentation]` in a recipe's TOML file.
+
+    Raises:
+        InvalidInput: If a field is of the wrong type or out of range; the message names both.
+    """
 
     rotation_degrees: float = setting(
         "Largest rotation, either way.",
@@ -200,6 +206,8 @@ class Augmentation:
 class Recipe:
     """The settings that decide a training run, checked when the recipe is made.
 
+    Its fields are those of a recipe's TOML file; `augmentation` is an `Augmentation`.
+
     Raises:
         InvalidInput: If a field is of the wrong type or out of range; the message names both.
     """
@@ -311,6 +319,12 @@ class Recipe:
     def override(self, **overrides: Any) -> "Recipe":
         """Copy the recipe with some fields changed; the augmentation's go by their own names.
 
+        Args:
+            **overrides: Fields to change, such as `epochs=1` or `rotation_degrees=10`.
+
+        Returns:
+            The changed recipe.
+
         Raises:
             InvalidInput: If a name is unknown or outdated, or a value out of range.
         """
@@ -326,7 +340,11 @@ class Recipe:
         return replace(self, **own)
 
     def to_toml(self) -> str:
-        """Write the recipe as a TOML document, from which `parse_recipe` makes an equal one."""
+        """Write the recipe as TOML.
+
+        Returns:
+            A document from which `load_recipe` makes an equal one, once it is in a file.
+        """
         return tomli_w.dumps(asdict(self, dict_factory=_without_none))
 
 
@@ -366,6 +384,9 @@ def load_recipe(name: str | Path) -> Recipe:
 
     Args:
         name: "classic", or a path that ends in .toml.
+
+    Returns:
+        The recipe.
 
     Raises:
         InvalidInput: If it is unknown (says which is nearest) or not a valid recipe.
