@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
+_CODE = re.compile(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z0-9-]*)")
+"""What is shown as code: what stands in backticks, and options of a command."""
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -38,6 +41,7 @@ def _item(definition: Definition) -> str:
 
 
 def _to_html(text: str) -> str:
-    """Escape a text; what stands in backticks becomes code, and [text](target) a link."""
-    html = re.sub("`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+    """Escape a text; backticks and options become code, and [text](target) a link."""
+    plain = escape(text, quote=False)
+    html = _CODE.sub(lambda found: f"<code>{found[1] or found[2]}</code>", plain)
     return re.sub(r"\[([^]]+)\]\((\S+?)\)", r'<a href="\2">\1</a>', html)
