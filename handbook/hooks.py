@@ -21,7 +21,6 @@ from handbook.formulas import draw_formulas
 from handbook.links import SiteLinks
 from handbook.notebooks import render_notebook
 from handbook.pictures import by_scheme, last_frame, still_if_wished
-from handbook.reference import http_api
 from handbook.sources import DOCUMENTS, NOTEBOOKS, ROOT
 
 _GENERATED = re.compile(r"^<!-- generated: (handbook\.[\w.]+) -->$", re.MULTILINE)
@@ -53,7 +52,6 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     for file in files.media_files():
         if file.src_uri.endswith(".gif"):
             added[f"{file.src_uri.removesuffix('.gif')}-still.png"] = last_frame(file.content_bytes)
-    added["reference/openapi.json"] = http_api.document()
     try:
         added |= {f"demo/{name}": content for name, content in demo().items()}
     except DigitsError as error:
