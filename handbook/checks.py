@@ -25,10 +25,14 @@ def _contradicted() -> Iterator[str]:
 
 def _undocumented() -> Iterator[str]:
     package = griffe.load("digits", search_paths=[ROOT / "src"])
-    for name in package.exports or ():
-        found = package[str(name)].final_target if package[str(name)].is_alias else package[str(name)]
-        members = found.members.values() if found.is_class else ()
-        public = [each for each in members if each.is_function and not each.name.startswith("_")]
-        for each in (found, *public):
+    for name in map(str, package.exports or ()):
+        found = package[name].final_target if package[name].is_alias else package[name]
+        for each in (found, *_public_methods(found)):
             if not each.has_docstring:
-                yield f"{each.path}: a public name without a docstring"
+                yield f"{each.path}: expected a docstring of this public name, found none"
+
+
+def _public_methods(of: griffe.Object) -> Iterator[griffe.Object | griffe.Alias]:
+    for name, member in of.members.items():
+        if of.is_class and member.is_function and not name.startswith("_"):
+            yield member

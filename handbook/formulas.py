@@ -25,8 +25,18 @@ def draw_formulas(page: str) -> str:
     """Draw the formulas of a page that `pymdownx.arithmatex` has marked."""
     page = _INLINE.sub(lambda found: formula(html.unescape(found[1])), page)
     return _DISPLAYED.sub(
-        lambda found: f'<div class="formula">{formula(html.unescape(found[1]))}</div>', page
+        lambda found: f'<div class="formula">{formula(_large(html.unescape(found[1])))}</div>', page
     )
+
+
+def _large(tex: str) -> str:
+    """Set the outermost fractions as large as TeX does in a formula that has a line of its own."""
+    depth, parts = 0, re.split(r"([{}]|\\frac)", tex)
+    for index, part in enumerate(parts):
+        depth += (part == "{") - (part == "}")
+        if part == r"\frac" and not depth:
+            parts[index] = r"\dfrac"
+    return "".join(parts)
 
 
 def formula(tex: str) -> str:
@@ -50,9 +60,13 @@ def formula(tex: str) -> str:
         flipped = [round(-value if index % 2 else value) for index, value in enumerate(points)]
         numbers = "" if code == path.CLOSEPOLY else " ".join(map(str, flipped))
         drawn.append(_LETTERS[int(code)] + numbers)
-    left, right = (0.0, width) if not len(path.vertices) else (
-        min(0.0, path.vertices[:, 0].min()),
-        max(width, path.vertices[:, 0].max()),
+    left, right = (
+        (0.0, width)
+        if not len(path.vertices)
+        else (
+            min(0.0, path.vertices[:, 0].min()),
+            max(width, path.vertices[:, 0].max()),
+        )
     )
     box = (round(left), round(descent - height), round(right - left), round(height))
     style = (

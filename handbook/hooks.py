@@ -20,18 +20,21 @@ from handbook.demo import RUNTIME, demo
 from handbook.formulas import draw_formulas
 from handbook.links import SiteLinks
 from handbook.notebooks import render_notebook
-from handbook.pictures import by_scheme, last_frame, still_if_wished
+from handbook.pictures import by_scheme, still, still_if_wished
 from handbook.sources import DOCUMENTS, NOTEBOOKS, ROOT
 
 _GENERATED = re.compile(r"^<!-- generated: (handbook\.[\w.]+) -->$", re.MULTILINE)
 """Where a page has what a module makes of the code."""
+
+_GENERATED_FILES = {"reference/openapi.json": "handbook.reference.http_api"}
+"""Files to download, by their paths, and the modules whose `document` makes them."""
 
 _links = SiteLinks()
 
 
 def on_config(config: MkDocsConfig) -> None:
     """Have links of the repository rewritten."""
-    config.markdown_extensions.append(_links)  # type: ignore[arg-type]
+    config.markdown_extensions.append(_links)
 
 
 def on_pre_build(config: MkDocsConfig) -> None:
@@ -41,7 +44,7 @@ def on_pre_build(config: MkDocsConfig) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add what does not lie in `docs/`: documents, notebooks, the demo, the icon, still pictures."""
+    """Add what does not lie in `docs/`: documents, notebooks, the demo, the icon, stills."""
     added: dict[str, str | bytes] = {"assets/icon.svg": (PAGE / "icon.svg").read_bytes()}
     for source, page in DOCUMENTS.items():
         added[page] = (ROOT / source).read_text(encoding="utf-8")
@@ -51,11 +54,13 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         added |= {f"notebooks/{name}": content for name, content in notebook.files.items()}
     for file in files.media_files():
         if file.src_uri.endswith(".gif"):
-            added[f"{file.src_uri.removesuffix('.gif')}-still.png"] = last_frame(file.content_bytes)
+            added[f"{file.src_uri.removesuffix('.gif')}-still.png"] = still(file.content_bytes)
     try:
         added |= {f"demo/{name}": content for name, content in demo().items()}
     except DigitsError as error:
         raise PluginError(f"The demo is missing. {error} Here: {RUNTIME}=FILE make docs") from error
+    for uri, module in _GENERATED_FILES.items():
+        added[uri] = import_module(module).document()
     for uri, content in added.items():
         files.append(File.generated(config, uri, content=content))
 

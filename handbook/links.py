@@ -9,7 +9,7 @@ from markdown.treeprocessors import Treeprocessor
 from handbook.sources import link_on_site
 
 
-class SiteLinks(Extension):
+class SiteLinks(Extension):  # type: ignore[misc]
     """Links lead to pages; the name of a file that is none stays, as code."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class SiteLinks(Extension):
         md.treeprocessors.register(_Rewriter(md, self), "site_links", 10)
 
 
-class _Rewriter(Treeprocessor):
+class _Rewriter(Treeprocessor):  # type: ignore[misc]
     def __init__(self, md: Markdown, links: SiteLinks) -> None:
         super().__init__(md)
         self._links = links
@@ -45,15 +45,13 @@ class _Rewriter(Treeprocessor):
 
 
 def _name_file(element: Element, path: str) -> None:
-    """Make text of a link to a file that is no page."""
-    text = "".join(element.itertext())
+    """Make text of a link to a file that is no page: the text, and the file's name as code."""
+    text = "".join(element.itertext()).strip()
     element.attrib.clear()
     element.tag = "span"
-    if text.strip() not in (path, path.rpartition("/")[2]):
-        (element[-1] if len(element) else element).tail = None
-        last = SubElement(element, "span")
-        last.text = " ("
-        SubElement(element, "code").text = path
-        SubElement(element, "span").text = ")"
-    elif not len(element):
-        element.tag = "code"
+    if text in (path, path.rpartition("/")[2]):
+        element.tag = "span" if len(element) else "code"
+        return
+    SubElement(element, "span").text = " ("
+    SubElement(element, "code").text = path
+    SubElement(element, "span").text = ")"

@@ -24,14 +24,16 @@ def render_notebook(path: Path) -> NotebookPage:
     Raises:
         ValueError: If an output is of a kind that the notebooks did not have so far.
     """
-    page = NotebookPage(files={path.name: path.read_bytes()})
+    # Beside the page, the link would be one to the page.
+    itself = f"{path.stem}/{path.name}"
+    page = NotebookPage(files={itself: path.read_bytes()})
     blocks = [
         block
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
         for block in _cell(cell, path.stem, page.files)
     ]
     title, _, rest = "\n\n".join(blocks).partition("\n")
-    download = f"[Download this notebook]({path.name}){{ .md-button download }}"
+    download = f"[Download this notebook]({itself}){{ .md-button download={path.name} }}"
     page.markdown = f"{title}\n\n{download}\n{rest}\n"
     return page
 
