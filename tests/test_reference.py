@@ -55,12 +55,12 @@ def test_every_public_name_is_on_the_page_of_python() -> None:
 
 def undescribed(found: griffe.Object) -> Iterator[str]:
     """What is not said of a class, function or attribute: what it is, takes and gives."""
-    if not found.has_docstring:
+    if found.docstring is None:
         yield found.path
         return
     sections = {section.kind.value: section.value for section in found.docstring.parsed}
     said = {one.name for one in sections.get("parameters", ())}
-    if found.is_function:
+    if isinstance(found, griffe.Function):
         given = {f"{one.name}" for one in found.parameters if one.name not in ("self", "cls")}
         yield from (f"{found.path}({name})" for name in given - {n.lstrip("*") for n in said})
         if str(found.returns or None) != "None" and not sections.keys() & {"returns", "yields"}:

@@ -211,7 +211,7 @@ def _kind(schema: dict[str, Any]) -> str:
     if "pattern" in schema:
         return f"text that matches `{schema['pattern']}`"
     names = {"string": "text", "integer": "whole number", "boolean": "true or false"}
-    return names.get(kind, kind) + _span(schema, "minimum", "maximum")
+    return str(names.get(kind, kind)) + _span(schema, "minimum", "maximum")
 
 
 def _kind_of_list(schema: dict[str, Any]) -> str:
