@@ -61,7 +61,7 @@ def undescribed(found: griffe.Object) -> Iterator[str]:
     sections = {section.kind.value: section.value for section in found.docstring.parsed}
     said = {one.name for one in sections.get("parameters", ())}
     if isinstance(found, griffe.Function):
-        given = {f"{one.name}" for one in found.parameters if one.name not in ("self", "cls")}
+        given = {one.name for one in found.parameters if one.name not in ("self", "cls")}
         yield from (f"{found.path}({name})" for name in given - {n.lstrip("*") for n in said})
         if str(found.returns or None) != "None" and not sections.keys() & {"returns", "yields"}:
             yield f"{found.path} → {found.returns}"
