@@ -72,7 +72,7 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         temperature_: Temperature by which its logits are divided.
         history_: What came of each epoch.
 
-    Example:
+    Examples:
         >>> from sklearn.datasets import load_digits
         >>> images, labels = load_digits(return_X_y=True)
         >>> classifier = DigitsClassifier("fast", epochs=10).fit(images, labels)
@@ -105,8 +105,8 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Train a network.
 
         Args:
-            X: Images, (n, pixels) or (n, height, width), as high as wide.
-            y: Labels, (n,).
+            X: Images as high as wide. (n, pixels) or (n, height, width)
+            y: Labels, numbers or texts. (n,)
 
         Returns:
             The classifier itself.
@@ -151,7 +151,7 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             X: Images as `fit` takes them, of the same size and on the same scale.
 
         Returns:
-            Probabilities in the order of `classes_`; rows sum to 1.
+            Probabilities in the order of `classes_`; rows sum to 1. (n, classes)
 
         Raises:
             InvalidInput: If the images are of another size.
@@ -165,7 +165,17 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return (logits.double() / self.temperature_).softmax(dim=1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predict the likeliest label of each image; see `predict_proba`."""
+        """Predict the likeliest label of each image.
+
+        Args:
+            X: Images as `fit` takes them, of the same size and on the same scale.
+
+        Returns:
+            Labels, as `fit` was given them. (n,)
+
+        Raises:
+            InvalidInput: If the images are of another size.
+        """
         probabilities = self.predict_proba(X)
         found: np.ndarray = self.classes_[probabilities.argmax(axis=1)]
         return found

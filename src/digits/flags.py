@@ -32,7 +32,12 @@ def offer_recipes(incomplete: str) -> list[str]:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
-Device = Annotated[str, typer.Option(help=", ".join(DEVICES) + ".", autocompletion=offer(DEVICES))]
+Device = Annotated[
+    str,
+    typer.Option(
+        help=f"Device to compute on: {', '.join(DEVICES)}.", autocompletion=offer(DEVICES)
+    ),
+]
 DataPath = Annotated[
     Path | None,
     typer.Option(
@@ -45,7 +50,7 @@ DataPath = Annotated[
 Crop = Annotated[
     str | None,
     typer.Option(
-        help="Make images of your pictures so: ink cuts the digit out, none takes the whole. "
+        help="How your pictures become images: ink cuts the digit out, none takes the whole. "
         "(default: ink for digits)",
         autocompletion=offer(CROPS),
     ),
@@ -108,7 +113,7 @@ def _describe(field: "Field[Any]") -> str:
     facts = field.metadata
     takes = ", ".join(facts["offered"])
     if facts["low"] is not None and facts["high"] < 2**31:
-        takes = f"{facts['low']:,} to {facts['high']:,}"
+        takes = f"{facts['low']:,} to {facts['high']:,} {facts['unit']}".rstrip()
     return f"{facts['help']} ({takes})" if takes else str(facts["help"])
 
 

@@ -34,7 +34,7 @@ class Reader(reading.Reader):
             exported.
         ImportError: If it is a run, and torch is not installed.
 
-    Example:
+    Examples:
         >>> Reader("runs/mine").read("photo.jpg").text  # doctest: +SKIP
         '1995'
     """

@@ -68,24 +68,38 @@ def setting(
     choices: tuple[str, ...] = (),
     offered: tuple[str, ...] = (),
     factor: float | None = None,
+    unit: str = "",
 ) -> Any:
     """Declare a field with its help text, type and range, for checks and the command's flags.
 
     `choices` are all that it takes; of what else it could take as well, `offered` are shown. A
     search tries values from the recipe's own divided by `factor` to the recipe's own times it.
+    `unit` is that of the range.
     """
     facts = {"help": help, "type": type, "low": low, "high": high, "choices": choices}
-    facts["factor"] = factor
+    facts |= {"factor": factor, "unit": unit}
     facts["offered"] = choices or offered
     return field(default=default, metadata=facts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Largest random changes made to a training image, and how often; by default, none."""
+    """Largest random changes made to a training image, and how often; by default, none.
+
+    Its fields are those of the table `[augmentation]` in a recipe's TOML file.
+
+    Raises:
+        InvalidInput: If a field is of the wrong type or out of range; the message names both.
+    """
 
     rotation_degrees: float = setting(
-        "Largest rotation, either way.", default=0.0, type=float, low=0, high=180, factor=2
+        "Largest rotation, either way.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=180,
+        unit="degrees",
+        factor=2,
     )
     shift_pixels: float = setting(
         "Largest shift along each axis, made before the other changes.",
@@ -93,6 +107,7 @@ class Augmentation:
         type=float,
         low=0,
         high=28,
+        unit="pixels",
         factor=2,
     )
     scale: float = setting(
@@ -104,7 +119,13 @@ class Augmentation:
         factor=2,
     )
     shear_degrees: float = setting(
-        "Largest slant, either way.", default=0.0, type=float, low=0, high=60, factor=2
+        "Largest slant, either way.",
+        default=0.0,
+        type=float,
+        low=0,
+        high=60,
+        unit="degrees",
+        factor=2,
     )
     stretch: float = setting(
         "Largest change of the ratio of width to height, either way, as a fraction.",
@@ -120,6 +141,7 @@ class Augmentation:
         type=float,
         low=0,
         high=5,
+        unit="pixels",
         factor=2,
     )
     framing: str = setting(
@@ -184,13 +206,17 @@ class Augmentation:
 class Recipe:
     """The settings that decide a training run, checked when the recipe is made.
 
+    Its fields are those of a recipe's TOML file; `augmentation` is an `Augmentation`.
+
     Raises:
         InvalidInput: If a field is of the wrong type or out of range; the message names both.
     """
 
     name: str = setting("Name of the recipe.", type=str)
     description: str = setting("What the recipe is, in a line.", default="", type=str)
-    network: str = setting("The network.", type=str, offered=NETWORKS)
+    network: str = setting(
+        "Name of the network, of the package or registered in Python.", type=str, offered=NETWORKS
+    )
     dataset: str = setting(
         "The data set: a name, or the path of your own; see --data.",
         default="mnist", type=str, offered=tuple(CATALOG),
@@ -208,11 +234,15 @@ class Recipe:
         default=None, type=float, low=0, high=1,
     )  # fmt: skip
     std: float | None = setting(
-        "Standard deviation by which the pixels are divided then (default: the training set's).",
+        "Standard deviation by which they are then divided, on the same scale (default: the "
+        "training set's).",
         default=None, type=float, low=0.001, high=10,
     )  # fmt: skip
     epochs: int = setting("Passes over the training images.", type=int, low=1, high=10_000)
-    batch_size: int = setting("Images a step.", default=64, type=int, low=1, high=60_000, factor=2)
+    batch_size: int = setting(
+        "Number of images in a step.",
+        default=64, type=int, low=1, high=60_000, factor=2, unit="images",
+    )  # fmt: skip
     optimizer: str = setting(
         "The optimizer; sgd has Nesterov momentum.",
         default="adam",
@@ -230,7 +260,7 @@ class Recipe:
         default=0.999, type=float, low=0, high=0.99999,
     )  # fmt: skip
     weight_decay: float = setting(
-        "Part of itself that a weight loses at each step, times the learning rate.",
+        "Fraction of itself that a weight loses at each step, times the learning rate.",
         default=0.0, type=float, low=0, high=1, factor=4,
     )  # fmt: skip
     clip_gradients: float = setting(
@@ -246,7 +276,7 @@ class Recipe:
         default="constant", type=str, choices=("constant", "cosine", "one_cycle"),
     )  # fmt: skip
     label_smoothing: float = setting(
-        "Part of the right answer's probability that is spread over all classes.",
+        "Fraction of the right answer's probability that is spread over all classes.",
         default=0.0, type=float, low=0, high=0.9, factor=2,
     )  # fmt: skip
     hard_fraction: float = setting(
@@ -256,7 +286,7 @@ class Recipe:
     validation_size: int | None = setting(
         "Training images held out for validation; 0 trains on all (default: 5,000, or a tenth of a "
         "smaller set).",
-        default=None, type=int, low=0, high=50_000,
+        default=None, type=int, low=0, high=50_000, unit="images",
     )  # fmt: skip
     seed: int = setting(
         "Seed of all random numbers; the same seed gives the same bits.",
@@ -270,8 +300,8 @@ class Recipe:
         default="auto", type=str, choices=PRECISIONS,
     )  # fmt: skip
     shards: int | None = setting(
-        "Parts of a batch, each computed by a thread or process of its own, whose number then "
-        "changes no bit (default: 2 on a CPU, 1 elsewhere).",
+        "Number of parts of a batch, which threads or processes share; how many of these there "
+        "are changes no bit (default: 2 on a CPU, 1 elsewhere).",
         default=None, type=int, low=1, high=64,
     )  # fmt: skip
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -289,6 +319,12 @@ class Recipe:
     def override(self, **overrides: Any) -> "Recipe":
         """Copy the recipe with some fields changed; the augmentation's go by their own names.
 
+        Args:
+            **overrides: Fields to change, such as `epochs=1` or `rotation_degrees=10`.
+
+        Returns:
+            The changed recipe.
+
         Raises:
             InvalidInput: If a name is unknown or outdated, or a value out of range.
         """
@@ -304,7 +340,11 @@ class Recipe:
         return replace(self, **own)
 
     def to_toml(self) -> str:
-        """Write the recipe as a TOML document, from which `parse_recipe` makes an equal one."""
+        """Write the recipe as TOML.
+
+        Returns:
+            A document from which `load_recipe` makes an equal one, once it is in a file.
+        """
         return tomli_w.dumps(asdict(self, dict_factory=_without_none))
 
 
@@ -344,6 +384,9 @@ def load_recipe(name: str | Path) -> Recipe:
 
     Args:
         name: "classic", or a path that ends in .toml.
+
+    Returns:
+        The recipe.
 
     Raises:
         InvalidInput: If it is unknown (says which is nearest) or not a valid recipe.

@@ -74,6 +74,11 @@ class Run:
     Args:
         folder: An existing run folder.
 
+    Attributes:
+        folder: The run folder.
+        report_path: Where `write_report` writes the report.
+        figures_path: The folder of its figures.
+
     Raises:
         InvalidInput: If there is no run at `folder`.
     """
@@ -136,7 +141,7 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The results, with machine, versions and time."""
+        """The results, with machine, versions and time; as in the file `summary.json`."""
         self._expect_finished(self.summary_path)
         return _read_summary(self.summary_path)
 

@@ -38,13 +38,15 @@ def data(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help=f"{', '.join(CATALOG)}. (default: {MNIST.name})",
+            help=f"A published set: {', '.join(CATALOG)}. (default: {MNIST.name})",
             autocompletion=offer(list(CATALOG)),
         ),
     ] = None,
     from_folder: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FOLDER", help="Bring its files, as they were published."),
+        typer.Option(
+            "--from", metavar="FOLDER", help="Import its files from this folder, as published."
+        ),
     ] = None,
     crop: Crop = None,
     as_json: Json = False,
@@ -95,7 +97,9 @@ def audit(
             autocompletion=offer(("all", "train", "test")),
         ),
     ] = "all",
-    folds: Annotated[int, typer.Option(min=2, help="Parts of the set; a network judges each.")] = 5,
+    folds: Annotated[
+        int, typer.Option(min=2, help="Number of parts of the set; a network judges each.")
+    ] = 5,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="The folder to make. (default: runs/audit-<time>)"),

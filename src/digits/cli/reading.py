@@ -53,7 +53,7 @@ def read(
         bool, typer.Option("--recursive", help="Read the pictures of subfolders, too.")
     ] = False,
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Fetch pictures at addresses on the internet.")
+        bool, typer.Option("--fetch", help="Take web addresses, too, and fetch their pictures.")
     ] = False,
     rotate: Annotated[
         bool, typer.Option("--rotate/--no-rotate", help="Apply the EXIF orientation.")
@@ -88,8 +88,8 @@ def read(
         int | None,
         typer.Option(
             metavar="N",
-            help="Read by so many processes side by side, 1 to 256, of one thread each. "
-            "(default: by this one, with a thread for each core)",
+            help="Number of processes that read side by side, 1 to 256, of one thread each. "
+            "(default: this process reads, with a thread for each core)",
         ),
     ] = None,
     ray: Annotated[
@@ -320,10 +320,13 @@ def learn(
             help="A model folder to go on from. (default: the networks of the package)",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of all that is drawn.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, help="Seed of all random numbers; the same seed gives the same bits."),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
-    """Teach the networks that read pictures what they misread, and make a model of it."""
+    """Fine-tune the networks that read pictures on corrections, and write a model folder."""
     from digits.learning import learn as learn_from
 
     learned = learn_from(corrections, out=out, model=model, seed=seed)
@@ -363,7 +366,7 @@ def serve(
     learn_from_anyone: Annotated[
         bool,
         typer.Option(
-            "--learn-from-anyone", help="Do so where other machines can connect (--host), too."
+            "--learn-from-anyone", help="Allow --learn where other machines can connect (--host)."
         ),
     ] = False,
     train: Annotated[

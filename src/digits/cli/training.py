@@ -88,22 +88,25 @@ def train(
     data_path: DataPath = None,
     device: Annotated[
         str | None,
-        typer.Option(help=", ".join(DEVICES) + ". (default: auto)", autocompletion=offer(DEVICES)),
+        typer.Option(
+            help=f"Device to compute on: {', '.join(DEVICES)}. (default: auto)",
+            autocompletion=offer(DEVICES),
+        ),
     ] = None,
     processes: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=64,
-            help="Train with this many processes, on one shard of a batch each or more; how many "
+            help="Number of processes to train with, each on one shard of a batch or more; it "
             "changes no bit. (default: 1)",
         ),
     ] = None,
-    report: Annotated[bool, typer.Option("--report", help="Write the report as well.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Write the report, too.")] = False,
     log: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Write to a tracker as well: {', '.join(TRACKERS)}; may be given twice.",
+            help=f"Write to a tracker, too: {', '.join(TRACKERS)}.",
             autocompletion=offer(TRACKERS),
         ),
     ] = None,
@@ -115,7 +118,7 @@ def train(
         ),
     ] = False,
     open_browser: Annotated[
-        bool, typer.Option("--open", help="Open that page in a browser.")
+        bool, typer.Option("--open", help="With --watch, open its page in a browser.")
     ] = False,
     as_json: Json = False,
     overrides: dict[str, Any],
@@ -269,7 +272,7 @@ def search(
     seeds: Annotated[
         int,
         typer.Option(
-            min=2, help="Train recipe and best with this many other seeds in the end, to compare."
+            min=2, help="Number of other seeds with which recipe and best are trained in the end."
         ),
     ] = 5,
     out: Annotated[

@@ -82,13 +82,22 @@ class Split:
 
         Args:
             name: Name of the split that they are.
-            which: Whether an image is taken.
+            which: Whether an image is taken. (n,)
+
+        Returns:
+            A split of these images, in their order.
         """
         groups = None if self.groups is None else self.groups[which]
         return Split(name, self.images[which], self.labels[which], self.classes, groups)
 
     def with_classes(self, classes: tuple[str, ...]) -> "Split":
         """Number the labels by other classes, which have all of those that the images show.
+
+        Args:
+            classes: Names of the other classes, in the order of their labels.
+
+        Returns:
+            A split of the same images.
 
         Raises:
             InvalidInput: If an image shows none of them.
@@ -100,7 +109,7 @@ class Split:
         strange = [name for name in shown if name not in numbers]
         if strange:
             raise InvalidInput(
-                f"Expected images of {listed(classes)}, found such of {listed(strange)}."
+                f"Expected images of {listed(classes)}, found others, of {listed(strange)}."
             )
         renumbered = torch.tensor([numbers.get(name, -1) for name in self.classes])
         return replace(self, labels=renumbered[self.labels.cpu()].to(self.labels), classes=classes)
@@ -143,7 +152,9 @@ class DataSet:
     name: str
     """Name in the catalogue, or the path of a set of one's own."""
     train: Split
+    """The training images; `split` holds some of them out."""
     test: Split
+    """The test images."""
     source: str
     """Source of the files: `cache`, the names of the sources that delivered them just now, or the
     path of a set of one's own."""

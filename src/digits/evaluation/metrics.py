@@ -27,9 +27,13 @@ class ClassMetrics:
     label: int
     """The class, from 0."""
     precision: float
+    """Fraction of the images predicted as this class that are of it, 0 to 1."""
     recall: float
+    """Fraction of the images of this class that are predicted as it, 0 to 1."""
     f1: float
+    """Harmonic mean of precision and recall, 0 to 1."""
     support: int
+    """Number of images of this class."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ class Metrics:
     """Metrics of a network, or of a committee of networks, on a labelled split."""
 
     num_images: int
+    """Number of images."""
     num_errors: int
+    """Number of images classified wrongly."""
     accuracy: float
     """Fraction of images classified correctly, 0 to 1."""
     interval: tuple[float, float]
@@ -49,11 +55,16 @@ class Metrics:
     risk_at_coverage: tuple[tuple[float, float], ...]
     """Points (coverage, risk) of the risk–coverage curve at `COVERAGES`, 0 to 1."""
     classes: tuple[ClassMetrics, ...]
+    """Metrics of each class, in the order of the classes."""
     confusion_matrix: tuple[tuple[int, ...], ...]
     """Numbers of images; the row is the true class, the column the predicted one."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to numbers, lists and dicts for JSON; the counts are `images` and `errors`."""
+        """Convert to plain data, for JSON.
+
+        Returns:
+            The fields by their names, but `images` and `errors` for the two counts.
+        """
         return {
             "images": self.num_images,
             "errors": self.num_errors,

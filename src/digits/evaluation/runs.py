@@ -48,7 +48,7 @@ def evaluate(runs: Runs, split: Labelled, *, device: str = "auto") -> Metrics:
             run's, or a network reads lines.
         DigitsError: If a run is unfinished or damaged, or its network is not registered here.
 
-    Example:
+    Examples:
         >>> import digits
         >>> mnist = digits.load("mnist")  # doctest: +SKIP
         >>> digits.evaluate("runs/classic", mnist.test).accuracy  # doctest: +SKIP
@@ -165,7 +165,7 @@ def summarize(runs: Sequence[Run | str | Path]) -> Estimate:
             than the seed.
         DigitsError: If a run is unfinished or damaged.
 
-    Example:
+    Examples:
         >>> runs = [digits.train("compact", seed=seed) for seed in range(5)]  # doctest: +SKIP
         >>> digits.summarize(runs).interval  # doctest: +SKIP
         (0.9924, 0.9937)

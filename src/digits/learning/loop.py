@@ -58,7 +58,11 @@ class Learned:
         return summarize(self.facts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain data, for JSON."""
+        """Convert to plain data, for JSON.
+
+        Returns:
+            The model folder, the summary, the facts and the seconds.
+        """
         found = {"model": str(self.model), "summary": self.summary, **self.facts}
         return {**found, "seconds": self.seconds}
 
@@ -91,7 +95,7 @@ def learn(
         DigitsError: If there is nothing to learn, no better model comes of it, or MNIST can't be
             had.
 
-    Example:
+    Examples:
         >>> learned = digits.learn("corrections")  # doctest: +SKIP
         >>> digits.Reader(learned.model).read("photo.jpg").text  # doctest: +SKIP
         '1995'

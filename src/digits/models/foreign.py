@@ -77,7 +77,7 @@ def from_state_dict(
         InvalidInput: If there is no such file, it holds no weights or more than them, they fit no
             network, or mean and standard deviation are missing.
 
-    Example:
+    Examples:
         >>> network = from_state_dict("net.pt", mean=0.5, std=0.5)  # doctest: +SKIP
     """
     tensors = read_state_dict(weights)

@@ -56,10 +56,13 @@ def register_network(name: str) -> Callable[[Make], Make]:
     Args:
         name: The network's name in recipes; not one of a network that comes with the package.
 
+    Returns:
+        A decorator, which gives the class back as it is.
+
     Raises:
         InvalidInput: If the name is taken or is no text.
 
-    Example:
+    Examples:
         >>> @register_network("linear")
         ... class Linear(nn.Sequential):
         ...     def __init__(self):

@@ -39,7 +39,7 @@ class Reader:
         InvalidInput: If the file or folder holds no such network, or the threshold is not from 0
             to 1.
 
-    Example:
+    Examples:
         >>> reader = Reader()
         >>> reading = reader.read(np.full((40, 40), 255, np.uint8))
         >>> reading.text
@@ -57,6 +57,7 @@ class Reader:
         if not 0 <= threshold <= 1:
             raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
         self.threshold = threshold
+        """Confidence below which a digit is refused."""
         if model is not None and not isinstance(model, Network | LineNetwork | Networks):
             model = _open(model, num_threads)
         classifier = model if isinstance(model, Network) else None
@@ -66,7 +67,9 @@ class Reader:
                 model if isinstance(model, LineNetwork) else LineNetwork(num_threads=num_threads),
             )
         self.networks = model
+        """Both networks that read pictures."""
         self.network = model.glyphs
+        """The network that reads single digits."""
         self.network.expect_digits()
         self._singles = SingleReader(self.network, threshold=threshold)
         self._lines = LineReader(model.lines, classifier, threshold=threshold)
@@ -136,7 +139,7 @@ class Reader:
         Raises:
             DigitsError: If the file can't be opened, for the reasons that `read` has.
 
-        Example:
+        Examples:
             >>> for page in digits.Reader().read_pages("scan.pdf"):  # doctest: +SKIP
             ...     print(page if isinstance(page, DigitsError) else (page.page, page.text))
             (1, '1995')

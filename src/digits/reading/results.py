@@ -48,7 +48,11 @@ class Digit:
         return tuple((label, self.probabilities[label]) for label in order[1:3])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: all but the glyph."""
+        """Convert to plain data, for JSON.
+
+        Returns:
+            All but the glyph.
+        """
         return {
             "label": self.label,
             "confidence": round(self.confidence, 4),
@@ -79,7 +83,11 @@ class Mark:
         return self.kind == NOT_A_DIGIT or self.text == "/"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Convert to plain data, for JSON.
+
+        Returns:
+            What it is, its text and its box.
+        """
         return {
             "kind": self.kind,
             "text": self.text,
@@ -127,7 +135,11 @@ class Line:
         return written
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Convert to plain data, for JSON.
+
+        Returns:
+            The text, also with separators, the confidence and the box.
+        """
         return {
             "text": self.text,
             "written": self.written,
@@ -167,7 +179,11 @@ class Reading:
         return self.picture.turns
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Convert to plain data, for JSON.
+
+        Returns:
+            What the HTTP API gives, but for the glyphs of the digits.
+        """
         return {
             "text": self.text,
             "turned": -90 * self.turns % 360,  # degrees clockwise

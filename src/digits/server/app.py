@@ -247,7 +247,7 @@ def _add_learning(
 
     @app.post(
         "/v1/learning",
-        summary="Learn a network from the corrections, and use it when it is ready.",
+        summary="Begin to learn a network from the corrections; it is used when it is ready.",
         status_code=HTTPStatus.ACCEPTED,
         responses=problems.describe(*errors, HTTPStatus.CONFLICT),
     )

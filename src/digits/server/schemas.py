@@ -137,7 +137,7 @@ class HealthStatus(BaseModel):
 
 
 class LearningStatus(BaseModel):
-    """What the server has of corrections, and made of them."""
+    """Corrections that the server keeps, and the network that it learned from them."""
 
     corrections: int = Field(ge=0, description="Number of corrections that are kept.")
     is_learning: bool = Field(description="Whether a network is being learned.")

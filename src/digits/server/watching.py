@@ -16,11 +16,11 @@ ERRORS = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
 
 
 class TrainingStatus(BaseModel):
-    """What can be watched, and asked for."""
+    """Whether a run can be watched, and whether one is trained on request."""
 
     events: bool = Field(description="Whether /v1/training/events tells how a run goes.")
-    on_request: bool = Field(description="Whether a network is trained when asked for.")
-    is_training: bool = Field(description="Whether one is being trained, as was asked for.")
+    on_request: bool = Field(description="Whether POST /v1/training trains a network.")
+    is_training: bool = Field(description="Whether one is being trained on request.")
     message: str = Field(description="Why the last attempt failed; empty if it did not.")
 
 
@@ -37,7 +37,7 @@ def add_watching(
 
     @app.get(
         "/v1/training",
-        summary="Say what can be watched, and asked for.",
+        summary="Tell whether a run can be watched, and trained on request.",
         responses=problems.describe(*ERRORS),
     )
     async def status() -> TrainingStatus:
@@ -54,14 +54,14 @@ def add_watching(
 
         @app.post(
             "/v1/training",
-            summary="Train a network.",
+            summary="Begin to train a network.",
             status_code=HTTPStatus.ACCEPTED,
             responses=problems.describe(
                 *ERRORS, HTTPStatus.CONFLICT, HTTPStatus.INSUFFICIENT_STORAGE
             ),
         )
         async def train() -> TrainingStatus:
-            """By the recipe `fast`, in a process of its own; see /v1/training/events."""
+            """The recipe is `fast`; a process of its own trains. See /v1/training/events."""
             if trainer.is_training:
                 detail = "A network is being trained already."
                 raise RequestRefused(HTTPStatus.CONFLICT, detail)

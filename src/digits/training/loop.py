@@ -72,14 +72,15 @@ def train(
     """Train a network and evaluate it on the test set.
 
     Args:
-        recipe: A recipe's name such as "classic", a TOML file, or a `Recipe`.
+        recipe: A recipe's name such as "classic", a TOML file, or a `Recipe`; "balanced" if not
+            given.
         out: The run folder to make; `runs/<recipe>-<time>` if not given.
         device: The device to train on: auto, cpu, cuda or mps.
         progress: Where to report progress; standard output if not given.
         log: Trackers to write to as well: "tensorboard", "mlflow".
-        processes: The processes to train with, of which this is the first; see
-            `digits.training.together`.
-        watcher: Tells those how it goes who watch the run.
+        processes: The processes to train with, of which this is the first, as
+            `digits.training.together` gives them; this one alone if not given.
+        watcher: Writes what those see who watch the run; nobody does if not given.
         **overrides: Fields of the recipe to change, such as `epochs=1`.
 
     Returns:
@@ -90,7 +91,7 @@ def train(
         DigitsError: If the data can't be had, the disk refuses, or the loss is no longer finite.
         Interrupted: On Ctrl-C or SIGTERM, once the run is saved.
 
-    Example:
+    Examples:
         >>> import digits
         >>> run = digits.train("classic", epochs=1)  # doctest: +SKIP
     """
@@ -195,6 +196,9 @@ def resume(
         processes: The processes to train with, of which this is the first. How many there are
             changes no bit.
         watcher: Tells those how it goes who watch the run; so is one that was watched before.
+
+    Returns:
+        The finished run.
 
     Raises:
         InvalidInput: If there is no run at `folder`, its network is not registered here, or it was

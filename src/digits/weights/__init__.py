@@ -31,7 +31,7 @@ def pretrained(recipe: str) -> nn.Module:
         InvalidInput: If there are no weights for this name; the message has those that there are.
         DigitsError: If the installation is damaged.
 
-    Example:
+    Examples:
         >>> import torch
         >>> network = pretrained("balanced")
         >>> network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8)).shape
@@ -46,7 +46,7 @@ def pretrained_run(recipe: str) -> Run:
     It is a finished run as any other, for `digits.evaluate`, `digits.Reader` and export, but that
     it can't be resumed.
 
-    Example:
+    Examples:
         >>> pretrained_run("balanced").summary["test"]["accuracy"]
         0.9967
     """

@@ -17,10 +17,10 @@ from digits.errors import InvalidInput
 from digits.reading.work import never, stop_if
 
 MAX_PIXELS = 64_000_000
-"""Limit on a picture's memory: pixels that its header may claim."""
+"""Limit on memory: pixels that a picture's header may claim."""
 
 MAX_WEBP_PIXELS = 24_000_000
-"""The same for WebP, whose decoder keeps the whole picture several times: 20 bytes a pixel."""
+"""Pixels of a picture in WebP, whose decoder keeps it several times: 20 bytes a pixel."""
 
 MAX_FRAME_PIXELS = 24_000_000
 """The same for frames of what moves: their decoder keeps those before, in colour."""
