@@ -24,6 +24,11 @@ FENCE = re.compile(
 STATED = re.compile(r"(?:^|\s)# +(?:prints (?P<text>.+)|(?P<number>[\d?][\d?.,%]*))$")
 """A comment that says what the statement before it prints; `…` stands for anything."""
 
+FOREGROUND = re.compile(
+    r"^(?=(?:digits serve|python -m http\.server)\b(?!.*&(?: *#.*)?$))", re.MULTILINE
+)
+"""Where a command begins that serves until it is stopped."""
+
 PAGE_SECONDS = 300.0
 """Longest run of a page's blocks."""
 
@@ -32,7 +37,8 @@ set -e
 # A server in the foreground stays while the page goes on, until the next one or the page's end.
 serving() {
     if [ -n "$server" ]; then kill "$server"; wait "$server" || true; fi
-    digits serve "$@" > "$LOGS/server" &
+    : > "$LOGS/server"  # at once: what the last one said is there no more
+    "$@" > "$LOGS/server" &
     server=$!
     until grep --quiet http:// "$LOGS/server"; do kill -0 "$server"; sleep 0.1; done
 }
@@ -121,6 +127,7 @@ def _free_port() -> int:
 
 def _at_port(code: str, port: int) -> str:
     code = re.sub(r"(127\.0\.0\.1|localhost):8000\b", rf"\1:{port}", code)
+    code = code.replace("http.server 8000", f"http.server {port}")
     return re.sub(r"\bdigits serve\b(?!.*--port)", f"digits serve --port {port}", code)
 
 
@@ -130,7 +137,7 @@ def _mark(language: str, number: int, word: str) -> str:
 
 def _shell_script(code: str) -> Script:
     """Make a script of shell blocks; lines that end with a backslash go on."""
-    code = re.sub(r"^digits serve\b(?!.*&(?: *#.*)?$)", "serving", code, flags=re.MULTILINE)
+    code = FOREGROUND.sub("serving ", code)
     lines, stated = [PREAMBLE], []
     for line in re.findall(r"(?:.*\\\n)*.*\n?", code):
         comment = STATED.search(line.rstrip())

@@ -7,11 +7,12 @@ import shlex
 import shutil
 import sys
 from importlib.resources import files
-from itertools import dropwhile, groupby
+from itertools import dropwhile, groupby, pairwise
 from pathlib import Path
 
 import matplotlib
 import pytest
+import torch
 from PIL import Image, ImageOps
 from typer.main import get_command
 
@@ -46,7 +47,7 @@ def pages_that_run() -> list[object]:
 
 @pytest.fixture(scope="session")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what a reader of the handbook has: a photo, scans, labelled pictures."""
+    """A folder with what a reader of the handbook has: a photo, scans, labelled pictures, weights."""
     folder = tmp_path_factory.mktemp("given")
     samples = Path(str(files("digits.reading") / "samples"))
     shutil.copy(samples / "paper.jpg", folder / "photo.jpg")
@@ -57,6 +58,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         digit = Image.fromarray(255 - test.images[index].numpy()).resize((56, 56))
         ImageOps.expand(digit, 12, fill=255).point(lambda grey: grey * 0.9).save(path)
+    torch.save(digits.build_model("fast", mean=0.5, std=0.5).state_dict(), folder / "net.pt")
     return folder
 
 
@@ -153,6 +155,9 @@ def test_what_is_not_run_names_commands_and_options_that_are_there(page: str) ->
         elif name == "digits":
             given = {word.partition("=")[0] for word in rest if word.startswith("--") and word[2:]}
             assert given <= digits_options(rest[0]), words
+        elif name == "python" and rest[:2] == ["-m", "pip"]:
+            named = [word for flag, word in pairwise(rest) if flag in ("-c", "-r")]
+            assert all((ROOT / file).is_file() for file in named), words
         elif name == "python" and rest[0].endswith(".py"):
             given = {word for word in rest if word.startswith("--")}
             assert given <= script_options(ROOT / rest[0]), words
@@ -169,3 +174,16 @@ def test_no_block_hides_from_being_run() -> None:
         assert {block.language for block in blocks} <= {*RUN, *SHOWN}, page
         marked = (ROOT / page).read_text().count("<!-- not run:")
         assert marked == sum(block.reason is not None for block in blocks), page
+
+
+def test_each_benchmark_result_table_and_picture_is_told_how_to_reproduce() -> None:
+    page = (ROOT / "docs" / "guides" / "figures.md").read_text()
+    benchmarks = ROOT / "benchmarks"
+    programs = {p.name for p in benchmarks.glob("*.py") if "__main__" in p.read_text()}
+    results = {path.name for path in benchmarks.glob("results/*.json")}
+    pictures = {path.name for path in ROOT.glob("docs/images/*") if not path.stem.endswith("-dark")}
+    named = set(re.findall(r"[\w-]+\.(?:py|json|png|gif)\b", page))
+    assert programs | results | pictures <= named
+    for program, options in re.findall(r"`(\w+\.py)((?: [^`]*)?)`", page):
+        given = set(re.findall(r"--[\w-]+", options))
+        assert not given or given <= script_options(benchmarks / program), program
