@@ -138,7 +138,8 @@ def _mark(language: str, number: int, word: str) -> str:
 def _shell_script(code: str) -> Script:
     """Make a script of shell blocks; lines that end with a backslash go on."""
     code = FOREGROUND.sub("serving ", code)
-    lines, stated = [PREAMBLE], []
+    lines: list[str] = [PREAMBLE]
+    stated: list[tuple[str, str]] = []
     for line in re.findall(r"(?:.*\\\n)*.*\n?", code):
         comment = STATED.search(line.rstrip())
         if comment:
@@ -151,7 +152,8 @@ def _shell_script(code: str) -> Script:
 
 def _python_script(code: str) -> Script:
     """Make a script of Python blocks."""
-    lines, stated = code.splitlines(), []
+    lines = code.splitlines()
+    stated: list[tuple[str, str]] = []
     for statement in reversed(ast.parse(code).body):
         assert statement.end_lineno is not None
         first, last = statement.lineno - 1, statement.end_lineno - 1

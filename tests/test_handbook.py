@@ -47,7 +47,7 @@ def pages_that_run() -> list[object]:
 
 @pytest.fixture(scope="session")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what a reader of the handbook has: a photo, scans, labelled pictures, weights."""
+    """A folder with what a reader has: a photo, scans, labelled pictures, a network's weights."""
     folder = tmp_path_factory.mktemp("given")
     samples = Path(str(files("digits.reading") / "samples"))
     shutil.copy(samples / "paper.jpg", folder / "photo.jpg")
@@ -138,7 +138,7 @@ def script_options(path: Path) -> set[str]:
         and isinstance(call.func, ast.Attribute)
         and call.func.attr == "add_argument"
         for word in call.args
-        if isinstance(word, ast.Constant)
+        if isinstance(word, ast.Constant) and isinstance(word.value, str)
     }
 
 
