@@ -29,8 +29,8 @@ FOREGROUND = re.compile(
 )
 """Where a command begins that serves until it is stopped."""
 
-PAGE_SECONDS = 300.0
-"""Longest run of a page's blocks."""
+PAGE_SECONDS = 900.0
+"""Longest run of a page's blocks: one that takes longer hangs, however busy the machine is."""
 
 PREAMBLE = """\
 set -e
