@@ -5,7 +5,9 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import sys
+import time
 from importlib.resources import files
 from itertools import dropwhile, groupby, pairwise
 from pathlib import Path
@@ -110,6 +112,27 @@ def test_a_block_that_fails_or_prints_something_else_fails_its_page(
         run_page(page, folder, environment)
 
 
+@needs("bash", "curl")
+def test_a_server_of_a_page_has_a_port_of_its_own_and_ends_with_the_page(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    page = "python -m http.server 8000\ncurl --fail http://127.0.0.1:8000/ > list.html\n"
+    page += "curl --fail http://localhost:8000/list.html > again.html\n"
+    page += "echo 127.0.0.1:8000 > address\n"
+    run_page(f"```sh\n{page}```\n", folder, environment)
+    assert (folder / "again.html").stat().st_size > 0
+    host, port = (folder / "address").read_text().split(":")
+    assert int(port) != 8000
+    for _ in range(600):  # the system takes its time to end what was killed
+        with socket.socket() as client:
+            if client.connect_ex((host, int(port))):
+                return
+        time.sleep(0.1)
+    pytest.fail("the server is there after a minute")
+
+
 def commands(code: str) -> list[list[str]]:
     """The words of each command in a block, without what it sets in its environment."""
     found = []
@@ -172,8 +195,8 @@ def test_few_blocks_are_not_run_and_each_says_why() -> None:
 def test_no_block_hides_from_being_run() -> None:
     for page, blocks in PAGES.items():
         assert {block.language for block in blocks} <= {*RUN, *SHOWN}, page
-        marked = (ROOT / page).read_text().count("<!-- not run:")
-        assert marked == sum(block.reason is not None for block in blocks), page
+        marked = re.findall(r"^ *<!-- not run:", (ROOT / page).read_text(), re.MULTILINE)
+        assert len(marked) == sum(block.reason is not None for block in blocks), page
 
 
 def test_each_benchmark_result_table_and_picture_is_told_how_to_reproduce() -> None:
