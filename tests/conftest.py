@@ -30,6 +30,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("digits")
 
 LONGEST_FIRST = [
+    "test_handbook.py",
     "test_notebooks.py",
     "test_cli.py",
     "test_reader.py",

@@ -146,6 +146,9 @@ def test_the_command_needs_a_folder_and_a_format(call: Call, tmp_path: Path) -> 
         2,
         "digits: Expected the folder to write: --out FOLDER.\n",
     )
+    code, _, error = call("export", "reader")
+    assert (code, error.count("\n")) == (2, 1)
+    assert error.endswith("exported as a page: --format page --out FOLDER.\n")
     code, _, error = call("export", "reader", "--runtime", "x.tgz")
     assert (code, error) == (2, "digits: --runtime is for a page: --format page.\n")
 

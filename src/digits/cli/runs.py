@@ -244,6 +244,10 @@ def export(
     if format == "page":
         _export_page(run, out, runtime, as_json=as_json)
         return
+    if run == READER and not run.exists():
+        raise InvalidInput(
+            "The networks of the package are exported as a page: --format page --out FOLDER."
+        )
 
     from digits.export import CExport, Export, Int8Export, export_c, export_int8, export_torch
     from digits.export import export as write_export

@@ -95,7 +95,7 @@ def show_tally(tally: "Tally", outputs: "Outputs", *, as_json: bool) -> None:
         return
     table = quoted(outputs.table)
     if outputs.review is None:
-        print(f"{tally.rows:,} rows in {table}, {tally.to_review:,} of them not sure")
+        print(f"{_count(tally.rows, 'row')} in {table}, {tally.to_review:,} of them not sure")
     else:
         print(
             f"{tally.rows:,} sure in {table}, {tally.to_review:,} to review in "
@@ -117,15 +117,19 @@ def show_parts(tally: "Tally", folder: str, *, as_json: bool) -> None:
     if as_json:
         print_json(tally.to_dict())
         return
-    print(f"{tally.rows:,} rows in {quoted(folder)}, {tally.to_review:,} of them not sure")
+    print(f"{_count(tally.rows, 'row')} in {quoted(folder)}, {tally.to_review:,} of them not sure")
     _print_files(tally)
 
 
 def _print_files(tally: "Tally") -> None:
-    pages = "page that can't" if tally.pages_failed == 1 else "pages that can't"
     print(
-        f"{tally.files:,} files, {tally.new:,} of them new; {tally.pages_failed:,} {pages} be read"
+        f"{_count(tally.files, 'file')}, {tally.new:,} of them new; "
+        f"{_count(tally.pages_failed, 'page')} that can't be read"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def show_learned(learned: "Learned") -> None:

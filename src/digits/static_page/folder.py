@@ -154,8 +154,8 @@ def _expect_room(folder: Path) -> None:
     if found and found != IN_THE_FOLDER:
         other = min(found - IN_THE_FOLDER, default="a part of one")
         raise InvalidInput(
-            f"{folder}: expected nothing there, an empty folder or a static page, found {other}; "
-            "name another folder."
+            f"{folder}: expected nothing there, an empty folder or a static page, found {other} "
+            "there; name another folder."
         )
 
 
