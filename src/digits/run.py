@@ -129,7 +129,8 @@ class Run:
             return parse_recipe(text.decode(), name=self.folder.name, source="it")
         except RenamedFields as error:
             names = " and ".join(map(repr, error.fields))
-            older = f"an older format, with {names}, which no longer mean the same"
+            verb = "means" if len(error.fields) == 1 else "mean"
+            older = f"an older format, with {names}, which no longer {verb} the same"
             raise DigitsError(_other_format(self.recipe_path, older)) from error
         except ValueError as error:
             raise DigitsError(_damaged(self.recipe_path, error)) from error
@@ -506,8 +507,8 @@ def _expect_format(path: Path, found: object, readable: tuple[int, ...] = (FORMA
 def _other_format(path: Path, found: str) -> str:
     return (
         f"{path} is of {found}; this version of digits reads format {FORMAT}. "
-        "Use the version that wrote it (a finished run's summary.json names it), or train anew with: "
-        f"digits train --recipe {path.with_name('recipe.toml')}"
+        "Use the version that wrote it (a finished run's summary.json names it), or train anew "
+        f"with: digits train --recipe {path.with_name('recipe.toml')}"
     )
 
 

@@ -81,7 +81,8 @@ class OnnxNetwork:
         if not is_sealed(self._content):  # damage need not stop a network from computing
             raise InvalidInput(
                 f"{self._name}: expected a network in ONNX, made by digits export, to the bit; "
-                "found bytes that are not the sum's, or no sum. Export it again."
+                "found bytes that are not the sum's, or no sum, as before version 1. Export its "
+                "run again: digits export RUN"
             )
         self._threads = num_threads
         self._session = _open_session(self._content, self._name, num_threads=num_threads)
