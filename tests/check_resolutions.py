@@ -41,8 +41,10 @@ class Resolver:
         self.folder, self.wheel = folder, wheel
         tools = folder / "tools"
         subprocess.run([sys.executable, "-m", "venv", tools], check=True)
-        install = [tools / "bin" / "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
-        subprocess.run([*install, "uv"], check=True)
+        constraints = ("-c", ROOT / "constraints.txt")
+        subprocess.run(
+            [tools / "bin" / "pip", "install", "--quiet", *constraints, "uv"], check=True
+        )
         self.command = tools / "bin" / "uv"
 
     def uv(self, *arguments: str | Path) -> str:
@@ -52,6 +54,10 @@ class Resolver:
         if done.returncode:
             raise SystemExit(f"uv pip {' '.join(map(str, arguments))}:\n{done.stderr}")
         return done.stdout
+
+    def expect_fitting(self, *arguments: str) -> None:
+        """Resolve the lowest versions without installing them: torch alone takes 3 GB."""
+        self.uv("compile", PYPROJECT, *LOWEST, *arguments)
 
     def check(self, what: str, python: str, arguments: tuple[str, ...]) -> None:
         """Install the wheel with other versions beside it, read and serve."""
@@ -107,7 +113,7 @@ def main() -> None:
         ]
         for version in PYTHONS:
             everything = ("--all-extras", "--python-version", version, "--python-platform", "linux")
-            jobs.append(pool.submit(resolver.uv, "compile", PYPROJECT, *LOWEST, *everything))
+            jobs.append(pool.submit(resolver.expect_fitting, *everything))
         for job in jobs:
             job.result()
     print(f"lowest of all extras: they fit together on {', '.join(PYTHONS)}", flush=True)
