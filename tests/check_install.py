@@ -20,6 +20,7 @@ INSTALLERS = re.compile(
     r"(pip|setuptools)\b.*|pkg_resources|_distutils_hack|distutils-precedence.*"
 )
 TEXT = "237845"
+TEXTS = (TEXT, "4816", "14032025")
 SAMPLE = Path(str(files("digits.reading") / "samples" / "paper.jpg"))
 COMMAND = str(Path(sys.executable).with_name("digits"))
 
@@ -56,6 +57,9 @@ def check_command() -> None:
     """What the base is for works; what needs more says so in one line."""
     read = run("read", str(SAMPLE))
     expect("digits read reads a sample", (TEXT + "\n", ""), (read.stdout, read.stderr))
+    folder = run("read", str(SAMPLE.parent))
+    found = sorted(line.split()[-1] for line in folder.stdout.splitlines())
+    expect("and all of them", sorted(TEXTS), found)
     expect("digits recipes lists the recipes", 0, run("recipes").returncode)
     doctor = run("doctor")
     last = doctor.stdout.splitlines()[-1:]

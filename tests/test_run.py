@@ -285,12 +285,13 @@ def test_a_run_whose_recipe_has_a_field_of_an_older_version_is_of_an_older_forma
 ) -> None:
     without_sums(run.folder)
     text = run.recipe_path.read_text()
-    run.recipe_path.write_text(text.replace("writing_styles = 0.0", "pens = 0.0"))
+    run.recipe_path.write_text(text.replace("writing_styles = 0.0", "pens = 0.5"))
     with pytest.raises(DigitsError) as caught:
         _ = Run(run.folder).recipe
     assert str(caught.value) == (
-        f"{run.recipe_path} is of an older format, with field 'pens'; this version of digits reads "
-        f"format {FORMAT}. Use the version that wrote it (summary.json names it), or train anew."
+        f"{run.recipe_path} is of an older format, with 'pens', which no longer means the same; "
+        f"this version of digits reads format {FORMAT}. Use the version that wrote it (a finished "
+        f"run's summary.json names it), or train anew with: digits train --recipe {run.recipe_path}"
     )
 
 

@@ -45,17 +45,27 @@ RENAMED_FIELDS = {
 """Names of fields in older versions, each with what replaced it."""
 
 
-class RenamedField(InvalidInput):
-    """A field was given by a name that it had in an older version.
+RENAMED_NETWORKS = {"reader": "glyph-classifier"}
+"""Names of networks in older versions, each with the one that it has now."""
+
+
+class RenamedFields(InvalidInput):
+    """Fields were given by names that they had in an older version.
 
     Args:
-        field: One of `RENAMED_FIELDS`.
+        fields: Some of `RENAMED_FIELDS`.
+        network: The network that was given beside them, whose name may be an older one, too.
     """
 
-    def __init__(self, field: str) -> None:
-        names = " and ".join(repr(name) for name in RENAMED_FIELDS[field])
-        super().__init__(f"field {field!r} is now {names}; rename it.")
-        self.field = field
+    def __init__(self, fields: Sequence[str], network: object = None) -> None:
+        changes = [
+            f"field {field!r} is now {' and '.join(map(repr, RENAMED_FIELDS[field]))}"
+            for field in fields
+        ]
+        if isinstance(network, str) and network in RENAMED_NETWORKS:
+            changes.append(f"network {network!r} is now {RENAMED_NETWORKS[network]!r}")
+        super().__init__(f"{', '.join(changes)}; rename {'it' if len(changes) == 1 else 'them'}.")
+        self.fields = fields
 
 
 def setting(
@@ -436,7 +446,7 @@ def parse_recipe(text: str, *, name: str, source: str) -> Recipe:
         source: Where the document is from, for messages.
 
     Raises:
-        RenamedField: If a field is given by an older name.
+        RenamedFields: If fields are given by older names, and are not 0.
         InvalidInput: If it is not TOML, or a field is missing, unknown or out of range.
     """
     try:
@@ -449,7 +459,13 @@ def parse_recipe(text: str, *, name: str, source: str) -> Recipe:
         augmentation = values.pop("augmentation", {})
         if not isinstance(augmentation, dict):
             raise InvalidInput(f"augmentation: expected a table, found {augmentation!r}.")
-        _check_names(augmentation, Augmentation)
+        # Older versions wrote them all, and 0 meant what leaving a field out means.
+        augmentation = {
+            field: value
+            for field, value in augmentation.items()
+            if not (field in RENAMED_FIELDS and value == 0)
+        }
+        _check_names(augmentation, Augmentation, network=values.get("network"))
         missing = [f.name for f in fields(Recipe) if _required(f) and f.name not in values]
         if missing:
             raise InvalidInput(f"{missing[0]}: expected a value, found none.")
@@ -463,11 +479,13 @@ def _required(f: Field[Any]) -> bool:
     return f.default is MISSING and f.default_factory is MISSING
 
 
-def _check_names(values: Mapping[str, Any], kind: type[Recipe] | type[Augmentation]) -> None:
+def _check_names(
+    values: Mapping[str, Any], kind: type[Recipe] | type[Augmentation], *, network: object = None
+) -> None:
+    if renamed := [name for name in values if name in RENAMED_FIELDS]:
+        raise RenamedFields(renamed, network)
     names = [f.name for f in fields(kind)]
     for name in values:
-        if name in RENAMED_FIELDS:
-            raise RenamedField(name)
         if name not in names:
             raise InvalidInput(f"A recipe has no field {name!r}; {suggest(name, names)}")
 

@@ -43,8 +43,8 @@ from digits.errors import DigitsError, InvalidInput
 from digits.events import NAME as EVENTS
 from digits.files import remove, sync_folder, write_atomic
 from digits.history import EpochRecord, History, parse_history
-from digits.models import build_model
-from digits.recipe import Recipe, RenamedField, parse_recipe
+from digits.models import BUILT_IN, build_model
+from digits.recipe import Recipe, RenamedFields, parse_recipe
 from digits.sums import NAME as SUMS
 from digits.sums import expect_sum, write_sums
 
@@ -66,6 +66,10 @@ metadata of a run could ask for any."""
 
 FORMAT = 3
 """Version of the run folder's format. A folder of another format is refused, not misread."""
+
+FINISHED = (2, FORMAT)
+"""Formats whose weights and results are read. Format 2 had other names for four fields of a recipe,
+and checkpoints of a training that went otherwise."""
 
 
 class Run:
@@ -128,8 +132,10 @@ class Run:
         try:
             text = _read_checked(self.recipe_path)
             return parse_recipe(text.decode(), name=self.folder.name, source="it")
-        except RenamedField as error:
-            older = f"an older format, with field {error.field!r}"
+        except RenamedFields as error:
+            names = " and ".join(map(repr, error.fields))
+            verb = "means" if len(error.fields) == 1 else "mean"
+            older = f"an older format, with {names}, which no longer {verb} the same"
             raise DigitsError(_other_format(self.recipe_path, older)) from error
         except ValueError as error:
             raise DigitsError(_damaged(self.recipe_path, error)) from error
@@ -402,7 +408,7 @@ def _read_history(path: Path) -> History:
 def _read_summary(path: Path) -> dict[str, Any]:
     try:
         summary = json.loads(_read_checked(path))
-        _expect_format(path, summary["format"])
+        _expect_format(path, summary["format"], FINISHED)
         shown = [summary["training_seconds"], *(summary["test"][name] for name in SHOWN)]
         if not all(isinstance(value, int | float) for value in shown):
             raise TypeError("expected numbers")
@@ -430,9 +436,14 @@ def _read_model(path: Path) -> nn.Module:
     try:
         model = build_model(name, mean=mean, std=std, num_classes=len(classes), size=size)
         model.load_state_dict(tensors)
-    except (InvalidInput, RuntimeError) as error:  # a user's network: not registered, or changed
-        reason = " ".join(str(error).split())
-        raise DigitsError(f"{path} does not fit the networks known here: {reason}") from error
+    except InvalidInput as error:  # a user's network that is not registered
+        raise DigitsError(f"{path} does not fit the networks known here: {error}") from error
+    except RuntimeError as error:  # torch would list each layer that differs
+        remedy = "Use the version" if name in BUILT_IN else "Register the network"
+        raise DigitsError(
+            f"{path} does not fit the networks known here: {name!r} has other layers now. {remedy} "
+            "that made it (summary.json names version and commit), or train anew."
+        ) from error
     return model.eval()
 
 
@@ -473,7 +484,7 @@ def _task_in(facts: dict[str, Any]) -> tuple[tuple[str, ...], int]:
 def _facts_of(path: Path, file: Any) -> dict[str, Any]:
     """Read what the metadata of an open weights file says."""
     facts = json.loads((file.metadata() or {})["digits"])
-    _expect_format(path, facts["format"])
+    _expect_format(path, facts["format"], FINISHED)
     assert isinstance(facts, dict)
     return facts
 
@@ -493,15 +504,16 @@ def _serialize(checkpoint: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _expect_format(path: Path, found: object) -> None:
-    if found != FORMAT:
+def _expect_format(path: Path, found: object, readable: tuple[int, ...] = (FORMAT,)) -> None:
+    if found not in readable:
         raise DigitsError(_other_format(path, f"format {found}"))
 
 
 def _other_format(path: Path, found: str) -> str:
     return (
         f"{path} is of {found}; this version of digits reads format {FORMAT}. "
-        "Use the version that wrote it (summary.json names it), or train anew."
+        "Use the version that wrote it (a finished run's summary.json names it), or train anew "
+        f"with: digits train --recipe {path.with_name('recipe.toml')}"
     )
 
 
