@@ -146,6 +146,12 @@ def test_every_measured_recipe_is_in_the_table_and_in_the_plot() -> None:
             assert name in labels
 
 
+def test_runs_of_all_recipes_are_as_sure_as_they_are_right_within_a_percentage_point() -> None:
+    recipes = json.loads((RESULTS / "calibration.json").read_text())["recipes"]
+    assert recipes
+    assert all(found["calibration_error"] < 0.01 for found in recipes.values())
+
+
 def headings(document: Path) -> set[str]:
     """The headings of a document, as links name them."""
     found = re.findall(r"^#+ (.+)", document.read_text(), flags=re.MULTILINE)
