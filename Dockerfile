@@ -9,9 +9,11 @@ COPY requirements requirements
 RUN python -m pip install --require-hashes --no-deps -r requirements/build.txt
 RUN python -m pip --python /opt/digits install --require-hashes --no-deps -r requirements/read.txt
 # What changes most comes last, so that what was fetched before is used again.
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml LICENSE NOTICE ./
 COPY src src
-RUN python -m pip wheel --no-deps --no-build-isolation --no-index --wheel-dir wheels .
+# The history, which has the version, is not copied: docker build --build-arg VERSION=1.0.0 says it.
+ARG VERSION=0.0.0+unknown
+RUN SETUPTOOLS_SCM_PRETEND_VERSION_FOR_DIGITS=$VERSION python -m pip wheel --no-deps --no-build-isolation --no-index --wheel-dir wheels .
 RUN python -m pip --python /opt/digits install --no-deps --no-index wheels/digits-*.whl
 
 # The second image has the same Python at the same place, and nothing that is only for building.

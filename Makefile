@@ -59,6 +59,14 @@ bench-speed: $(READY_DEV) ## Time training against the step-by-step guide's way 
 bench-serving: $(READY_DEV) ## Load the server, beside a plain one (25 minutes; needs wrk)
 	$(BIN)/python benchmarks/serving.py
 
+.PHONY: dist
+dist: $(READY_DEV) ## Build wheel and sdist in dist/, and check them
+	$(BIN)/python release.py
+
+.PHONY: release
+release: $(READY_DEV) ## The same, of a commit with a version's tag and no changes, or not at all
+	$(BIN)/python release.py --tagged
+
 .PHONY: lock
 lock: $(READY_DEV) ## Write the locks and docs/reference/dependencies.md anew, from constraints.txt
 	$(BIN)/python requirements/lock.py

@@ -41,6 +41,7 @@ LOOKED_UP = {
     "axe-playwright-python": "MIT AND MPL-2.0",  # axe.min.js says so itself
     "cycler": "BSD-3-Clause",
     "defusedxml": "PSF-2.0",
+    "docutils": "CC-PDDC AND BSD-2-Clause",  # one file under the GPL is not in the wheel
     "gitdb": "BSD-3-Clause",
     "ipython-pygments-lexers": "BSD-3-Clause",
     "jinja2": "BSD-3-Clause",

@@ -31,6 +31,9 @@ CONFINED = [
     "sh",
 ]
 
+VERSION = "1.2.3"
+"""What docker build --build-arg VERSION=1.2.3 would say."""
+
 SAMPLE = ROOT / "src" / "digits" / "reading" / "samples" / "paper.jpg"
 TEXT = "237845"
 
@@ -118,6 +121,7 @@ def copied(stage: Stage) -> dict[Path, Path]:
 def build(folder: Path) -> Path:
     """Carry out the first stage below a folder; returns the installation."""
     stage = stages()[0]
+    expect("no version is made up", ["VERSION=0.0.0+unknown"], arguments(stage, "ARG"))
     work, place = folder / "build", folder / PLACE.strip("/")
     for to, file in copied(stage).items():
         (work / to).parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +134,7 @@ def build(folder: Path) -> Path:
             command.replace(PLACE, str(place)),
             shell=True,
             cwd=work,
-            env={**os.environ, **environment(stage), "PATH": path},
+            env={**os.environ, **environment(stage), "VERSION": VERSION, "PATH": path},
             stdout=subprocess.DEVNULL,
             check=True,
         )
@@ -145,6 +149,8 @@ def try_image(place: Path) -> None:
         for name, value in environment(stage).items()
     }
     command = [*only(stage, "ENTRYPOINT").words(), "--port", "0"]
+    shown = subprocess.check_output(["digits", "--version"], env=variables, cwd="/", text=True)
+    expect("the version is the one that was said", f"digits {VERSION}\n", shown)
     before = sorted(place.rglob("*"))
     with subprocess.Popen(
         [*CONFINED, *command], env=variables, cwd="/", stdout=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""Try an installation from a wheel, with nothing of the clone: run by that installation's Python.
+"""Try an installation from a release file, without the clone: run by that installation's Python.
 
     cd /tmp && env/bin/python -I …/tests/check_install.py
 

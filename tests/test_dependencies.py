@@ -21,7 +21,7 @@ EVERYTHING = {name: each.distribution for name, each in installed("dev").items()
 
 PERMISSIVE = {
     *("0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause"),
-    *("BSL-1.0", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "Zlib"),
+    *("BSL-1.0", "CC-PDDC", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "Zlib"),
 }
 """Licences that ask to keep their notice, and no more."""
 
