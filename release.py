@@ -30,7 +30,7 @@ PACKAGE = {
     "page/**": {".css", ".html", ".js", ".svg"},
     "page/thumbnails": {"drawing.jpg", "form.jpg", "paper.jpg"},
     "reading/samples": {"drawing.png", "form.png", "paper.jpg"},
-    "reading/weights": {"README.md", "lines.onnx", "reader.onnx"},
+    "reading/weights": {"README.md", "SHA256SUMS", "lines.onnx", "reader.onnx"},
     "recipes": {".json", ".toml"},
     "templates": {".css", ".h", ".html", ".j2", ".js"},
     "weights": {"README.md"},

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from concept_tables import make_digits_table, make_lines_table, make_temperature_table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
@@ -482,6 +483,9 @@ TABLES = {
     "attack": make_attack_table,
     "power": make_power_table,
     "int8": make_int8_table,
+    "digits accepted": make_digits_table,
+    "lines accepted": make_lines_table,
+    "temperature": make_temperature_table,
 }
 
 

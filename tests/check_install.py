@@ -57,6 +57,9 @@ def check_command() -> None:
     read = run("read", str(SAMPLE))
     expect("digits read reads a sample", (TEXT + "\n", ""), (read.stdout, read.stderr))
     expect("digits recipes lists the recipes", 0, run("recipes").returncode)
+    doctor = run("doctor")
+    last = doctor.stdout.splitlines()[-1:]
+    expect("digits doctor finds no fault", (0, ["no fault found"]), (doctor.returncode, last))
     train = run("train")
     lines = re.findall(r'^digits: .*: \S+ -m pip install "digits\[train\]"$', train.stderr, re.M)
     expect("digits train says what is missing", (1, 1), (train.returncode, len(lines)))

@@ -49,6 +49,7 @@ MATRIX = [
     [100 if row == column else (row * column) % 4 for column in range(10)] for row in range(10)
 ]
 LINE = np.zeros((40, 60), np.uint8)
+WORD = np.array([[5.0, 8], [5, 30], [50, 8], [50, 30]])
 COLUMNS = np.array([[0.9, 0.1, 0.9, 0.0], [0.1, 0.6, 0.1, 0.0], [0.0, 0.3, 0.0, 1.0]])
 COUNTS = {"shrunk": {"chalk": 2, "lamp": 0}, "framed": {"chalk": 17, "lamp": 19}}
 STAGES = [
@@ -88,6 +89,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         [IMAGES[0].numpy(), np.zeros((120, 160))], ["a photo\nof 3", "nothing"], right=[True, False]
     ),
     "columns": lambda: plots.columns(LINE, COLUMNS, "37"),
+    "words": lambda: plots.words(LINE, [[WORD]]),
     "counts": lambda: plots.counts(COUNTS, 20),
     "saliency": lambda: plots.saliency_maps(
         IMAGES, torch.randn(N, 28, 28, generator=GENERATOR), PREDICTED, CONFIDENCE
@@ -496,6 +498,16 @@ def test_a_symbol_stands_at_its_peak_along_the_line() -> None:
     assert peaks == {"3": 22.5, "7": 52.5}  # a column is 15 pixels wide
 
 
+def test_a_word_is_framed_and_has_the_numbers_of_its_line_and_place() -> None:
+    (axes,) = plots.words(LINE, [[WORD], [WORD, WORD + 5]]).axes
+    assert [text.get_text() for text in axes.texts] == ["1.1", "2.1", "2.2"]
+    framed = axes.patches[-1].get_path()
+    assert framed.get_extents().bounds == (10, 13, 45, 22)
+    assert np.array_equal(
+        np.asarray(framed.vertices)[1], [10, 35]
+    )  # down the left side, not across
+
+
 def test_probabilities_of_other_symbols_are_refused() -> None:
     with pytest.raises(InvalidInput, match="a row for a blank and 3 symbols, found 3 rows"):
         plots.columns(LINE, COLUMNS, "379")
@@ -541,6 +553,8 @@ def test_an_explanation_frames_digits_and_dots_what_was_left_out() -> None:
     ]
     assert {"1250", "separator"} <= set(texts(figure))
     assert plots.to_png(figure)
+    narrow = explanation(reading, width_inches=NARROW_INCHES)
+    assert not touching(drawn_texts(narrow), narrow)
     crowded = explanation(replace(reading, left_out=(mark, mark, mark)))
     drawn = drawn_texts(crowded)
     assert [text.text for text in drawn].count("separator") == 1

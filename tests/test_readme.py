@@ -155,7 +155,7 @@ def test_runs_of_all_recipes_are_as_sure_as_they_are_right_within_a_percentage_p
 def headings(document: Path) -> set[str]:
     """The headings of a document, as links name them."""
     found = re.findall(r"^#+ (.+)", document.read_text(), flags=re.MULTILINE)
-    return {heading.lower().replace(" ", "-") for heading in found}
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 def test_pictures_and_links_lead_somewhere() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from digits.devices import DEVICES, PRECISIONS
+from digits.devices import DEVICES, PRECISIONS, processor_name
 from digits.errors import InvalidInput
 
 
@@ -171,7 +171,7 @@ def describe_machine() -> dict[str, str | int]:
     """Describe the machine, for records of measurements."""
     machine: dict[str, str | int] = {
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor_name(),
+        "processor": processor_name(),
         "cores": os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
@@ -179,15 +179,6 @@ def describe_machine() -> dict[str, str | int]:
     if torch.cuda.is_available():
         machine["gpu"] = torch.cuda.get_device_name()
     return machine
-
-
-def _processor_name() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def describe_versions() -> dict[str, str]:

@@ -22,6 +22,10 @@ LISTED = "\n  "
 """What is before each line of a list in a message."""
 
 
+DOCTOR = "digits doctor looks for the cause."
+"""How a message ends whose reason lies in the installation, and that has no advice itself."""
+
+
 def main() -> None:
     """Run the command; what goes wrong is one line on standard error.
 
@@ -44,7 +48,16 @@ def main() -> None:
     except DigitsError as error:
         status = _fail(str(error), 1)
     except OSError as error:
-        status = _fail(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
+        reason = (error.strerror or str(error)).rstrip(".")
+        if error.filename:
+            status = _fail(f"{error.filename}: {reason}.", 1)
+        else:
+            status = _fail(f"The system: {reason}; {DOCTOR}", 1)
+    except ImportError as error:
+        if not is_of_native_library(error):
+            raise
+        reason = " ".join(str(error).split()).rstrip(".")
+        status = _fail(f"A library can't be loaded: {reason}; {DOCTOR}", 1)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -56,6 +69,15 @@ def main() -> None:
     if status == 130:  # what typer makes of Ctrl-C
         status = _fail("Stopped.", 1)
     sys.exit(status)
+
+
+def is_of_native_library(error: BaseException | None) -> bool:
+    """Whether an import failed as a library in C, of another package, could not be loaded."""
+    while error is not None:
+        if isinstance(error, ImportError) and error.path and not error.path.endswith(".py"):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _fail(message: str, status: int) -> int:

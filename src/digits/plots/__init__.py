@@ -39,7 +39,7 @@ from digits.plots.lessons import (
     settings,
     softmax,
 )
-from digits.plots.photos import columns, counts, pictures
+from digits.plots.photos import columns, counts, pictures, words
 from digits.plots.readings import explanation
 from digits.plots.sliders import Slider
 from digits.plots.svg import to_svg
@@ -84,4 +84,5 @@ __all__ = [
     "style_sheet",
     "to_png",
     "to_svg",
+    "words",
 ]

@@ -1,10 +1,11 @@
-"""Figures of the way from a photo to a number: pictures, columns of the line network, counts."""
+"""Figures of the way from a photo to a number: pictures, words, columns of the line network."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Num, UInt8
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 
 from digits.errors import InvalidInput
 from digits.plots.canvas import WIDTH_INCHES, expect_some, new_figure, show_strength, styled
@@ -30,6 +31,7 @@ def pictures(
     *,
     right: Sequence[bool] | None = None,
     num_columns: int = 4,
+    width_inches: float = WIDTH_INCHES,
 ) -> Figure:
     """Draw pictures of any sizes side by side, as they are: 0 is black, and 255 white.
 
@@ -39,6 +41,7 @@ def pictures(
         right: Whether what a title says is right: a tick in blue, or a cross in orange. Neither if
             not given.
         num_columns: Number of pictures in a row.
+        width_inches: Width of the figure, in inches.
 
     Returns:
         The figure.
@@ -55,9 +58,9 @@ def pictures(
     num_rows = -(-len(images) // num_columns)
     tallest = max(image.shape[0] / image.shape[1] for image in images)
     num_lines = max(title.count("\n") + 1 for title in titles)
-    width = WIDTH_INCHES / num_columns - GAP_INCHES
+    width = width_inches / num_columns - GAP_INCHES
     height = width * tallest + TITLE_INCHES * num_lines + GAP_INCHES
-    figure = new_figure(num_rows * height)
+    figure = new_figure(num_rows * height, width_inches)
     for number, (image, title) in enumerate(zip(images, titles, strict=True)):
         axes = figure.add_subplot(num_rows, num_columns, number + 1)
         # Photos are shrunk; what a network gets is enlarged, pixel by pixel.
@@ -81,8 +84,46 @@ def pictures(
 
 
 @styled
+def words(
+    image: Num[np.ndarray, "h w"],
+    lines: Sequence[Sequence[Float[np.ndarray, "4 2"]]],
+    *,
+    width_inches: float = WIDTH_INCHES,
+) -> Figure:
+    """Draw the words of a picture, each with the number of its line and its place there.
+
+    Args:
+        image: Grey levels, 0 to 255. (h, w)
+        lines: The corners of each word of each line, x and y in pixels, as `Word.corners` has them.
+        width_inches: Width of the figure, in inches.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(width_inches * image.shape[0] / image.shape[1], width_inches)
+    axes = figure.subplots()
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+    axes.set_axis_off()
+    for number, line in enumerate(lines, start=1):
+        for place, corners in enumerate(line, start=1):
+            # Left above, left below, right above, right below: around them in turn
+            around = corners[[0, 1, 3, 2]]
+            axes.add_patch(Polygon(around, fill=False, edgecolor=BLUE, lw=1.6))
+            axes.annotate(
+                f"{number}.{place}", corners[0], (0, 2), textcoords="offset points",
+                va="bottom", color=PAPER, fontsize=9, fontweight="bold",
+                bbox={"boxstyle": "round,pad=0.15", "facecolor": BLUE, "edgecolor": "none"},
+            )  # fmt: skip
+    return figure
+
+
+@styled
 def columns(
-    image: UInt8[np.ndarray, "h w"], probabilities: Float[np.ndarray, "k t"], symbols: str
+    image: UInt8[np.ndarray, "h w"],
+    probabilities: Float[np.ndarray, "k t"],
+    symbols: str,
+    *,
+    width_inches: float = WIDTH_INCHES,
 ) -> Figure:
     """Draw the image of a line above the probabilities that the line network gives its columns.
 
@@ -91,6 +132,7 @@ def columns(
         probabilities: Probability of a blank, and of each symbol, in each column; the columns are
             evenly spaced over the image. (1 + symbols, t)
         symbols: The symbols.
+        width_inches: Width of the figure, in inches.
 
     Returns:
         The figure.
@@ -104,9 +146,9 @@ def columns(
             f"found {len(probabilities)} rows."
         )
     width = image.shape[1]
-    above = min(LINE_INCHES, WIDTH_INCHES * image.shape[0] / width)
-    share = above * width / image.shape[0] / WIDTH_INCHES
-    figure = new_figure(above + 2.2)
+    above = min(LINE_INCHES, width_inches * image.shape[0] / width)
+    share = above * width / image.shape[0] / width_inches
+    figure = new_figure(above + 2.2, width_inches)
     grid = figure.add_gridspec(
         2, 2, height_ratios=[above, 1.7], width_ratios=[share, max(1 - share, 1e-3)]
     )

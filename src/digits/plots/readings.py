@@ -13,6 +13,7 @@ from digits.files import write_atomic
 from digits.plots.canvas import (
     SMALL,
     WIDTH_INCHES,
+    fitting,
     new_figure,
     percent,
     show_digits,
@@ -49,7 +50,7 @@ def write_explanation(reading: Reading, path: Path) -> None:
 
 
 @styled
-def explanation(reading: Reading) -> Figure:
+def explanation(reading: Reading, *, width_inches: float = WIDTH_INCHES) -> Figure:
     """Draw how a picture was read.
 
     The upper part shows the picture with a box around each digit, blue if it was read and orange
@@ -59,19 +60,21 @@ def explanation(reading: Reading) -> Figure:
 
     Args:
         reading: The reading to explain.
+        width_inches: Width of the figure, in inches.
 
     Returns:
         The figure.
     """
     shown = reading.digits[:MAX_GLYPHS]
-    rows = [shown[first : first + COLUMNS] for first in range(0, len(shown), COLUMNS)]
+    num_columns = fitting(COLUMNS, width_inches)
+    rows = [shown[first : first + num_columns] for first in range(0, len(shown), num_columns)]
     heights = [1.2 + 0.16 * max(map(len, map(_notes, row))) for row in rows]
     height, width = reading.picture.grey.shape
     is_side_by_side = width <= 1.6 * height
-    panel_width = WIDTH_INCHES / (2 if is_side_by_side else 1)
+    panel_width = width_inches / (2 if is_side_by_side else 1)
     panel_height = min(panel_width * height / width, 4.5) + 0.3
     upper_height = panel_height if is_side_by_side else 2 * panel_height
-    figure = new_figure(upper_height + sum(heights) + 0.4)
+    figure = new_figure(upper_height + sum(heights) + 0.4, width_inches)
     if rows:
         above, below = np.asarray(
             figure.subfigures(2, 1, height_ratios=[upper_height, sum(heights)])
@@ -83,7 +86,7 @@ def explanation(reading: Reading) -> Figure:
     _draw_ink(panels[1], reading.ink.mask, reading.ink.is_dark)
     figure.suptitle(_title(reading), fontsize=11, color=INK)
     if rows:
-        grid = below.subplots(len(rows), COLUMNS, squeeze=False, height_ratios=heights)
+        grid = below.subplots(len(rows), num_columns, squeeze=False, height_ratios=heights)
         for axes in grid.flat[len(shown) :]:
             axes.set_axis_off()
         for axes, digit in zip(grid.flat, shown, strict=False):

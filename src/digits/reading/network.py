@@ -79,9 +79,10 @@ class OnnxNetwork:
         self._name = "The network" if isinstance(model, bytes) else str(model or packaged)
         self._content = _read_content(model, packaged=packaged)
         if not is_sealed(self._content):  # damage need not stop a network from computing
+            again = "Export it again." if model else "digits doctor has the command that mends it."
             raise InvalidInput(
                 f"{self._name}: expected a network in ONNX, made by digits export, to the bit; "
-                "found bytes that are not the sum's, or no sum. Export it again."
+                f"found bytes that are not the sum's, or no sum. {again}"
             )
         self._threads = num_threads
         self._session = _open_session(self._content, self._name, num_threads=num_threads)
