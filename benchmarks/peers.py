@@ -76,7 +76,7 @@ class Way(NamedTuple):
     """A package, and how it is used."""
 
     title: str
-    """What README calls it, in Markdown; with its version."""
+    """What the table calls it, in Markdown; with its version."""
     requirements: tuple[str, ...] = ()
     """What to install; nothing for this package and for programs."""
     program: str | None = None

@@ -1,4 +1,4 @@
-"""Draw the figures of the README, in light and dark, from two runs, a kernel and a reading.
+"""Draw the figures of the handbook, in light and dark, from two runs, a kernel and a reading.
 
     python benchmarks/pictures.py --classic runs/CLASSIC --compact runs/COMPACT
 

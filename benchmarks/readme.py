@@ -1,5 +1,7 @@
 """Generate the documents' tables and the plot of recipes from the committed result files.
 
+What goes where, comments in README.md and docs/ say.
+
     python benchmarks/readme.py
 
 A test generates them too, and fails where a document differs.
@@ -25,14 +27,7 @@ from digits.plots.colours import BLUE, GREY, INK, ORANGE, PAPER, SOFT
 from digits.recipe import OWN_RECIPES, load_measurement, load_recipe, parse_recipe, recipe_names
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (
-    ROOT / "README.md",
-    ROOT / "docs" / "guides" / "serving.md",
-    ROOT / "docs" / "guides" / "scale.md",
-    ROOT / "docs" / "experiments.md",
-    ROOT / "docs" / "guides" / "other-tools.md",
-    ROOT / "docs" / "concepts" / "confidence.md",
-)
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md")))
 PLOT = ROOT / "docs" / "images" / "recipes.png"
 DARK_PLOT = PLOT.with_stem("recipes-dark")
 RESULTS = ROOT / "benchmarks" / "results"
@@ -63,7 +58,7 @@ PUBLISHED = (
     Point("MnistSimpleCNN, GPU", "published", None, 0.9970, 0.0003),
 )
 
-# Machines of the results that were not measured on the one that README names.
+# Machines of the results that were not measured on the one that docs/concepts/recipes.md names.
 MACHINES = dict.fromkeys(("balanced --epochs 30", "accurate", "step-by-step guide"), " (Zen 4)")
 
 
@@ -103,6 +98,54 @@ def load_points() -> list[Point]:
         )
     )
     return [*points, *PUBLISHED]
+
+
+def make_headline() -> str:
+    """Make the README's three figures, and the limit beneath them, in Markdown."""
+    reading, peers, attack = (
+        json.loads((RESULTS / f"{name}.json").read_text())
+        for name in ("reading", "peers", "attack")
+    )
+    own = dict(load_results())
+    fast, best = own["fast"], max(own[name]["accuracy_mean"] for name in OWN_RECIPES if name in own)
+    read, amounts = reading["rows"]["cheques"]
+    ours = peers["ways"]["digits_guess"]
+    other = max(
+        (way for name, way in peers["ways"].items() if not name.startswith("digits")),
+        # Slow ones were shown the first few amounts alone.
+        key=lambda way: way["right"]["cheques"][0] * (way["right"]["cheques"][1] == amounts),
+    )
+    parts = attack["parts"].values()
+    tries, faults = (sum(part[key] for part in parts) for key in ("tries", "faults"))
+    silent = reading["silent_errors"]
+    accepted, wrong = (silent["whole"][key] for key in ("accepted", "wrong"))
+    rows = {
+        f"{fast['accuracy_mean']:.2%}": (
+            f"of MNIST's test set is read right after {fast['seconds_median']:.1f} s of training, "
+            f"on two cores; by the [best recipe](docs/concepts/recipes.md), {best:.2%}"
+        ),
+        f"{read} of {amounts}": (
+            "amounts on bank cheques are exactly its best guess; of the "
+            "[other packages](docs/concepts/comparison.md) tried, the best reads "
+            f"{other['right']['cheques'][0]}, and takes {other['megabytes']:.0f} MB in place of "
+            f"{ours['megabytes']:.0f}"
+        ),
+        f"{faults} faults": (
+            f"in [{tries:,} attempts](docs/concepts/promises.md) to break it, by kills, power "
+            "cuts, damaged files and hostile clients"
+        ),
+    }
+    return "\n".join(
+        [
+            "| | |",
+            "| ---: | --- |",
+            *(f"| **{figure}** | {what} |" for figure, what in rows.items()),
+            "",
+            f"**Its limit:** of {silent['readings']} amounts and photos of numbers, it reads "
+            f"{accepted} without refusing a digit, and {wrong} of these are wrong "
+            f"({wrong / accepted:.1%}). It is not to be left alone with money.",
+        ]
+    )
 
 
 def make_table() -> str:
@@ -428,6 +471,7 @@ def make_peers_table() -> str:
 
 
 TABLES = {
+    "headline": make_headline,
     "recipes": make_table,
     "reading": make_reading_table,
     "peers": make_peers_table,
@@ -446,7 +490,7 @@ TABLES = {
 
 
 def replace_tables(document: str) -> str:
-    """Replace the tables in a document by new ones."""
+    """Replace what is written by this script in a document by what the results say now."""
     for name, make in TABLES.items():
         begin, end = f"<!-- {name}: written by benchmarks/readme.py -->", f"<!-- end of {name} -->"
         before, found, rest = document.partition(begin)

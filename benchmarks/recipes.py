@@ -7,7 +7,8 @@ trained first as a warm-up: the first use of each kernel takes time that later r
 time is kept as well. Prints a line for each seed, then a summary.
 
 The figures of an unchanged recipe, from seed 0, go beside it in the package, where `digits recipes`
-and the README show them. Those of other seeds, or of another number of epochs, go to results/.
+and docs/concepts/recipes.md show them. Those of other seeds, or of another number of epochs, go to
+results/.
 
 Finished runs are kept in runs/benchmarks/ and reused by the same code; stopped ones are resumed.
 """

@@ -1230,7 +1230,7 @@ judge("digits.Reader", read_by_package, photos, others)
 # It accepts as many as our few lines do, and less that is wrong. And our lines have it easy: they know
 # what this set is made of, one number on each photo, level, with nothing else there. The world keeps
 # no such promise. This set says little about other people's photos; what the reader does on those is
-# in the README.
+# in the handbook, under your own pictures.
 #
 # ## 10 Your own photo
 #

@@ -1615,7 +1615,7 @@ record("deep", deep, seconds)
 # %% [markdown]
 # Image for image it learns more than the others. Second for second it does not: in the same time
 # `compact` can go through the images several times. With minutes instead of seconds, all images and
-# augmentation (chapter 10), `deep` reaches 99.6 % of the test images, as the README of `digits`
+# augmentation (chapter 10), `deep` reaches 99.6 % of the test images, as `digits recipes`
 # shows; how much of that is depth and how much is augmentation, those figures do not tell.
 #
 # **The same with `digits`:** `digits.train("deep", epochs=5)`.

@@ -99,7 +99,7 @@ def test_where_all_is_read_right_there_is_nothing_to_learn(tmp_path: Path, call:
     write_number(tmp_path / "corrections" / "3" / "a.png", "3")
     status, _, errors = call("learn", str(tmp_path / "corrections"))
     assert (status, errors.count("\n")) == (1, 1)
-    assert "There is nothing to learn: all 1 pictures" in errors
+    assert "(1 in all) is read right already; bring" in errors
 
 
 @pytest.mark.parametrize("option", ["--out", "--model"])

@@ -114,8 +114,8 @@ def learn(
     before = _read(old, corrections)
     if all(before):
         raise DigitsError(
-            f"There is nothing to learn: all {len(before)} pictures in {folder} are read right "
-            "already."
+            f"There is nothing to learn: every picture in {folder} ({len(before)} in all) is read "
+            "right already; bring some that are read wrong or refused."
         )
     data = load("mnist")
     held_out = corrections[HELD_OUT - 1 :: HELD_OUT] if len(corrections) >= FEWEST else []
