@@ -1,4 +1,4 @@
-"""The demo: the page without a server, which reads drawings in the browser."""
+"""The demo: the page without a server, with a way back to the handbook."""
 
 import os
 import tempfile
@@ -12,6 +12,10 @@ RUNTIME = "DIGITS_RUNTIME"
 """Variable of the environment that names the runtime's package, where npm can't fetch it."""
 
 
+_BACK = '<a class="button" href="../index.html">Handbook</a>'
+"""The way back, which a page on its own does not have."""
+
+
 @cache
 def demo() -> dict[str, bytes]:
     """Write the page with the networks that come along: the content of each file by its path.
@@ -23,6 +27,9 @@ def demo() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "demo")
         write_static_page(Reader(), page, runtime=Path(given) if given else None)
+        index = page / "index.html"
+        html = index.read_text(encoding="utf-8")
+        index.write_text(html.replace("</header>", f"{_BACK}</header>"), encoding="utf-8")
         return {
             path.relative_to(page).as_posix(): path.read_bytes()
             for path in sorted(page.rglob("*"))

@@ -49,7 +49,7 @@ def _name_file(element: Element, path: str) -> None:
     text = "".join(element.itertext()).strip()
     element.attrib.clear()
     element.tag = "span"
-    if text in (path, path.rpartition("/")[2]):
+    if text.rstrip("/") in (path, path.rpartition("/")[2]):
         element.tag = "span" if len(element) else "code"
         return
     SubElement(element, "span").text = " ("

@@ -56,7 +56,7 @@ class Reader:
         threshold = CONFIDENCE.threshold if threshold is None else threshold
         if not 0 <= threshold <= 1:
             raise InvalidInput(f"threshold: expected 0 to 1, found {threshold:g}.")
-        self.threshold = threshold
+        self.threshold: float = threshold
         """Confidence below which a digit is refused."""
         if model is not None and not isinstance(model, Network | LineNetwork | Networks):
             model = _open(model, num_threads)
@@ -66,9 +66,9 @@ class Reader:
                 classifier or Network(num_threads=num_threads),
                 model if isinstance(model, LineNetwork) else LineNetwork(num_threads=num_threads),
             )
-        self.networks = model
+        self.networks: Networks = model
         """Both networks that read pictures."""
-        self.network = model.glyphs
+        self.network: Network = model.glyphs
         """The network that reads single digits."""
         self.network.expect_digits()
         self._singles = SingleReader(self.network, threshold=threshold)
