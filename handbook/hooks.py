@@ -15,7 +15,7 @@ from mkdocs.structure.pages import Page
 
 from digits.assets import PAGE
 from digits.errors import DigitsError
-from handbook.checks import faults
+from handbook.checks import dead_links, faults
 from handbook.demo import RUNTIME, demo
 from handbook.formulas import draw_formulas
 from handbook.links import SiteLinks
@@ -75,3 +75,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Draw formulas, and let those who wish it have pictures stand still."""
     return still_if_wished(draw_formulas(html))
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Refuse a site with a link that leads nowhere."""
+    if found := list(dead_links(Path(config.site_dir))):
+        raise PluginError("\n".join(found))

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,8 +35,11 @@ from tests.server.static_page import needs_npm, runtime, web_space
 
 __all__ = ["runtime"]
 
-KINDS = ("", "notebooks/your-own-network/", "reference/recipe/")
+KINDS = (".", "notebooks/your-own-network", "reference/recipe")
 """Pages that have between them all that the others have, and are no longer than need be."""
+
+
+ARTICLE = re.compile(r'<article class="md-content__inner md-typeset">.*?</article>', re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -127,37 +130,75 @@ def test_pictures_stand_still_for_who_wishes_it_and_play_when_told(tab: Page, ur
     assert moving.evaluate(shown) == "page.gif"
 
 
+@pytest.fixture
+def stack(tab: Page, url: str, site: Path) -> Callable[[Iterable[str]], None]:
+    """Show the articles of pages below each other, as loading each page would take minutes."""
+
+    def stack(pages: Iterable[str]) -> None:
+        articles = []
+        for page in pages:
+            (article,) = ARTICLE.findall((site / page / "index.html").read_text())
+            articles.append(re.sub(r'\bsrc(set)?="', rf'src\1="/{page}/', article))
+        html = ARTICLE.sub(lambda _: "".join(articles), (site / "index.html").read_text())
+        address = f"{url}stack.html"
+        tab.route(address, lambda route: route.fulfill(body=html, content_type="text/html"))
+        tab.goto(address)
+        expect(tab.locator("article")).to_have_count(len(articles))
+
+    return stack
+
+
 @needs_npm
 @needs_chromium
-def test_no_page_scrolls_sideways_on_a_small_phone(tab: Page, url: str, site: Path) -> None:
+def test_no_page_scrolls_sideways_on_a_small_phone_nor_breaks_names(
+    tab: Page, site: Path, stack: Callable[[Iterable[str]], None]
+) -> None:
     tab.set_viewport_size({"width": 320, "height": 568})
     pages = {path.parent.relative_to(site).as_posix() for path in site.rglob("index.html")}
-    for page in sorted(pages):
-        tab.goto(f"{url}{page}/")
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 320, page
+    stack(sorted(pages - {"demo"}))
+    too_wide = tab.locator("article").evaluate_all(
+        """articles => articles
+            .filter((article) => article.offsetLeft + article.scrollWidth > innerWidth)
+            .map((article) => article.querySelector("h1").textContent)"""
+    )
+    assert too_wide == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 320
+    broken = tab.locator("td code").evaluate_all(
+        """names => names
+            .filter((name) => name.getClientRects().length > 1)
+            .map((name) => name.textContent)
+            .filter((text) => /^[\\w.]+$/.test(text))"""
+    )
+    assert broken == []
 
 
 @needs_npm
 @needs_chromium
 @pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1440, "light")])
-def test_pages_have_no_grave_fault(tab: Page, url: str, width: int, scheme: str) -> None:
+def test_pages_have_no_grave_fault(
+    tab: Page, stack: Callable[[Iterable[str]], None], width: int, scheme: str
+) -> None:
     tab.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     tab.set_viewport_size({"width": width, "height": 800})
-    for page in KINDS:
-        tab.goto(url + page)
-        # Headless cells of our tables, and a landmark of the theme, that it gives no name.
-        minor = ("empty-table-header", "landmark-unique")
-        assert [each for each in violations(tab) if not each.startswith(minor)] == [], page
+    stack(KINDS)
+    # Headless cells of our tables, and a landmark of the theme, that it gives no name.
+    minor = ("empty-table-header", "landmark-unique")
+    assert [each for each in violations(tab) if not each.startswith(minor)] == []
 
 
 @needs_npm
 @needs_chromium
-def test_the_demo_reads_what_is_drawn_on_it(tab: Page, url: str) -> None:
+def test_the_demo_reads_what_is_drawn_on_it_and_leads_back(tab: Page, url: str) -> None:
     tab.goto(url)
     tab.get_by_role("link", name="Demo").first.click()
+    expect(tab.locator("#parameters")).to_have_text("155,466", timeout=20_000)
     end_example(tab)
     draw_at_once(tab, number("27", left=40, top=60, height=150, style=0))
     assert settled(tab) == "27"
+    tab.set_viewport_size({"width": 320, "height": 568})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 320
+    tab.get_by_role("link", name="Handbook").click()
+    expect(tab.get_by_role("heading", name="First steps")).to_be_visible()
 
 
 @needs_npm
@@ -214,6 +255,23 @@ def test_a_public_name_without_a_docstring_is_found(
     monkeypatch.setattr(checks, "ROOT", tmp_path)
     monkeypatch.setattr(checks, "DOCUMENTS", ())
     assert [fault.partition(":")[0] for fault in checks.faults()] == ["digits.a.A.c", "digits.a.b"]
+
+
+def test_links_that_lead_nowhere_are_found_in_what_was_built(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "a" / "index.html").write_text('<h1 id="b c">B</h1><a href="../#d"><a href="/x">')
+    (tmp_path / "demo" / "index.html").write_text('<a href="what-a-server-has">')
+    (tmp_path / "index.html").write_text(
+        '<a href="a/#b%20c"><a href="a/index.html"><a href="https://a.b/c"><a href="#d">'
+        '<img src="a/no.png"><a href="a/#e&amp;f"><code>&lt;a href=&quot;g&quot;&gt;</code>'
+    )
+    assert [fault.split(" leads to ") for fault in checks.dead_links(tmp_path)] == [
+        ["a/index.html: a link", f"{link}, which is not there"] for link in ("../#d", "/x")
+    ] + [
+        ["index.html: a link", f"{link}, which is not there"]
+        for link in ("#d", "a/no.png", "a/#e&f")
+    ]
 
 
 @pytest.mark.parametrize(
