@@ -119,7 +119,7 @@ def make_headline() -> str:
     tries, faults = (sum(part[key] for part in parts) for key in ("tries", "faults"))
     silent = reading["silent_errors"]
     accepted, wrong = (silent["whole"][key] for key in ("accepted", "wrong"))
-    rows = {
+    figures = {
         f"{fast['accuracy_mean']:.2%}": (
             f"of MNIST's test set is right after {fast['seconds_median']:.1f} s of training on two "
             f"cores; the [best recipe](docs/concepts/recipes.md) reaches {best:.2%}"
@@ -137,9 +137,7 @@ def make_headline() -> str:
     }
     return "\n".join(
         [
-            "| | |",
-            "| ---: | --- |",
-            *(f"| **{figure}** | {what} |" for figure, what in rows.items()),
+            *(f"- **{figure}** {what}" for figure, what in figures.items()),
             "",
             f"**Its limit:** of {silent['readings']} amounts and photos of numbers, it reads "
             f"{accepted} without refusing a digit, and {wrong} of those are wrong "
