@@ -106,7 +106,7 @@ def _remarks(facts: dict[str, Any]) -> list[str]:
             "images, so that the test is easier than it seems"
         )
     lines += [
-        f"a copy of another label: {quoted(one['name'])} (labelled {escaped(one['label'])})"
+        f"copy with another label: {quoted(one['name'])} (labelled {escaped(one['label'])})"
         for one in facts["copies_of_different_labels"][:MOST_LISTED]
     ]
     untested = [row["name"] for row in facts["classes"] if row["train"] and not row["test"]]
