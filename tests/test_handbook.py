@@ -11,6 +11,7 @@ import time
 from importlib.resources import files
 from itertools import dropwhile, groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pytest
@@ -146,10 +147,12 @@ def commands(code: str) -> list[list[str]]:
 
 
 def digits_options(command: str) -> set[str]:
-    group = get_command(app)
-    assert command in group.commands  # type: ignore[attr-defined]
-    parameters = group.commands[command].params  # type: ignore[attr-defined]
-    return {"--help", *(name for p in parameters for name in (*p.opts, *p.secondary_opts))}
+    """The options of a command; of `digits` itself, if an option stands in its place."""
+    found: Any = get_command(app)
+    if not command.startswith("--"):
+        assert command in found.commands
+        found = found.commands[command]
+    return {"--help", *(name for p in found.params for name in (*p.opts, *p.secondary_opts))}
 
 
 def script_options(path: Path) -> set[str]:
