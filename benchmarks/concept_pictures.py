@@ -63,6 +63,12 @@ NUM_GREYS, NUM_COLOURS, GREYISH = 52, 24, 6
 UNCLEAR = 8527
 """Place of the last digit of the second line in the test set, where it bears the label 4."""
 
+VIEWS = (
+    "as it is", "smaller, ruled lines seen", "larger", "narrower, ruled lines seen", "wider",
+    "leaning, ruled lines seen", "leaning the other way",
+)  # fmt: skip
+"""What is changed in each view."""
+
 
 class Seen(NamedTuple):
     """What the line network makes of a word in all its views."""
@@ -159,13 +165,6 @@ def draw_rules(ink: Ink, unruled: Ink) -> Figure:
 def draw_views(seen: Seen) -> Figure:
     """Draw a word in its views."""
     return _pictures([image.pixels for image in seen.images], VIEWS)
-
-
-VIEWS = (
-    "as it is", "smaller, ruled lines seen", "larger", "narrower, ruled lines seen", "wider",
-    "leaning, ruled lines seen", "leaning the other way",
-)  # fmt: skip
-"""What is changed in each view."""
 
 
 def measure_balanced() -> tuple[tuple[Reliability, Reliability], RiskCoverage]:

@@ -109,12 +109,7 @@ def make_headline() -> str:
     own = dict(load_results())
     fast, best = own["fast"], max(own[name]["accuracy_mean"] for name in OWN_RECIPES if name in own)
     read, amounts = reading["rows"]["cheques"]
-    ours = peers["ways"]["digits_guess"]
-    other = max(
-        (way for name, way in peers["ways"].items() if not name.startswith("digits")),
-        # Slow ones were shown the first few amounts alone.
-        key=lambda way: way["right"]["cheques"][0] * (way["right"]["cheques"][1] == amounts),
-    )
+    ours, other = peers["ways"]["digits_guess"], best_other_way(peers["ways"], amounts)
     parts = attack["parts"].values()
     tries, faults = (sum(part[key] for part in parts) for key in ("tries", "faults"))
     silent = reading["silent_errors"]
@@ -144,6 +139,18 @@ def make_headline() -> str:
             f"({wrong / accepted:.1%}), although its settings were tuned on these very pictures. "
             "Where a wrong digit costs money, have a person check.",
         ]
+    )
+
+
+def best_other_way(ways: dict[str, Any], amounts: int) -> Any:
+    """Find the way of another package that reads most amounts, of those shown all of them."""
+    return max(
+        (
+            way
+            for name, way in ways.items()
+            if not name.startswith("digits") and way["right"]["cheques"][1] == amounts
+        ),
+        key=lambda way: way["right"]["cheques"][0],
     )
 
 

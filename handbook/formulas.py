@@ -60,14 +60,8 @@ def formula(tex: str) -> str:
         flipped = [round(-value if index % 2 else value) for index, value in enumerate(points)]
         numbers = "" if code == path.CLOSEPOLY else " ".join(map(str, flipped))
         drawn.append(_LETTERS[int(code)] + numbers)
-    left, right = (
-        (0.0, width)
-        if not len(path.vertices)
-        else (
-            min(0.0, path.vertices[:, 0].min()),
-            max(width, path.vertices[:, 0].max()),
-        )
-    )
+    across = [0.0, width, *path.vertices[:, 0]]  # slanted letters stick out
+    left, right = min(across), max(across)
     box = (round(left), round(descent - height), round(right - left), round(height))
     style = (
         f"width:{SIZE * (right - left) / UNITS:.3f}em;height:{SIZE * height / UNITS:.3f}em;"

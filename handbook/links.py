@@ -1,5 +1,6 @@
 """Links of Markdown: to files of the repository, and on the site."""
 
+import re
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement
 
@@ -7,6 +8,9 @@ from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
 
 from handbook.sources import link_on_site
+
+_UPWARDS = re.compile(r"^(\.{1,2}/)+")
+"""How a path begins that leads to a file above."""
 
 
 class SiteLinks(Extension):  # type: ignore[misc]
@@ -39,7 +43,7 @@ class _Rewriter(Treeprocessor):  # type: ignore[misc]
             return
         link = link_on_site(self._links.page, address.path)
         if link is None:
-            _name_file(element, address.path.lstrip("./"))
+            _name_file(element, _UPWARDS.sub("", address.path))
         else:
             element.set(attribute, address._replace(path=link).geturl())
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import jaxtyping
@@ -11,6 +12,9 @@ import torch
 
 from digits.cli import main
 from digits.data import DataSet, Split
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Whatever the terminal or service that runs the tests says, output is plain and as wide as here.
 for variable in ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "GITHUB_ACTIONS"):
@@ -49,6 +53,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     if hasattr(config, "workerinput"):  # one of pytest-xdist's workers
         items.sort(key=place)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A browser for the tests of a module; only these import what drives it."""
+    from playwright.sync_api import expect, sync_playwright
+
+    from tests.server.browser import CHROMIUM, FLAGS
+
+    assert CHROMIUM, "expected Chromium on the path, found none"
+    expect.set_options(timeout=20_000)  # how soon a page shows something depends on the machine
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

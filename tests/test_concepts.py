@@ -1,6 +1,7 @@
-"""Figures in sentences of docs/concepts and of the story are those of results, record and code."""
+"""Figures in sentences of concepts, guides and the story are those of results, record and code."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,43 @@ def test_figures_of_measurement_are_measured() -> None:
     ):  # fmt: skip
         assert stated in text
         assert in_record in " ".join(RECORD.split())
+
+
+def test_figures_of_guides_are_measured() -> None:
+    serving, page, static = result("serving"), result("page"), result("static-page")
+    load, end = serving["endurance"], serving["end"]
+    medians = [found["milliseconds_median"] for found in page["answers"].values()]
+    slowest = max(found["milliseconds_max"] for found in page["answers"].values())
+    kills, again = result("tables")["kills"], result("tables")["kills_once_mended"]
+    tries = kills["tries"] + again["tries"]
+    cluster, processes = result("cluster_kills"), result("process_kills")
+    killed = {name: cluster[f"kills: {name}"] for name in ("command", "worker", "machine")}
+    killed["process"] = cluster["kills: reading process"]
+    stated = {
+        "serving.md": [
+            f"{sum(load['answers'].values()):,} were answered or refused with 503, each within "
+            f"{math.ceil(load['longest'] / 100) / 10} seconds",
+            f"memory stayed at {load['memory_mb']['last_minute']:.0f} MB",
+            f"SIGTERM ended it within {end['seconds']:.1f} seconds",
+            f"is shown {min(medians):.0f} to {max(medians):.0f} ms after",
+            f"within {math.ceil(slowest)} ms in all cases",
+        ],
+        "static-page.md": [f"the folder has {static['bytes'] / 1000:.0f} kB"],
+        "tables.md": [
+            f"Of {tries} commands that were killed, one to three times each, "
+            f"{tries - kills['faults'] - again['faults']} ended with"
+        ],
+        "scale.md": [
+            f"killed something at random {sum(killed.values())} times: {killed['command']} times "
+            f"the command, {killed['worker']} times a worker of Ray's, {killed['process']} times "
+            f"the process that reads for one, {killed['machine']} times a machine",
+            f"| processes killed | {processes['kills']} ({processes['killed of 1']} that trained "
+            f"alone, {processes['killed of 2']} of two, {processes['killed of 4']} of four",
+        ],
+    }
+    for guide, sentences in stated.items():
+        for sentence in sentences:
+            assert sentence in words_of(f"guides/{guide}"), sentence
 
 
 def test_images_of_the_pages_are_small() -> None:

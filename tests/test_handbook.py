@@ -11,6 +11,7 @@ import time
 from importlib.resources import files
 from itertools import dropwhile, groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pytest
@@ -145,13 +146,13 @@ def commands(code: str) -> list[list[str]]:
     return [words for words in found if words]
 
 
-def digits_options(first: str) -> set[str]:
-    """The options of a command of `digits`, or of `digits` itself where an option comes first."""
-    command = get_command(app)
-    if not first.startswith("-"):
-        assert first in command.commands  # type: ignore[attr-defined]
-        command = command.commands[first]  # type: ignore[attr-defined]
-    return {"--help", *(name for p in command.params for name in (*p.opts, *p.secondary_opts))}
+def digits_options(command: str) -> set[str]:
+    """The options of a command; of `digits` itself, if an option stands in its place."""
+    found: Any = get_command(app)
+    if not command.startswith("--"):
+        assert command in found.commands
+        found = found.commands[command]
+    return {"--help", *(name for p in found.params for name in (*p.opts, *p.secondary_opts))}
 
 
 def script_options(path: Path) -> set[str]:

@@ -15,7 +15,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as SitePage
 from pen_paths import number
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from handbook import checks, hooks
 from handbook.demo import RUNTIME, demo
@@ -23,8 +23,6 @@ from handbook.formulas import draw_formulas, formula
 from handbook.pictures import by_scheme
 from handbook.sources import NOTEBOOKS, ROOT, link_on_site
 from tests.server.browser import (
-    CHROMIUM,
-    FLAGS,
     draw_at_once,
     end_example,
     needs_chromium,
@@ -55,14 +53,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, runtime: Path) -> Path:
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +89,7 @@ def test_search_finds_what_the_handbook_says(tab: Page, url: str) -> None:
     tab.goto(url)
     tab.locator(".md-search__input").fill("confidence")
     results = tab.locator(".md-search-result__link")
-    expect(results.first).to_be_visible(timeout=20_000)
+    expect(results.first).to_be_visible()
     found = results.evaluate_all("links => links.map((link) => new URL(link.href).pathname)")
     assert "/concepts/confidence/" in found
 
@@ -296,11 +286,13 @@ def test_a_link_to_a_file_that_is_no_page_becomes_its_name() -> None:
     hooks.on_config(config)
     page = SitePage(None, File("architecture.md", "docs", "site", True), config)
     text = "[the checks](../tests/test_site.py), [`test_site.py`](../tests/test_site.py)"
+    text += ", [`.ci/run`](../.ci/run), [`src/digits/recipes/`](../src/digits/recipes)"
     page.markdown = hooks.on_page_markdown(text, page=page, config=config, files=Files([]))
     page.render(config, Files([]))
     assert page.content == (
         "<p><span>the checks<span> (</span><code>tests/test_site.py</code><span>)</span></span>, "
-        "<span><code>test_site.py</code></span></p>"
+        "<span><code>test_site.py</code></span>, <span><code>.ci/run</code></span>, "
+        "<span><code>src/digits/recipes/</code></span></p>"
     )
 
 

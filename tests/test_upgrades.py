@@ -130,6 +130,11 @@ def test_an_interrupted_run_is_not_resumed_and_says_how_to_train_anew(
         "Use the version that wrote it (a finished run's summary.json names it), or train anew "
         "with: digits train --recipe interrupted/recipe.toml\n",
     )
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "run-folder.md").read_text()
+    assert (
+        '"… is of format 2; this version of digits reads format 3. Use the version that wrote it '
+        "(a finished run's summary.json names it), or train anew with: digits train --recipe …\"."
+    ) in " ".join(page.split())
     assert isinstance(load_recipe(older / "interrupted" / "recipe.toml"), Recipe)
 
 

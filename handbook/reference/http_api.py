@@ -144,7 +144,7 @@ def _describe(
     yield " ".join(filter(None, [route["summary"], route.get("description")]))
     if is_optional:
         flag = "--train" if "training" in name else "--learn"
-        yield f"It is there with [`digits serve {flag}`](command.md#digits-serve) alone."
+        yield f"Only there with [`digits serve {flag}`](command.md#digits-serve)."
     if "parameters" in route:
         yield "**Parameters**"
         yield definition_list(

@@ -27,6 +27,8 @@ def page() -> str:
 
 def _definition(field: Field[Any], flags: set[str]) -> Definition:
     facts = [_values(field), _default(field)]
+    if field.metadata["factor"] is not None:
+        facts.append(f"searched by a factor of {field.metadata['factor']:g}")
     if field.name in flags:
         facts.append(f"flag `--{field.name.replace('_', '-')}`")
     text = str(field.metadata["help"])
@@ -47,6 +49,8 @@ def _values(field: Field[Any]) -> str:
 
 
 def _default(field: Field[Any]) -> str:
+    if field.name == "name":  # required in Python alone
+        return "default: that of the file"
     if field.default is MISSING:
         return "required"
     if field.default is None or field.default == "":

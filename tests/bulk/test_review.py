@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from digits.bulk.cutouts import LARGEST
 from digits.bulk.records import Record, read_source
@@ -23,9 +23,7 @@ from digits.reading.reader import Reader
 from tests.bulk.records import PIXEL, Readings, line_of, page_of, record, sources
 from tests.reading.drawings import draw
 from tests.server.browser import (
-    CHROMIUM,
     DESKTOP,
-    FLAGS,
     SMALL_PHONE,
     needs_chromium,
     num_too_small,
@@ -36,14 +34,6 @@ HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=al
 """A name that would be run, were it not shown as text."""
 
 NAMES = ["=1+1.png", HOSTILE, "scans/two words.png", "no picture.png"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,17 @@
 """Reports in a real browser: cells that show their images, sorting, the keyboard, and no script."""
 
 from base64 import b64decode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from digits.data import DataSet
 from digits.report import write_comparison, write_report
 from tests.bulk.records import PIXEL
 from tests.server.browser import (
-    CHROMIUM,
     DESKTOP,
-    FLAGS,
     SMALL_PHONE,
     needs_chromium,
     num_too_small,
@@ -23,14 +20,6 @@ from tests.server.browser import (
 from tests.test_report import make_run, metrics_of
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

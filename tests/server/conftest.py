@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import requests
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from digits.reading.reader import Reader
 from digits.reading.work import GivenUp
 from digits.server.app import create_app
 from digits.server.process import Server
 from tests.reading.drawings import draw
-from tests.server.browser import CHROMIUM, DESKTOP, FLAGS, Open, Tab, end_example
+from tests.server.browser import DESKTOP, Open, Tab, end_example
 
 GLYPH = [[0] * 28] * 28
 """A blank glyph."""
@@ -166,16 +166,6 @@ def client(reader: Reader) -> Iterator[Client]:
     """A client of the server that all tests share that need no other reader or options."""
     with serving(reader) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert CHROMIUM, "expected Chromium on the path, found none"
-    expect.set_options(timeout=20_000)  # how soon a page shows something depends on the machine
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,6 @@ LOAD_SECONDS = 60.0
 
 RUNTIMES = {"libgomp": "GNU's", "libiomp5": "Intel's", "libomp": "LLVM's"}
 """Runtimes of OpenMP, by what the names of their files begin with."""
-CRASHES = {"SIGILL": ILLEGAL_INSTRUCTION}
 WINDOWS_ILLEGAL_INSTRUCTION = 0xC000001D
 """Exit status of a process on Windows that came to an instruction that the processor lacks."""
 
@@ -131,8 +130,8 @@ def examine_libraries(loaded: Loaded) -> Part:
 
 
 def _failure(library: str, reason: str) -> Finding:
-    if reason in CRASHES:
-        return CRASHES[reason].found(library=library)
+    if reason == "SIGILL":
+        return ILLEGAL_INSTRUCTION.found(library=library)
     package = LIBRARIES.get(library, library)
     missing = re.search(r"(lib[\w.+-]+\.so[.\d]*): cannot open shared object file", reason)
     if missing:

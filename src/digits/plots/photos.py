@@ -106,9 +106,9 @@ def words(
     axes.set_axis_off()
     for number, line in enumerate(lines, start=1):
         for place, corners in enumerate(line, start=1):
-            # Left above, left below, right above, right below: around them in turn
-            around = corners[[0, 1, 3, 2]]
-            axes.add_patch(Polygon(around, fill=False, edgecolor=BLUE, lw=1.6))
+            # Upper left, lower left, upper right, lower right; a polygon goes around.
+            outline = corners[[0, 1, 3, 2]]
+            axes.add_patch(Polygon(outline, fill=False, edgecolor=BLUE, lw=1.6))
             axes.annotate(
                 f"{number}.{place}", corners[0], (0, 2), textcoords="offset points",
                 va="bottom", color=PAPER, fontsize=9, fontweight="bold",
