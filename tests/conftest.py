@@ -40,6 +40,10 @@ LONGEST_FIRST = [
     "test_reader.py",
     "test_page.py",
     "test_page_corrections.py",
+    "test_processes.py",
+    "test_training.py",
+    "test_other_sets.py",
+    "test_export.py",
     "test_readme.py",
 ]
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,12 @@ def letters(tmp_path_factory: pytest.TempPathFactory, cache: None) -> Run:
     return train("balanced", dataset=LETTERS, epochs=4, batch_size=40, out=out)
 
 
+@pytest.fixture(scope="module")
+def network(letters: Run) -> Network:
+    """That run's network in ONNX."""
+    return Network(export(letters).path)
+
+
 def test_a_network_learns_as_many_classes_as_the_set_has(letters: Run) -> None:
     assert letters.summary["test"]["accuracy"] > 0.9
     assert letters.summary["dataset"] == LETTERS
@@ -118,11 +125,13 @@ def test_a_set_of_other_classes_is_refused_in_a_line(letters: Run, call: Call) -
     assert errors.count("\n") == 1
 
 
-def test_what_is_no_digit_is_seen_in_one_view_and_calibrated_for_it(letters: Run) -> None:
+def test_what_is_no_digit_is_seen_in_one_view_and_calibrated_for_it(
+    letters: Run, network: Network
+) -> None:
     test = load(LETTERS).test
     logits = predict(letters.model, test.images, precision="float32")
     logits = logits / (letters.temperature or 1.0)
-    found = Network(export(letters).path).probabilities(test.images.numpy())
+    found = network.probabilities(test.images.numpy())
     np.testing.assert_allclose(found, logits.softmax(dim=1).numpy(), atol=1e-4)
 
 
@@ -135,16 +144,16 @@ def test_the_report_is_of_classes(letters: Run) -> None:
     assert "digit" not in re.sub("<code>.*?</code>", "", body)  # the command's name
 
 
-def test_onnx_has_the_classes_and_reads_no_pictures(letters: Run, call: Call) -> None:
-    written = export(letters)
-    network = Network(written.path)
+def test_onnx_has_the_classes_and_reads_no_pictures(
+    letters: Run, network: Network, call: Call
+) -> None:
     assert network.classes == CATALOG[LETTERS].classes
     test = load(LETTERS).test
     found = network.probabilities(test.images.numpy())
     assert found.shape == (104, 26)
     assert (found.argmax(axis=1) == test.labels.numpy()).mean() > 0.9
     with pytest.raises(InvalidInput, match=r"expected a network that tells the ten digits apart"):
-        Reader(written.path)
+        Reader(letters.folder / "model.onnx")
     status, _, errors = call("serve", "--model", str(letters.folder), "--port", "0")
     assert status == 2
     assert "found one of 26 classes (a, b, c, …)" in errors
@@ -264,14 +273,24 @@ def test_a_network_of_lines_is_measured_on_digits_alone(letters: Run) -> None:
         evaluate_task([run], load(LETTERS).test)
 
 
+@pytest.fixture(scope="module")
+def of_digits(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Run:
+    """A run of digits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("digits.training.loop.load_set", lambda recipe, **_: blob_set)
+        return train("fast", batch_size=50, out=tmp_path_factory.mktemp("runs") / "digits")
+
+
 @pytest.fixture
-def older(letters: Run, tmp_path: Path, blob_set: DataSet, monkeypatch: pytest.MonkeyPatch) -> Run:
+def older(
+    of_digits: Run, tmp_path: Path, blob_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> Run:
     """A run of digits as older versions made it."""
-    for module in ("training.loop", "export", "report"):
+    for module in ("export", "report"):
         monkeypatch.setattr(f"digits.{module}.load_set", lambda recipe, **_: blob_set)
-    run = train("fast", batch_size=50, out=tmp_path / "older")
-    without_classes(run.folder)
-    return Run(run.folder)
+    folder = Path(shutil.copytree(of_digits.folder, tmp_path / "older"))
+    without_classes(folder)
+    return Run(folder)
 
 
 def test_an_older_run_is_one_of_digits(older: Run, blob_set: DataSet) -> None:

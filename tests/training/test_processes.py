@@ -55,7 +55,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def prepare(folder: Path) -> None:
-    train_images, train_labels = blobs(600)
+    train_images, train_labels = blobs(300)
     test_images, test_labels = blobs(100, seed=1)
     np.savez(
         folder / "blobs.npz",

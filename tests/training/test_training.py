@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 
-from digits.data import DataSet
+from digits.data import DataSet, Split
 from digits.errors import DigitsError, InvalidInput
 from digits.evaluation import evaluate, predict
 from digits.hardware import derive_seed
@@ -49,6 +49,14 @@ class Silent(TrainingProgress):
         self.checks += 1
         if self.checks == self.act_after:
             self.act()
+
+
+@pytest.fixture
+def with_few_blobs(monkeypatch: pytest.MonkeyPatch, blob_set: DataSet) -> None:
+    """Training takes half of the small set for MNIST: 200 images, where 100 are held out."""
+    train, half = blob_set.train, slice(300)
+    few = replace(blob_set, train=Split("train", train.images[half], train.labels[half]))
+    monkeypatch.setattr("digits.training.loop.load_set", lambda recipe, **_: few)
 
 
 def train_until_stopped(folder: Path, recipe: Recipe = SMALL, **how: Any) -> Run:
@@ -241,14 +249,16 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
     assert weights(first) != weights(other)
 
 
-@pytest.mark.usefixtures("with_blobs")
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.usefixtures("with_few_blobs")
+@pytest.mark.parametrize(
+    ("schedule", "optimizer"),
+    [("constant", "adam"), ("cosine", "sgd"), ("one_cycle", "adam"), ("one_cycle", "sgd")],
+)
 def test_an_interrupted_run_goes_on_to_the_same_bits(
     tmp_path: Path, schedule: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in the second epoch, with dropout, augmentation, choice of images, each schedule."""
-    monkeypatch.setattr("digits.training.trainer.CHECK_EVERY", 3)
+    monkeypatch.setattr("digits.training.trainer.CHECK_EVERY", 1)
     recipe = SMALL.override(
         network="classic", schedule=schedule, optimizer=optimizer, hard_fraction=0.9
     )
@@ -258,25 +268,25 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
         os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted, match="digits train --resume"):
-        train(recipe, out=tmp_path / "cut", progress=Silent(5, press_ctrl_c))
+        train(recipe, out=tmp_path / "cut", progress=Silent(6, press_ctrl_c))
     cut = Run(tmp_path / "cut")
     assert not cut.is_finished
-    assert 0 < cut.load_checkpoint()["step"] < 8
+    assert (len(cut.history), cut.load_checkpoint()["step"]) == (1, 2)
     resumed = resume(cut.folder, progress=Silent())
     assert weights(resumed) == weights(whole)
     assert [r.train_loss for r in resumed.history] == [r.train_loss for r in whole.history]
     assert resumed.summary["test"] == whole.summary["test"]
 
 
-@pytest.mark.usefixtures("with_blobs")
+@pytest.mark.usefixtures("with_few_blobs")
 @pytest.mark.parametrize("name", [name for name in recipe_names() if name != "lines"])
 def test_every_recipe_of_glyphs_is_resumed_to_the_same_bits(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("digits.training.trainer.CHECK_EVERY", 1)
-    recipe = load_recipe(name).override(epochs=2, batch_size=50, validation_size=100)
+    recipe = load_recipe(name).override(epochs=2, batch_size=40, validation_size=100)
     whole = train(recipe, out=tmp_path / "whole", progress=Silent())
-    stop = Silent(11, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    stop = Silent(6, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Interrupted):
         train(recipe, out=tmp_path / "cut", progress=stop)
     cut = Run(tmp_path / "cut")
