@@ -153,11 +153,14 @@ def test_people_get_a_line_for_each_finding_and_the_faults_last(
 ) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits.py").touch()
     status, output, errors = call("doctor")
     assert (status, errors) == (1, "")
     lines = output.splitlines()
+    (first,) = (number for number, line in enumerate(lines) if line.startswith("  versions "))
+    assert all(40 < len(line) <= 60 for line in lines[first : first + 5]), "they fill its width"
     kinds = [line.partition(" (")[0] for line in lines[lines.index("") + 1 :]]
     assert kinds[-2:] == ["fault", "fault"]
     assert set(kinds[:-2]) == {"warning"}
