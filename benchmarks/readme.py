@@ -119,31 +119,30 @@ def make_headline() -> str:
     tries, faults = (sum(part[key] for part in parts) for key in ("tries", "faults"))
     silent = reading["silent_errors"]
     accepted, wrong = (silent["whole"][key] for key in ("accepted", "wrong"))
-    rows = {
+    figures = {
         f"{fast['accuracy_mean']:.2%}": (
-            f"of MNIST's test set is read right after {fast['seconds_median']:.1f} s of training, "
-            f"on two cores; by the [best recipe](docs/concepts/recipes.md), {best:.2%}"
+            f"of MNIST's test set is right after {fast['seconds_median']:.1f} s of training on two "
+            f"cores; the [best recipe](docs/concepts/recipes.md) reaches {best:.2%}"
         ),
         f"{read} of {amounts}": (
-            "amounts on bank cheques are exactly its best guess; of the "
-            "[other packages](docs/concepts/comparison.md) tried, the best reads "
-            f"{other['right']['cheques'][0]}, and takes {other['megabytes']:.0f} MB in place of "
+            "amounts on bank cheques are right in its best guess; the best of the "
+            "[other packages](docs/concepts/comparison.md) tried reads "
+            f"{other['right']['cheques'][0]}, and takes {other['megabytes']:.0f} MB instead of "
             f"{ours['megabytes']:.0f}"
         ),
         f"{faults} faults": (
-            f"in [{tries:,} attempts](docs/concepts/promises.md) to break it, by kills, power "
+            f"in [{tries:,} attempts](docs/concepts/promises.md) to break it with kills, power "
             "cuts, damaged files and hostile clients"
         ),
     }
     return "\n".join(
         [
-            "| | |",
-            "| ---: | --- |",
-            *(f"| **{figure}** | {what} |" for figure, what in rows.items()),
+            *(f"- **{figure}** {what}" for figure, what in figures.items()),
             "",
             f"**Its limit:** of {silent['readings']} amounts and photos of numbers, it reads "
-            f"{accepted} without refusing a digit, and {wrong} of these are wrong "
-            f"({wrong / accepted:.1%}). It is not to be left alone with money.",
+            f"{accepted} without refusing a digit, and {wrong} of those are wrong "
+            f"({wrong / accepted:.1%}), although its settings were tuned on these very pictures. "
+            "Where a wrong digit costs money, have a person check.",
         ]
     )
 

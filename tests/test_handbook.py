@@ -145,11 +145,13 @@ def commands(code: str) -> list[list[str]]:
     return [words for words in found if words]
 
 
-def digits_options(command: str) -> set[str]:
-    group = get_command(app)
-    assert command in group.commands  # type: ignore[attr-defined]
-    parameters = group.commands[command].params  # type: ignore[attr-defined]
-    return {"--help", *(name for p in parameters for name in (*p.opts, *p.secondary_opts))}
+def digits_options(first: str) -> set[str]:
+    """The options of a command of `digits`, or of `digits` itself where an option comes first."""
+    command = get_command(app)
+    if not first.startswith("-"):
+        assert first in command.commands  # type: ignore[attr-defined]
+        command = command.commands[first]  # type: ignore[attr-defined]
+    return {"--help", *(name for p in command.params for name in (*p.opts, *p.secondary_opts))}
 
 
 def script_options(path: Path) -> set[str]:

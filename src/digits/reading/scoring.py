@@ -88,7 +88,10 @@ def digits_of(label: str) -> str:
     """
     digits = label.translate({ord(mark): None for mark in BETWEEN})
     if not (digits.isascii() and digits.isdecimal()):
-        raise InvalidInput(f"Expected digits as a label, to compare what is read, found {label!r}.")
+        raise InvalidInput(
+            f"Expected digits as a label, to compare what is read, found {label!r}; "
+            "label pictures with the numbers that they show."
+        )
     return digits
 
 

@@ -106,20 +106,20 @@ def _remarks(facts: dict[str, Any]) -> list[str]:
             "images, so that the test is easier than it seems"
         )
     lines += [
-        f"a copy of another label: {quoted(one['name'])} (labelled {escaped(one['label'])})"
+        f"copy with another label: {quoted(one['name'])} (labelled {escaped(one['label'])})"
         for one in facts["copies_of_different_labels"][:MOST_LISTED]
     ]
     untested = [row["name"] for row in facts["classes"] if row["train"] and not row["test"]]
     if untested:
         shown = ", ".join(map(escaped, untested[:MOST_LISTED]))
         more = ", …" if len(untested) > MOST_LISTED else ""
-        lines.append(f"{len(untested):,} classes have no test images ({shown}{more})")
+        lines.append(f"classes without test images: {len(untested):,} ({shown}{more})")
     if few:
         shown = ", ".join(map(escaped, few[:MOST_LISTED]))
         more = ", …" if len(few) > MOST_LISTED else ""
         lines.append(
-            f"{len(few):,} classes have fewer than {FEW} training images ({shown}{more}): expect "
-            "little of these"
+            f"classes with fewer than {FEW} training images: {len(few):,} ({shown}{more}); expect "
+            "low accuracy on these"
         )
     labels = [row["name"].replace(" ", "") for row in facts["classes"]]
     if any(len(label) > 1 for label in labels) and all(label.isdecimal() for label in labels):
