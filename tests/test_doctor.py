@@ -13,6 +13,7 @@ from importlib.metadata import distribution, requires, version
 from inspect import signature
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from packaging.requirements import Requirement
@@ -153,11 +154,14 @@ def test_people_get_a_line_for_each_finding_and_the_faults_last(
 ) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits.py").touch()
     status, output, errors = call("doctor")
     assert (status, errors) == (1, "")
     lines = output.splitlines()
+    (first,) = (number for number, line in enumerate(lines) if line.startswith("  versions "))
+    assert all(40 < len(line) <= 60 for line in lines[first : first + 5]), "they fill its width"
     kinds = [line.partition(" (")[0] for line in lines[lines.index("") + 1 :]]
     assert kinds[-2:] == ["fault", "fault"]
     assert set(kinds[:-2]) == {"warning"}
@@ -433,14 +437,30 @@ def test_a_library_that_does_not_load_is_one_line_of_other_commands(tmp_path: Pa
 
 def test_bounds_of_versions_are_those_that_installers_read() -> None:
     lines = [Requirement(line) for line in requires("digits") or ()]
-    ours = {(each.package, each.extra): each for each in requirements()}
-    assert len(ours) > 20
-    for line in lines:
-        extra = re.search(r"extra == ['\"](\w+)", str(line.marker or ""))
-        found = ours[line.name, extra[1] if extra else None]
+    ours = list(requirements())
+    theirs = [
+        (line, extra[1] if extra else "")
+        for line in lines
+        for extra in [re.search(r"extra == ['\"](\w+)", str(line.marker or ""))]
+        if line.marker is None or line.marker.evaluate({"extra": extra[1] if extra else ""})
+    ]
+    assert [(each.package, each.extra or "") for each in ours] == [
+        (line.name, extra) for line, extra in theirs
+    ]
+    for found, (line, _) in zip(ours, theirs, strict=True):
         for one in ("0.1", "2.0", "2.0.0", "0.54.0", "0.55", "1.20.1", "100.0"):
             assert found.admits(one) == line.specifier.contains(one), (line, one)
     assert numbers_of("2.13.0+cpu") == numbers_of("2.13")
+
+
+@pytest.mark.parametrize(("python", "bound"), [((3, 12, 9), ">=2.0"), ((3, 13, 0), ">=2.1")])
+def test_a_bound_for_later_pythons_is_none_for_this_one(
+    python: tuple[int, int, int], bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["numpy>=2.0", 'numpy>=2.1; python_version >= "3.13"']
+    monkeypatch.setattr("digits.doctor.packages.requires", lambda _: lines)
+    monkeypatch.setattr("digits.doctor.packages.sys", Mock(platform="linux", version_info=python))
+    assert [each.bounds for each in requirements()][-1] == bound
 
 
 def test_the_page_s_port_is_the_command_s() -> None:

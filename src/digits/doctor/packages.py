@@ -70,12 +70,16 @@ def numbers_of(text: str) -> tuple[int, ...]:
 
 
 def requirements() -> Iterator[Requirement]:
-    """Yield what digits needs on this system, itself and by its extras."""
+    """Yield what digits needs on this system and Python, itself and by its extras."""
     for line in requires("digits") or ():
         needed, _, marker = line.partition(";")
-        if "sys_platform != 'win32'" in marker.replace('"', "'") and sys.platform == "win32":
+        marker = marker.replace('"', "'")
+        if "sys_platform != 'win32'" in marker and sys.platform == "win32":
             continue
-        extra = re.search(r"extra == ['\"](\w+)['\"]", marker)
+        python = re.search(r"python_version >= '([\d.]+)'", marker)
+        if python and sys.version_info < numbers_of(python[1]):
+            continue
+        extra = re.search(r"extra == '(\w+)'", marker)
         match = re.match(r"([\w.-]+)(?:\[([\w,-]+)\])?([^;]*)", needed.strip())
         assert match is not None
         yield Requirement(
