@@ -51,7 +51,7 @@ def test_docker_sees_what_the_image_is_made_of_and_no_more() -> None:
     assert {path.parts[0] for path in seen if len(path.parts) > 1} == {"requirements", "src"}
     assert {path.suffix for path in seen if path.parts[0] == "requirements"} == {".txt"}
     assert not [path for path in seen if "__pycache__" in path.parts]
-    for name in (PROJECT["readme"], *PROJECT["license-files"]):
+    for name in PROJECT["license-files"]:
         assert Path(name) in seen
 
 

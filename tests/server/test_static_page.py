@@ -105,13 +105,13 @@ def test_a_static_page_is_replaced_and_nothing_else(
     assert not (folder / "page" / "stale.js").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
     (folder / ".git").mkdir()  # as where it is published from
-    with pytest.raises(InvalidInput, match=r"found \.git; name another folder"):
+    with pytest.raises(InvalidInput, match=r"found \.git there; name another folder"):
         write_static_page(reader, folder, runtime=runtime)
     other = tmp_path / "other"
     other.mkdir()
     (other / "service-worker.js").touch()
     for taken, found in [(other, "a part of one"), (other / "service-worker.js", "a file")]:
-        with pytest.raises(InvalidInput, match=f"found {found}; name another folder"):
+        with pytest.raises(InvalidInput, match=f"found {found} there; name another folder"):
             write_static_page(reader, taken, runtime=runtime)
 
 

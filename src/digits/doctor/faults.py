@@ -74,6 +74,7 @@ DUPLICATE_OPENMP_ALLOWED = Fault(
     "expected KMP_DUPLICATE_LIB_OK to be unset, found {value}, which hides two OpenMP runtimes "
     "that may compute wrong results",
     "run: {command}",
+    is_fault=False,  # scikit-learn sets it for all that its process starts, where nothing is wrong
 )
 SPINNING_THREADS = Fault(
     "spinning-threads",
