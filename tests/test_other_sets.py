@@ -92,7 +92,7 @@ def letters(tmp_path_factory: pytest.TempPathFactory, cache: None) -> Run:
 
 @pytest.fixture(scope="module")
 def network(letters: Run) -> Network:
-    """That run's network in ONNX."""
+    """The network of letters, in ONNX."""
     return Network(export(letters).path)
 
 

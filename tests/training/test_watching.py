@@ -4,6 +4,7 @@ import base64
 import json
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,33 @@ def test_a_run_has_the_same_bits_whether_it_is_watched_or_not(
     kept = [each.load_checkpoint() for each in (run, alone)]
     assert torch.equal(kept[0]["losses"], kept[1]["losses"])
     assert not alone.events_path.exists()
+
+
+def test_digits_are_read_for_a_hundredth_of_the_time_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds, step_seconds, state_seconds = 0.0, 10.0, 0.5
+    step, state = Watcher.step, Watcher._state
+
+    def slow_step(watcher: Watcher) -> None:
+        nonlocal seconds
+        seconds += step_seconds
+        step(watcher)
+
+    def slow_state(watcher: Watcher, first: int, last: int | None) -> dict[str, Any]:
+        nonlocal seconds
+        seconds += state_seconds
+        return state(watcher, first, last)
+
+    clock = SimpleNamespace(perf_counter=lambda: seconds)
+    monkeypatch.setattr("digits.training.watching.time", clock)
+    monkeypatch.setattr(Watcher, "step", slow_step)
+    monkeypatch.setattr(Watcher, "_state", slow_state)
+    events = events_of(watched(tmp_path / "run", FAST.override(epochs=8)))
+    points = [event for event in events if event["kind"] == "point" and event["step"]]
+    num_reads = sum("read" in event for event in points)
+    allowed = 0.01 * step_seconds * events[0]["steps"] / state_seconds
+    assert 0.5 * allowed < num_reads <= allowed < 0.7 * len(points)
 
 
 def test_the_digits_that_are_watched_are_held_out_and_as_many_of_each_class(
