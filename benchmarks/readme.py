@@ -117,7 +117,7 @@ def make_headline() -> str:
     figures = {
         f"{fast['accuracy_mean']:.2%}": (
             f"of MNIST's test set is right after {fast['seconds_median']:.1f} s of training on two "
-            f"cores; the [best recipe](docs/concepts/recipes.md) reaches {best:.2%}"
+            f"cores of Zen 5; the [best recipe](docs/concepts/recipes.md) reaches {best:.2%}"
         ),
         f"{read} of {amounts}": (
             "amounts on bank cheques are right in its best guess; the best of the "
