@@ -71,7 +71,9 @@ class Reader:
         self.network: Network = model.glyphs
         """The network that reads single digits."""
         self.network.expect_digits()
-        self._singles = SingleReader(self.network, threshold=threshold)
+        # A network of one's own is not helped: it is heard as it is.
+        second = None if classifier else model.lines
+        self._singles = SingleReader(self.network, second, threshold=threshold)
         self._lines = LineReader(model.lines, classifier, threshold=threshold)
 
     @property

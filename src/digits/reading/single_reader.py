@@ -1,12 +1,14 @@
 """Reading of single digits: pictures of one digit each, framed and classified."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from digits.reading import ctc
 from digits.reading.confidence import CONFIDENCE, judge
 from digits.reading.ink import (
     DIGIT_SIZE,
@@ -17,11 +19,29 @@ from digits.reading.ink import (
     frame_single,
     hypotheses_of_single,
 )
+from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.results import Digit
+from digits.reading.symbols import LINE_HEIGHT
+from digits.reading.tuning import Tuned, number
 
 BLANK = Glyph(np.zeros((SIZE, SIZE), np.uint8), (0.0, 0.0, 0.0, 0.0))
 """Glyph of a picture without ink."""
+
+
+ONE_DIGIT: list[ctc.Classes] = [(1 + digit,) for digit in range(10)]
+"""What a line says that is one digit."""
+
+
+@dataclass(frozen=True)
+class SingleReaderParameters(Tuned):
+    """Tuned numbers of reading single digits: who is asked less takes less time."""
+
+    sure_alone: float = number(0.99, "probability", low=0.9, high=1)
+    """Confidence from which on the network of glyphs is believed alone."""
+
+
+SINGLE_READER = SingleReaderParameters()
 
 
 class SingleReader:
@@ -29,11 +49,15 @@ class SingleReader:
 
     Args:
         network: The network that classifies glyphs.
+        lines: The network of lines, which is asked as well where that one is not sure; none to
+            hear that one alone.
         threshold: Confidence below which a digit is refused.
     """
 
-    def __init__(self, network: Network, *, threshold: float) -> None:
-        self.network, self.threshold = network, threshold
+    def __init__(
+        self, network: Network, lines: LineNetwork | None = None, *, threshold: float
+    ) -> None:
+        self.network, self.lines, self.threshold = network, lines, threshold
 
     def read(self, pictures: Iterable[Picture]) -> list[tuple[Digit, Ink]]:
         """Read the one digit of each picture, by the hypothesis of which it is read surest."""
@@ -42,7 +66,7 @@ class SingleReader:
     def read_framed(self, singles_of: list[list["Single"]]) -> list[tuple[Digit, Ink]]:
         """Read digits that are framed already, each by the hypotheses of one picture."""
         singles = [single for group in singles_of for single in group]
-        framed = self.network.probabilities(_stacked([single.glyph.pixels for single in singles]))
+        framed = self._probabilities(_stacked([single.glyph.pixels for single in singles]))
         wholes = [image for single in singles for image in single.wholes]
         opinions = iter(self.network.probabilities(_stacked(wholes)))
         rows = iter(
@@ -63,6 +87,20 @@ class SingleReader:
             ]
             read.append(max(options, key=lambda option: option[0].confidence))
         return read
+
+    def _probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
+        """Classify glyphs; where the network of glyphs is not sure, both networks have their say.
+
+        The geometric mean of what the two say is small where they disagree.
+        """
+        probabilities = self.network.probabilities(glyphs)
+        is_unsure = probabilities.max(axis=1, initial=0) < SINGLE_READER.sure_alone
+        if self.lines is None or not is_unsure.any():
+            return probabilities
+        as_line = _read_as_lines(self.lines, glyphs[is_unsure])
+        both = probabilities.copy()
+        both[is_unsure] = np.sqrt(probabilities[is_unsure] * as_line)
+        return both
 
     def _digit(self, probabilities: Float[np.ndarray, " 10"], glyph: Glyph) -> Digit:
         return judge(probabilities, glyph.pixels, glyph.box, threshold=self.threshold)
@@ -121,6 +159,18 @@ def _agreed(
 def _doubt_of_side(side: bool, sides: list[bool], rows: list[np.ndarray]) -> float:
     others = [float(row.max()) for other, row in zip(sides, rows, strict=True) if other != side]
     return 1 - max(others, default=0.0)
+
+
+def _read_as_lines(
+    lines: LineNetwork, glyphs: UInt8[np.ndarray, "n 28 28"]
+) -> Float[np.ndarray, "n 10"]:
+    """Compute the probability of each digit, if each glyph is a line of one."""
+    paper = (LINE_HEIGHT - SIZE) // 2
+    images = np.pad(glyphs, ((0, 0), (paper, paper), (paper, paper)))
+    columns = np.stack([found.log_probabilities for found in lines.columns(list(images))])
+    logs = ctc.log_likelihoods(columns, ONE_DIGIT)
+    likelihoods = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(likelihoods / likelihoods.sum(axis=1, keepdims=True), np.float32)
 
 
 def _stacked(glyphs: list[UInt8[np.ndarray, "28 28"]]) -> UInt8[np.ndarray, "n 28 28"]:

@@ -1,0 +1,86 @@
+"""Single digits: where the network of glyphs is not sure, that of lines has its say."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from digits.reading.line_network import Columns, LineNetwork
+from digits.reading.model_folder import Networks
+from digits.reading.network import Network
+from digits.reading.reader import Reader
+from digits.reading.single_reader import SINGLE_READER
+from digits.reading.symbols import NUM_CLASSES
+from tests.reading.drawings import draw
+
+
+class Sayings(Network):
+    """A network of glyphs that says the same of each."""
+
+    def __init__(self, probabilities: Sequence[float]) -> None:
+        super().__init__(num_threads=1)
+        self.said = np.array(probabilities, np.float32)
+
+    def probabilities(self, glyphs: np.ndarray) -> np.ndarray:
+        return np.tile(self.said, (len(glyphs), 1))
+
+
+class LineSayings(LineNetwork):
+    """A network of lines that says in one column what a line is: a digit, or something else."""
+
+    def __init__(self, probabilities: Sequence[float]) -> None:
+        super().__init__(num_threads=1)
+        of_classes = np.zeros(NUM_CLASSES, np.float32)
+        of_classes[1:11] = probabilities
+        of_classes[-1] = 1 - sum(probabilities)
+        self.said, self.asked = np.log(of_classes.clip(1e-9)), 0
+
+    def columns(self, images: Sequence[np.ndarray]) -> list[Columns]:
+        self.asked += len(images)
+        nothing = np.log(np.full((NUM_CLASSES, 20), 1e-9, np.float32))
+        nothing[0] = 0  # a blank
+        nothing[:, 7] = self.said
+        return [Columns(nothing, np.zeros((4, 20), np.float32)) for _ in images]
+
+
+def of_ten(**probabilities: float) -> list[float]:
+    """Probabilities of the ten digits: such as `_7=0.6`, and none of the others."""
+    return [probabilities.get(f"_{digit}", 0.0) for digit in range(10)]
+
+
+def test_an_unsure_digit_has_the_geometric_mean_of_what_both_networks_say() -> None:
+    glyphs, lines = Sayings(of_ten(_1=0.4, _7=0.6)), LineSayings(of_ten(_1=0.45, _7=0.05))
+    (digit,) = Reader(Networks(glyphs, lines)).read_glyphs([draw("7")])
+    # As a line of one digit, which it is with half of the probability, it is a 1 with nine tenths.
+    assert digit.probabilities[1] == pytest.approx(np.sqrt(0.4 * 0.9), abs=1e-4)
+    assert digit.probabilities[7] == pytest.approx(np.sqrt(0.6 * 0.1), abs=1e-4)
+    assert (digit.label, digit.reason is None) == (1, False)
+
+
+def test_two_that_agree_are_as_sure_as_each_of_them() -> None:
+    glyphs, lines = Sayings(of_ten(_1=0.1, _7=0.9)), LineSayings(of_ten(_1=0.1, _7=0.9))
+    (digit,) = Reader(Networks(glyphs, lines)).read_glyphs([draw("7")])
+    assert digit.label == 7
+    assert digit.confidence == pytest.approx(0.9, abs=1e-3)
+
+
+def test_of_what_the_network_of_glyphs_is_sure_no_other_is_asked() -> None:
+    sure = SINGLE_READER.sure_alone
+    lines = LineSayings(of_ten(_1=1.0))
+    (digit,) = Reader(Networks(Sayings(of_ten(_1=1 - sure, _7=sure)), lines)).read_glyphs(
+        [draw("7")]
+    )
+    assert (digit.label, lines.asked) == (7, 0)
+    assert digit.confidence == pytest.approx(sure)
+
+
+def test_a_network_of_one_s_own_is_heard_as_it_is() -> None:
+    unsure = of_ten(_1=0.4, _7=0.6)
+    (digit,) = Reader(Sayings(unsure)).read_glyphs([draw("7")])
+    assert digit.probabilities == pytest.approx(unsure)
+
+
+def test_none_is_asked_about_no_picture() -> None:
+    lines = LineSayings(of_ten(_1=1.0))
+    assert Reader(Networks(Sayings(of_ten(_1=1.0)), lines)).read_glyphs([]) == []
+    assert lines.asked == 0
