@@ -5,13 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from digits.reading.confidence import CONFIDENCE, judge
 from digits.reading.line_network import Columns, LineNetwork
 from digits.reading.model_folder import Networks
 from digits.reading.network import Network
 from digits.reading.reader import Reader
+from digits.reading.results import Digit
 from digits.reading.single_reader import SINGLE_READER
 from digits.reading.symbols import NUM_CLASSES
 from tests.reading.drawings import draw
+
+SEVEN = draw("7")
 
 
 class Sayings(Network):
@@ -43,6 +47,13 @@ class LineSayings(LineNetwork):
         return [Columns(nothing, np.zeros((4, 20), np.float32)) for _ in images]
 
 
+def expect(digit: Digit, said: Sequence[float]) -> None:
+    """Expect the digit that is made of these probabilities."""
+    judged = judge(np.array(said), digit.glyph, digit.box, threshold=CONFIDENCE.threshold)
+    assert digit.probabilities == pytest.approx(judged.probabilities, abs=1e-4)
+    assert (digit.label, digit.reason) == (judged.label, judged.reason)
+
+
 def of_ten(**probabilities: float) -> list[float]:
     """Probabilities of the ten digits: such as `_7=0.6`, and none of the others."""
     return [probabilities.get(f"_{digit}", 0.0) for digit in range(10)]
@@ -50,34 +61,31 @@ def of_ten(**probabilities: float) -> list[float]:
 
 def test_an_unsure_digit_has_the_geometric_mean_of_what_both_networks_say() -> None:
     glyphs, lines = Sayings(of_ten(_1=0.4, _7=0.6)), LineSayings(of_ten(_1=0.45, _7=0.05))
-    (digit,) = Reader(Networks(glyphs, lines)).read_glyphs([draw("7")])
+    (digit,) = Reader(Networks(glyphs, lines)).read_glyphs([SEVEN])
     # As a line of one digit, which it is with half of the probability, it is a 1 with nine tenths.
-    assert digit.probabilities[1] == pytest.approx(np.sqrt(0.4 * 0.9), abs=1e-4)
-    assert digit.probabilities[7] == pytest.approx(np.sqrt(0.6 * 0.1), abs=1e-4)
-    assert (digit.label, digit.reason is None) == (1, False)
+    assert digit.label == 1
+    expect(digit, of_ten(_1=np.sqrt(0.4 * 0.9), _7=np.sqrt(0.6 * 0.1)))
 
 
 def test_two_that_agree_are_as_sure_as_each_of_them() -> None:
     glyphs, lines = Sayings(of_ten(_1=0.1, _7=0.9)), LineSayings(of_ten(_1=0.1, _7=0.9))
-    (digit,) = Reader(Networks(glyphs, lines)).read_glyphs([draw("7")])
-    assert digit.label == 7
-    assert digit.confidence == pytest.approx(0.9, abs=1e-3)
+    (digit,) = Reader(Networks(glyphs, lines)).read_glyphs([SEVEN])
+    expect(digit, of_ten(_1=0.1, _7=0.9))
 
 
 def test_of_what_the_network_of_glyphs_is_sure_no_other_is_asked() -> None:
     sure = SINGLE_READER.sure_alone
     lines = LineSayings(of_ten(_1=1.0))
-    (digit,) = Reader(Networks(Sayings(of_ten(_1=1 - sure, _7=sure)), lines)).read_glyphs(
-        [draw("7")]
-    )
-    assert (digit.label, lines.asked) == (7, 0)
-    assert digit.confidence == pytest.approx(sure)
+    glyphs = Sayings(of_ten(_1=1 - sure, _7=sure))
+    (digit,) = Reader(Networks(glyphs, lines)).read_glyphs([SEVEN])
+    assert lines.asked == 0
+    expect(digit, of_ten(_1=1 - sure, _7=sure))
 
 
 def test_a_network_of_one_s_own_is_heard_as_it_is() -> None:
     unsure = of_ten(_1=0.4, _7=0.6)
-    (digit,) = Reader(Sayings(unsure)).read_glyphs([draw("7")])
-    assert digit.probabilities == pytest.approx(unsure)
+    (digit,) = Reader(Sayings(unsure)).read_glyphs([SEVEN])
+    expect(digit, unsure)
 
 
 def test_none_is_asked_about_no_picture() -> None:
