@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from digits.training.composition import Writers, ground, pen, rules
+from digits.training.composition import Writers, borders, ground, pen, rules
+from digits.training.composition.borders import end_picture
 from digits.training.composition.cells import draw_cell
-from digits.training.composition.ground import add_ground
+from digits.training.composition.ground import add_ground, draw_phases
 from digits.training.composition.layout import LineInk
 from digits.training.composition.line import write_line
 from digits.training.composition.neighbours import add_neighbours
@@ -146,3 +147,52 @@ def test_ground_fades_and_grains(random: np.random.Generator) -> None:
         assert np.isfinite(image).all()
         strengths.append(float(np.median(image[BOXES.astype(int)[0][1] + 3 : 27, 12:18])))
     assert min(strengths) < 0.4 < 0.7 < max(strengths)
+
+
+@pytest.mark.parametrize("is_round", [False, True])
+def test_waves_are_as_far_apart_everywhere_whether_parallel_or_round(
+    is_round: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = replace(
+        ground.AMOUNTS, part_round=float(is_round), wave_bend=0.0, wave_frequency=(1.5, 1.5)
+    )
+    monkeypatch.setattr(ground, "AMOUNTS", straight)
+    for seed in range(10):
+        phases = draw_phases((40, 72), np.random.default_rng(seed)).astype(np.float64)
+        down, across = np.gradient(phases)
+        assert np.median(np.hypot(down, across)) == pytest.approx(1.5, rel=0.01)
+        curvature = np.abs(np.diff(phases, 2, axis=0)).mean()
+        assert (curvature > 1e-3) == is_round
+
+
+def test_waves_brighten_the_paper_and_leave_the_ink(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = replace(ground.AMOUNTS, part_blurred=0.0, part_plain=1.0, plain=(1.0, 1.0))
+    even = replace(plain, part_noisy=0.0, part_shaded=0.0, part_with_contrast=0.0)
+    waves = replace(even, part_with_waves=1.0, part_with_blots=0.0)
+    monkeypatch.setattr(ground, "AMOUNTS", waves)
+    for seed in range(10):
+        image = inked()
+        add_ground(image, np.random.default_rng(seed))
+        assert (image >= inked()).all()
+        assert 0.2 < (image > inked()).mean() < 0.9
+        assert image[inked() == 0].max() <= ground.AMOUNTS.wave_grey[1]
+
+
+def test_beyond_the_border_of_the_picture_there_is_nothing() -> None:
+    num_ended = np.zeros(4)
+    for seed in range(60):
+        image = np.full((40, 72), 0.5, np.float32)
+        end_picture(image, BOXES, np.random.default_rng(seed))
+        assert 0 <= image.min() <= image.max() <= 0.5
+        assert image[12:28, 28:44].min() > 0.45, "the middle of the digits stays"
+        sides = image[20, :2], image[:2, 35], image[20, -2:], image[-2:, 35]
+        num_ended += [not side.any() for side in sides]
+    assert (num_ended > 10).all()
+    assert (num_ended < 50).all()
+
+
+def test_a_picture_that_ends_nowhere_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(borders, "AMOUNTS", replace(borders.AMOUNTS, part_of_sides=0.0))
+    image = inked()
+    end_picture(image, BOXES, np.random.default_rng(0))
+    assert np.array_equal(image, inked())

@@ -16,6 +16,7 @@ from digits.training import augmentation
 from digits.training.composition import (
     allographs,
     batches,
+    borders,
     cells,
     digit,
     displays,
@@ -56,7 +57,7 @@ __all__ = [
 MODULES = (
     *augmentation.MODULES,
     *(writers, manner, allographs, texts, separators, signs, letters, displays),
-    *(digit, line, layout, pen, paper, neighbours, rules, cells, ground, batches),
+    *(digit, line, layout, pen, paper, neighbours, rules, cells, ground, borders, batches),
 )
 """Modules whose amounts decide how lines are made."""
 

@@ -27,8 +27,14 @@ class GroundAmounts:
     """Strength of the ink of these, in MNIST's."""
     faint: Range = (0.35, 0.65)
     """Strength of the ink of the others, likewise."""
-    part_with_waves: float = 0.22
-    """Part of the lines on a ground of parallel waves; 0 to 1."""
+    part_with_waves: float = 0.3
+    """Part of the lines on a ground of waves; 0 to 1."""
+    part_crossed: float = 0.4
+    """Part of these that have a second family of waves across the first; 0 to 1."""
+    part_round: float = 0.5
+    """Part of the families of waves that are arcs about a centre; the others are parallel."""
+    wave_radius: Range = (10, 150)
+    """Distance of the centre from the middle of the image, in pixels."""
     wave_frequency: Range = (0.6, 2.4)
     """Frequency of the waves, in radians a pixel; below π."""
     wave_bend: float = 2.0
@@ -98,15 +104,33 @@ def add_ground(image: Float32[np.ndarray, "h w"], random: np.random.Generator) -
 
 
 def _add_waves(image: Float32[np.ndarray, "h w"], random: np.random.Generator) -> None:
-    """Draw faint, curved, parallel lines, as on cheques and bank notes, in place."""
-    height, width = image.shape
+    """Draw faint lines, parallel or round, as on cheques and bank notes, in place."""
+    for _ in range(1 + (random.random() < AMOUNTS.part_crossed)):
+        waves = np.cos(draw_phases(image.shape, random))
+        waves = np.maximum(0, waves) ** 2 * random.uniform(*AMOUNTS.wave_grey)
+        np.maximum(image, waves, out=image)
+
+
+def draw_phases(shape: tuple[int, ...], random: np.random.Generator) -> Float32[np.ndarray, "h w"]:
+    """Draw the phase of one family of waves at each pixel, in radians.
+
+    Args:
+        shape: Height and width of the image, in pixels.
+        random: A generator.
+    """
+    height, width = shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
     angle, frequency = random.uniform(*TURN), random.uniform(*AMOUNTS.wave_frequency)
+    if random.random() < AMOUNTS.part_round:
+        radius = random.uniform(*AMOUNTS.wave_radius)
+        centre = width / 2 + radius * np.cos(angle), height / 2 + radius * np.sin(angle)
+        distance = np.hypot(x - centre[0], y - centre[1])
+    else:
+        distance = x * np.cos(angle) + y * np.sin(angle)
     points = (AMOUNTS.wave_points, max(AMOUNTS.wave_points, width // AMOUNTS.wave_distance))
-    bent = AMOUNTS.wave_bend * smooth_field(image.shape, points, random)
-    waves = np.cos((x * np.cos(angle) + y * np.sin(angle) + bent) * frequency)
-    waves = np.maximum(0, waves) ** 2 * random.uniform(*AMOUNTS.wave_grey)
-    np.maximum(image, waves, out=image)
+    bent = AMOUNTS.wave_bend * smooth_field(shape, points, random)
+    phases: Float32[np.ndarray, "h w"] = (frequency * (distance + bent)).astype(np.float32)
+    return phases
 
 
 def _add_blots(image: Float32[np.ndarray, "h w"], random: np.random.Generator) -> None:

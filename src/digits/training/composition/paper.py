@@ -8,6 +8,7 @@ from jaxtyping import Float, Float32
 
 from digits.reading.symbols import DIGIT_HEIGHT, LINE_HEIGHT
 from digits.training.augmentation.drawing import Range
+from digits.training.composition.borders import end_picture
 from digits.training.composition.cells import draw_cell
 from digits.training.composition.chance import Normal, factor
 from digits.training.composition.ground import add_ground
@@ -29,7 +30,7 @@ class PaperAmounts:
     """Standard deviation of the logarithm of the digits' height, in 20 pixels."""
     stretch_deviation: float = 0.06
     """Standard deviation of the logarithm of how much wider a line becomes than taller."""
-    padding: Range = (2, 10)
+    padding: Range = (2, 14)
     """Paper before and after the line, in pixels."""
     shift: Normal = (0, 1.8)
     """Distance of the line below the middle of the image, in pixels."""
@@ -47,6 +48,8 @@ class PaperAmounts:
     """Part of the lines on ruled paper or in forms; 0 to 1."""
     part_erased: float = 0.06
     """Part of the lines that a ruled line crossed which was erased; 0 to 1."""
+    part_at_borders: float = 0.35
+    """Part of the lines near which the picture ends; 0 to 1."""
 
 
 AMOUNTS = PaperAmounts()
@@ -110,3 +113,5 @@ def _spoil(
     if random.random() < AMOUNTS.part_erased:
         erase_line(image, boxes, random)
     add_ground(image, random)
+    if random.random() < AMOUNTS.part_at_borders:
+        end_picture(image, boxes, random)
