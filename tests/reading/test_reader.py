@@ -18,7 +18,7 @@ from PIL import Image
 import digits
 from digits.errors import DigitsError, InvalidInput
 from digits.plots.readings import explanation
-from digits.reading.ink import open_pictures
+from digits.reading.ink import frame, open_pictures
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
@@ -452,12 +452,12 @@ def test_mnist_is_read_as_pictures_too(reader: Reader) -> None:
 
 
 class TwoMinds(Network):
-    """A network that takes a picture, as it is or shrunk, for a 2, and any other for a 0."""
+    """A network that takes a picture, as it is or framed, for a 2, and any other for a 0."""
 
     def __init__(self, picture: np.ndarray) -> None:
         super().__init__()
-        small = cv2.resize(picture, (20, 20), interpolation=cv2.INTER_AREA)
-        self.twos = [picture, np.pad(small, 4)]
+        framed = frame((picture / 255).astype(np.float32), np.ones(picture.shape, bool))
+        self.twos = [picture, framed]
 
     def probabilities(self, glyphs: np.ndarray) -> np.ndarray:
         of_glyph, of_others = np.zeros(10, np.float32), np.zeros(10, np.float32)

@@ -4,18 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from digits.reading import ctc
 from digits.reading.confidence import CONFIDENCE, judge
 from digits.reading.ink import (
-    DIGIT_SIZE,
     SIZE,
     Glyph,
     Ink,
     Picture,
+    frame,
     frame_single,
     hypotheses_of_single,
 )
@@ -112,7 +111,7 @@ class Single(NamedTuple):
     glyph: Glyph
     ink: Ink
     wholes: list[UInt8[np.ndarray, "28 28"]]
-    """A picture in the form of a glyph as a whole, as it is and shrunk; none of any other.
+    """A picture in the form of a glyph as a whole, as it is and framed; none of any other.
 
     Of pictures of that size, framing may have kept a part only.
     """
@@ -134,8 +133,8 @@ def _wholes(picture: Picture, ink: Ink) -> list[UInt8[np.ndarray, "28 28"]]:
     if picture.glyph is None:
         return []
     white_on_black = 255 - picture.glyph if ink.is_dark else picture.glyph
-    small = cv2.resize(white_on_black, (DIGIT_SIZE, DIGIT_SIZE), interpolation=cv2.INTER_AREA)
-    return [picture.glyph, np.pad(small, (SIZE - DIGIT_SIZE) // 2)]
+    everything = np.ones(white_on_black.shape, bool)
+    return [picture.glyph, frame((white_on_black / 255).astype(np.float32), everything)]
 
 
 def _agreed(
@@ -144,13 +143,13 @@ def _agreed(
     """Average the probabilities of a picture's framed digit and of the whole picture.
 
     The mean is believed as far as both agree: the best guess has the smaller of its two. Where the
-    whole, shrunk to the size that digits have in a glyph, is surely the same digit, that counts.
+    whole, framed as digits are in a glyph, is surely the same digit, that counts.
     """
     if not wholes:
         return framed
-    whole, shrunk = wholes
-    if shrunk.argmax() == framed.argmax() and shrunk.max() > CONFIDENCE.threshold:
-        whole = shrunk
+    whole, framed_whole = wholes
+    if framed_whole.argmax() == framed.argmax() and framed_whole.max() > CONFIDENCE.threshold:
+        whole = framed_whole
     mean = (framed + whole) / 2
     best = mean.argmax()
     return np.asarray(mean * (min(framed[best], whole[best]) / mean[best]))

@@ -16,6 +16,7 @@ from digits.reading.ink.glyphs import (
     Glyph,
     aspect_ratio,
     depth_share,
+    frame,
     frame_single,
 )
 from digits.reading.ink.hypotheses import (
@@ -58,6 +59,7 @@ __all__ = [
     "erase_upright_lines",
     "expected_columns",
     "find_lines",
+    "frame",
     "frame_part",
     "frame_single",
     "hypotheses",
