@@ -11,7 +11,6 @@ NumPy, OpenCV and Pillow; nothing here knows of networks.
 from digits.reading.ink.binarization import Ink
 from digits.reading.ink.decoding import open_grey, open_picture, open_pictures
 from digits.reading.ink.glyphs import (
-    DIGIT_SIZE,
     SIZE,
     Glyph,
     aspect_ratio,
@@ -40,7 +39,6 @@ from digits.reading.ink.picture import Picture
 from digits.reading.ink.ruled_lines import erase_ruled_lines, erase_upright_lines
 
 __all__ = [
-    "DIGIT_SIZE",
     "HYPOTHESES",
     "LAYOUT",
     "SIZE",
