@@ -23,7 +23,7 @@ class ConfidenceParameters(Tuned):
     widest: float = number(1.9, "heights of a digit", low=1, high=4)
     """Greatest width of a digit."""
 
-    line: float = number(3.5, "root", low=1, high=50)
+    line: float = number(4.2, "root", low=1, high=50)
     """Root of the threshold below which the mean confidence of a line's digits makes all of the
     line doubtful; as lines are wrong in more ways than their digits show."""
 
@@ -71,16 +71,17 @@ def judge(
 def doubt_line(digits: list[Digit], confidence: float, *, threshold: float) -> list[Digit]:
     """Refuse the least sure digit of a line that is doubtful as a whole, if none is refused yet.
 
-    One digit alone is no line.
+    Of one digit alone, the line has to be as sure as the digit.
 
     Args:
         digits: The digits of a line.
         confidence: Probability that all of them are right, and that there are no others.
         threshold: Confidence below which a digit is refused, 0 to 1.
     """
-    if len(digits) < 2 or any(digit.reason is not None for digit in digits):
+    if not digits or any(digit.reason is not None for digit in digits):
         return digits
-    if confidence ** (1 / len(digits)) >= threshold ** (1 / CONFIDENCE.line):
+    root = CONFIDENCE.line if len(digits) > 1 else 1.0
+    if confidence ** (1 / len(digits)) >= threshold ** (1 / root):
         return digits
     least = min(digits, key=lambda digit: digit.confidence)
     doubtful = replace(least, reason="the line is not sure as a whole")

@@ -27,11 +27,12 @@ export function byProbability(probabilities) {
   return probabilities.map((_, label) => label).sort((one, other) => probabilities[other] - probabilities[one]);
 }
 
-// Refuses the least sure digit of a line that is doubtful as a whole, if none is refused yet. One digit
-// alone is no line.
+// Refuses the least sure digit of a line that is doubtful as a whole, if none is refused yet. Of one digit
+// alone, the line has to be as sure as the digit.
 export function doubtLine(digits, confidence, threshold) {
-  if (digits.length < 2 || digits.some((digit) => digit.reason !== null)) return digits;
-  if (confidence ** (1 / digits.length) >= threshold ** (1 / parameters.confidence.line)) return digits;
+  if (!digits.length || digits.some((digit) => digit.reason !== null)) return digits;
+  const root = digits.length > 1 ? parameters.confidence.line : 1;
+  if (confidence ** (1 / digits.length) >= threshold ** (1 / root)) return digits;
   const least = largest(digits, (digit) => -digit.confidence);
   return digits.map((digit) => (digit === least ? { ...digit, reason: "the line is not sure as a whole" } : digit));
 }
