@@ -100,6 +100,23 @@ def exported(request: pytest.FixtureRequest, page: Page) -> Exported:
     return Exported(request.param, page)
 
 
+@pytest.mark.parametrize(
+    ("probability", "shown"),
+    [
+        (0, "< 0.01 %"),
+        (0.00004, "< 0.01 %"),
+        (0.0042, "0.42 %"),
+        (0.714, "71.4 %"),
+        (0.9966, "99.66 %"),
+        (0.99996, "> 99.99 %"),
+        (1, "> 99.99 %"),
+    ],
+)
+def test_no_probability_is_shown_as_certain(probability: float, shown: str, page: Page) -> None:
+    script = "async (value) => (await import('/figures.js')).percent(value)"
+    assert page.evaluate(script, probability) == shown
+
+
 def logits_of(exported: Exported) -> Tensor:
     with torch.no_grad():
         logits: Tensor = exported.model(torch.tensor(GLYPH)[None, None].float())[0]

@@ -156,6 +156,16 @@ def test_an_example_is_read_until_the_first_stroke(open_page: Open) -> None:
     expect(page.locator("#text")).to_have_text("")
 
 
+def test_samples_are_in_sight_of_a_phone_at_once(open_page: Open) -> None:
+    page = open_page(PHONE, touch=True, example=True)
+    expect(page.locator("#text")).to_have_text("2358")
+    expect(page.locator(".digit")).to_have_count(4)
+    for name in ("Paper", "Drawing", "Form"):
+        box = page.get_by_role("button", name=name).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= PHONE[1]
+
+
 def test_an_example_writes_itself_stroke_by_stroke(open_page: Open) -> None:
     page = open_page()
     page.emulate_media(reduced_motion="no-preference")
@@ -475,6 +485,19 @@ def test_samples_are_read_at_a_click(open_page: Open, name: str) -> None:
     assert page.locator("#photo").evaluate("image => image.complete && image.naturalWidth > 0")
     page.locator("#undo").click()
     expect(page.locator("#text")).to_have_text("")
+
+
+def test_a_sample_that_does_not_come_is_asked_for_again(open_page: Open) -> None:
+    page = open_page(may_fail=True)
+    page.route("**/samples/paper.jpg", lambda route: route.abort())
+    page.get_by_role("button", name="Paper").click()
+    expect(page.locator("#status")).to_have_text("The server does not respond. Retrying.")
+    expect(page.locator("#unshown")).to_have_text("Reading …")
+    page.unroute("**/samples/paper.jpg")
+    expect(page.locator("#text")).to_have_text("237845", timeout=20_000)
+    expect(page.locator("#photo")).to_be_visible()
+    expect(page.locator("#unshown")).to_be_hidden()
+    expect(page.locator("#status")).to_have_text("")
 
 
 def test_a_drawing_is_kept_behind_a_photo(open_page: Open) -> None:

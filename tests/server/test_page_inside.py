@@ -100,6 +100,90 @@ def test_the_value_under_the_mouse_is_said_beside_it(open_page: Open, reader: Re
     expect(page.locator(".said")).to_be_hidden()
 
 
+def test_what_another_network_read_is_told_apart_from_what_this_one_says(open_page: Open) -> None:
+    page = open_page()
+    look_inside(page)
+    expect(page.locator("#inside-lead")).to_contain_text("4 above passes through the network of")
+    expect(page.locator("#inside-mean")).to_contain_text("read by another network")
+
+    def misread(route: Any) -> None:
+        answer = route.fetch()
+        reading = answer.json()
+        digits = [digit | {"label": 9} for digit in reading["digits"]]
+        route.fulfill(json=reading | {"digits": digits})
+
+    page.route("**/v1/read", misread)
+    page.locator("#clear").click()
+    draw_at_once(page, written(4, 0, left=60, top=40, height=130))
+    expect(page.locator("#inside-lead")).to_contain_text(
+        "how the 9 above passes through the network of single digits. It takes it for a 4; "
+        "9 is what another network says"
+    )
+
+
+def test_a_network_that_names_the_digits_itself_is_said_to_be_the_one_that_read(
+    open_page: Open,
+) -> None:
+    page = open_page()
+
+    def describe(route: Any) -> None:
+        route.fulfill(json=route.fetch().json() | {"names_digits": True})
+
+    page.route("**/v1/network", describe)
+    page.reload()
+    look_inside(page)
+    expect(page.locator("#inside-lead")).to_contain_text("4 above passes through the network. ")
+    expect(page.locator("#inside-mean")).to_contain_text("A reading is the mean over 3 views")
+    expect(page.locator("#inside-mean")).not_to_contain_text("another network")
+
+
+def luminance(colour: list[int]) -> float:
+    """Relative luminance, as the guidelines for accessible pages define it."""
+    red, green, blue = (
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (each / 255 for each in colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: list[int], other: list[int]) -> float:
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_maps_stand_out_from_the_page_and_small_values_from_zero(
+    open_page: Open, scheme: str
+) -> None:
+    page = open_page(scheme=scheme)
+    ground, activations = page.evaluate(
+        """async () => {
+            const { colours } = await import("/page/inside/palette.js");
+            const ground = getComputedStyle(document.body).backgroundColor.match(/\\d+/g);
+            const rgb = (packed) => [0, 8, 16].map((shift) => (packed >> shift) & 255);
+            return [ground.map(Number), [...colours(false)].map(rgb)];
+        }"""
+    )
+    assert contrast(ground, activations[0]) > 1.16
+    assert contrast(activations[0], activations[len(activations) // 10]) > 1.15
+    lightness = [luminance(colour) for colour in activations[::16]]
+    assert lightness in (sorted(lightness), sorted(lightness, reverse=True))
+
+
+def test_the_widest_figures_fit_beside_their_bars(open_page: Open) -> None:
+    page = open_page()
+    look_inside(page)
+    is_cut_off = page.locator(".chances > * > :last-child").evaluate_all(
+        """figures => figures.map((figure) => {
+            const isScore = figure.closest(".scores");
+            figure.textContent = isScore ? "−123.45" : "> 99.99 %";
+            figure.parentElement.classList.add("best");
+            return figure.scrollWidth > figure.clientWidth;
+        })"""
+    )
+    assert is_cut_off == 30 * [False]
+
+
 def test_of_another_digit_what_is_strong_is_explained(open_page: Open, reader: Reader) -> None:
     page = open_page()
     look_inside(page)

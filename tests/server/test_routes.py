@@ -246,6 +246,7 @@ def test_the_server_describes_its_state_and_its_network(client: Client, reader: 
         "parameters": 155466,
         "test_accuracy": 0.9966,
         "threshold": reader.threshold,
+        "names_digits": False,
         "learning": None,
     }
 

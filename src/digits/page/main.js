@@ -3,10 +3,11 @@
 import { bytesOf, Corrections, cutOut } from "./corrections.js";
 import { Editor } from "./editor.js";
 import { Example } from "./example.js";
+import { percent } from "./figures.js";
 import { Inside } from "./inside/section.js";
 import { Learning } from "./learning.js";
 import { Pad } from "./pad.js";
-import { notes, percent, ReadingView, shownLines, written, writtenLines } from "./reading.js";
+import { notes, ReadingView, shownLines, written, writtenLines } from "./reading.js";
 import { RequestQueue } from "./requests.js";
 import { describe, promise, read, takesPhotos } from "./source.js";
 
@@ -112,12 +113,18 @@ function readPhoto(file) {
     return;
   }
   const alt = file.name ? `The picture ${file.name}` : "The pasted picture";
-  showPhoto(URL.createObjectURL(file), alt, () => file.arrayBuffer());
+  showPhoto(URL.createObjectURL(file), alt, () =>
+    file.arrayBuffer().catch(() => {
+      throw new Error("The file can’t be read.");
+    }));
 }
 
 function readSample(name) {
   const url = `samples/${name}`;
-  showPhoto(url, `The sample ${name}`, async () => (await fetch(url)).arrayBuffer());
+  showPhoto(url, `The sample ${name}`, () =>
+    fetch(url).then((response) => response.arrayBuffer()).catch(() => {
+      throw Object.assign(new Error("The server does not respond."), { isTransient: true });
+    }));
 }
 
 function showPhoto(url, alt, getContent) {
@@ -128,6 +135,10 @@ function showPhoto(url, alt, getContent) {
   URL.revokeObjectURL(image.src);
   image.src = url;
   image.alt = alt;
+  image.onload = () => {
+    image.hidden = false;
+    $("unshown").hidden = true;
+  };
   image.hidden = false;
   $("unshown").hidden = true;
   // A browser would show a broken icon.
@@ -138,10 +149,9 @@ function showPhoto(url, alt, getContent) {
   showTools();
   readPicture = () => requests.send({
     async prepare() {
+      if (image.hidden) image.src = url; // a sample that did not come is loaded again
       await image.decode().catch(() => {}); // the server may read what the browser can't show
-      return getContent().catch(() => {
-        throw new Error("The file can’t be read.");
-      });
+      return getContent();
     },
     done(found) {
       show(found, url, image, photoToPage);
@@ -209,7 +219,7 @@ function showChosen() {
   view.choose(index);
   if (pad.isDrawing) return; // computing the layers would delay the stroke and its reading
   const digit = digits[index];
-  if (digit) inside.show(digit.glyph, digit.reason ? "refused digit" : digit.label);
+  if (digit) inside.show(digit.glyph, digit.reason ? null : digit.label);
   else inside.show(null);
 }
 
@@ -442,9 +452,10 @@ showTools();
 async function showNetwork() {
   const network = await describe();
   if (!network) return;
-  const { parameters, test_accuracy: accuracy, learning: status } = network;
+  const { parameters, test_accuracy: accuracy, names_digits: namesDigits, learning: status } = network;
   if (parameters) $("parameters").textContent = parameters.toLocaleString("en");
   const promised = status ? promise.replace(/\.$/, ", but for corrections.") : promise;
-  $("card").textContent = accuracy ? `The network reads ${(100 * accuracy).toFixed(2)} % of MNIST’s test digits correctly. ${promised}` : promised;
+  $("card").textContent = accuracy ? `The network${namesDigits ? "" : " of single digits"} reads ${(100 * accuracy).toFixed(2)} % of MNIST’s test digits correctly. ${promised}` : promised;
+  inside.namesDigits = namesDigits;
   learning.show(status);
 }

@@ -2,6 +2,7 @@
 // digit. Elements are updated in place, so that nothing flickers. What was corrected has `corrected`.
 
 import { decodeBase64 } from "./base64.js";
+import { percent } from "./figures.js";
 
 const LONG = 7; // number of characters past which the text is smaller
 const PENCIL = '<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m4 16 .8-3.4L13 4.4l2.6 2.6-8.2 8.2zM11.5 6l2.6 2.6"/></svg>';
@@ -234,9 +235,4 @@ function listed(title, kinds, inWords) {
   for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const parts = [...counts].map(([kind, count]) => inWords(kind, count));
   return parts.length ? `${title}: ${parts.join("; ")}.` : "";
-}
-
-export function percent(probability) {
-  const value = 100 * probability;
-  return `${value > 99.9 && value < 100 ? value.toFixed(2) : value.toFixed(value < 10 || value > 99 ? 1 : 0)} %`;
 }

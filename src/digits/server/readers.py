@@ -31,6 +31,7 @@ def _describe(reader: Reader) -> NetworkCard:
         parameters=None if parameters is None else int(parameters),
         test_accuracy=reader.network.figure("test_accuracy", high=1) if is_of_mnist else None,
         threshold=reader.threshold,
+        names_digits=reader.names_digits,
         learning=None,
     )
 

@@ -159,6 +159,10 @@ class NetworkCard(BaseModel):
         "of a network that was trained and tested on another set."
     )
     threshold: Probability = Field(description="Confidence below which a digit is refused.")
+    names_digits: bool = Field(
+        description="Whether this network names each digit that is found in a picture; else the "
+        "network of lines does, and this one is asked where that is unsure."
+    )
     learning: LearningStatus | None = Field(
         description="What was learned from corrections; null if the server takes none."
     )

@@ -1,6 +1,7 @@
 // How one value of a layer came about: the sum written out, with numbers that add up.
 
-import { figure, make, percent } from "./dom.js";
+import { figure, percent } from "../figures.js";
+import { make } from "./dom.js";
 import { picture, setLegend } from "./maps.js";
 import { css, rangeOf } from "./palette.js";
 import { nounOf, sidesOf, votes } from "./votes.js";

@@ -3,7 +3,8 @@
 // A bar of a score ends in a dot, and a line says how to read it: where all scores are below zero, the
 // highest has the shortest bar.
 
-import { figure, make, percent } from "./dom.js";
+import { figure, percent } from "../figures.js";
+import { make } from "./dom.js";
 
 export class Chances {
   #root;

@@ -1,6 +1,7 @@
 // Maps of a layer side by side on one canvas. A value is a square of whole pixels of the screen.
 
-import { figure, make } from "./dom.js";
+import { figure } from "../figures.js";
+import { make } from "./dom.js";
 import { colours, gradient, levelOf } from "./palette.js";
 
 export const MARK = "#e6007e"; // seen on all colours of the maps, in both schemes

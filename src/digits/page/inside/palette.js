@@ -1,14 +1,16 @@
 // Colours of values, told apart also by the colour-blind: the lightness of activations goes one way, from
 // the ground to strong, and signed values are blue below zero and orange above, with the ground at zero.
+// The ground stands out from the page, so that a map of zeros is seen as well; small values, which most
+// are, stand out from the ground.
 
 const LEVELS = 256;
 const ACTIVATION = {
-  light: ["#f4f1e8", "#a9d9b4", "#43a2a8", "#245a92", "#1f1747"],
-  dark: ["#1d2126", "#4f1c7d", "#b73779", "#fc8961", "#fcfdbf"], // from here on matplotlib's magma
+  light: ["#e4dfd1", "#9ccfa9", "#4fb0a6", "#2c8ba0", "#25628f", "#223f74", "#1f1747"],
+  dark: ["#23282e", "#641a80", "#9c2e7f", "#de4968", "#fa7f5e", "#febf84", "#fcfdbf"], // from here on matplotlib's magma, quicker at first
 };
 const SIGNED = {
-  light: ["#08457e", "#5b9bd5", "#f4f1e8", "#ee9447", "#8f3600"],
-  dark: ["#9bd0ff", "#2f7fd0", "#1d2126", "#d0690f", "#ffc48a"],
+  light: ["#08457e", "#4a90d0", "#e4dfd1", "#e8873a", "#8f3600"],
+  dark: ["#9bd0ff", "#2f7fd0", "#23282e", "#d0690f", "#ffc48a"],
 };
 
 const dark = matchMedia("(prefers-color-scheme: dark)");

@@ -1,6 +1,6 @@
 // What belongs to a value: the windows that it depends on, and what weighs most in it.
 
-import { figure, percent } from "./dom.js";
+import { figure, percent } from "../figures.js";
 import { MARK } from "./maps.js";
 
 const MOST_LINKS = 8; // lines to a value at once

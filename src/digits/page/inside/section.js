@@ -11,7 +11,8 @@ export class Inside {
   #section;
   #parts = Object.fromEntries(PARTS.map((name) => [name, document.getElementById(`inside-${name}`)]));
   #glyph = null; // in base64
-  #name = "";
+  #label = null; // of what it was read as; of a refused digit, null
+  #namesDigits = false;
   #view = null;
   #isNear = false;
   #isOpen = false; // the network that is served is in the view, or on its way
@@ -29,10 +30,17 @@ export class Inside {
     }, { rootMargin: NEAR }).observe(section);
   }
 
-  // Show a glyph, in base64, and what it is called; null shows an example.
-  show(glyph, name) {
-    if (glyph === this.#glyph && name === this.#name) return;
-    [this.#glyph, this.#name, this.#isShown] = [glyph, name, false];
+  // Show a glyph, in base64, and what it was read as, if it was; null shows an example.
+  show(glyph, label = null) {
+    if (glyph === this.#glyph && label === this.#label) return;
+    [this.#glyph, this.#label, this.#isShown] = [glyph, label, false];
+    this.#update();
+  }
+
+  // Say whether this network names the digits that are read; else another one does, which sees whole lines.
+  set namesDigits(value) {
+    if (value === this.#namesDigits) return;
+    [this.#namesDigits, this.#isShown] = [value, false];
     this.#update();
   }
 
@@ -48,7 +56,7 @@ export class Inside {
       this.#open();
     } else if (this.#view && !this.#isShown && !this.#hasFailed) {
       this.#isShown = true;
-      this.#view.show(this.#pixels);
+      this.#view.show(this.#pixels, this.#namesDigits);
       this.#tell();
     }
   }
@@ -62,7 +70,7 @@ export class Inside {
       this.#view ??= new View(this.#parts);
       this.#setVisible(true);
       this.#isShown = true;
-      this.#view.open(file, this.#pixels);
+      this.#view.open(file, this.#pixels, this.#namesDigits);
       this.#tell();
     } catch (error) {
       if (turn !== this.#turn) return;
@@ -78,9 +86,16 @@ export class Inside {
   }
 
   #tell() {
-    this.#parts.lead.textContent = this.#glyph
-      ? `This is how the ${this.#name} above passes through the network. Point at anything, or tap it, to see how it came about.`
-      : "This is how a digit passes through the network: an example, until you draw one. Point at anything, or tap it, to see how it came about.";
+    this.#parts.lead.textContent = `This is how ${this.#what}. Point at anything, or tap it, to see how it came about.`;
+  }
+
+  get #what() {
+    if (!this.#glyph) return "a digit passes through the network: an example, until you draw one";
+    const name = this.#label ?? "refused digit";
+    if (this.#namesDigits) return `the ${name} above passes through the network`;
+    const isOtherwise = this.#view && this.#label !== null && this.#label !== this.#view.reading;
+    const reason = isOtherwise ? `. It takes it for a ${this.#view.reading}; ${this.#label} is what another network says, which sees the whole line` : "";
+    return `the ${name} above passes through the network of single digits${reason}`;
   }
 
   #setVisible(isVisible) {

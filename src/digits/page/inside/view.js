@@ -1,8 +1,8 @@
 // The network as one drawing: all its layers for one digit, how each value in them came about, and experiments.
 
+import { percent } from "../figures.js";
 import { Chances } from "./chances.js";
 import { Detail } from "./detail.js";
-import { percent } from "./dom.js";
 import { EXAMPLE } from "./example.js";
 import { Experiments } from "./experiments.js";
 import { Flow, WIDE } from "./flow.js";
@@ -14,6 +14,7 @@ import { stagesOf } from "./stages.js";
 import { Why } from "./why.js";
 
 const SETTLED = 150; // milliseconds without a change after which what takes longer is computed
+const OTHER = " What stands above is read by another network, which sees whole lines, and asks this one where it is unsure.";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class View {
@@ -21,6 +22,7 @@ export class View {
   #network = null;
   #stages = [];
   #pixels = EXAMPLE;
+  #namesDigits = false;
   #before = null; // activations of the undisturbed digit
   #now = null;
   #off = new Map(); // of maps, by their names: [step, channel]
@@ -62,10 +64,11 @@ export class View {
     });
   }
 
-  // Take a network, from its file, and show the way of a glyph through it.
-  open(file, pixels) {
+  // Take a network, from its file, and show the way of a glyph through it; `namesDigits` is whether
+  // a reading says what this network does.
+  open(file, pixels, namesDigits) {
     this.#network = Network.open(file);
-    this.#pixels = pixels ?? EXAMPLE;
+    [this.#pixels, this.#namesDigits] = [pixels ?? EXAMPLE, namesDigits];
     this.#stages = stagesOf(this.#network);
     this.#off.clear();
     this.#flow.build(this.#network, this.#stages);
@@ -76,10 +79,10 @@ export class View {
 
   // Show the way of a glyph through the network: its pixels, or null for an example. What is explained
   // is the strongest value of the same map or unit, or of the whole layer where that one is zero.
-  show(pixels) {
+  show(pixels, namesDigits) {
     const { stage, channel } = this.#chosen;
     this.#chosen = null;
-    this.#pixels = pixels ?? EXAMPLE;
+    [this.#pixels, this.#namesDigits] = [pixels ?? EXAMPLE, namesDigits];
     this.#compute();
     const { role, last } = this.#stages[stage];
     const { height, width } = this.#network.steps[last];
@@ -112,7 +115,12 @@ export class View {
   }
 
   get label() {
-    return this.#now.logits.indexOf(Math.max(...this.#now.logits));
+    return bestOf(this.#now.logits);
+  }
+
+  // The digit that the network takes it for, as it is.
+  get reading() {
+    return bestOf(this.#before.logits);
   }
 
   get parts() {
@@ -166,8 +174,9 @@ export class View {
     const { numViews } = this.#network;
     if (numViews > 1) {
       const { mean } = this.#network.run(pixels, { off: [...this.#off.values()], views: true });
-      const label = mean.indexOf(Math.max(...mean));
-      this.#parts.mean.textContent = `A reading is the mean over ${numViews} views of the digit, as it is, narrower and wider: ${label}, ${percent(mean[label])}. All figures here are of the first view.`;
+      const label = bestOf(mean);
+      const [what, more] = this.#namesDigits ? ["A reading", ""] : ["What this network says", OTHER];
+      this.#parts.mean.textContent = `${what} is the mean over ${numViews} views of the digit, as it is, narrower and wider: ${label}, ${percent(mean[label])}. All figures here are of the first view.${more}`;
     } else {
       this.#parts.mean.textContent = "";
     }
@@ -249,6 +258,8 @@ export class View {
     this.#parts.spoken.textContent = this.#parts.state.textContent;
   }
 }
+
+const bestOf = (values) => values.indexOf(Math.max(...values));
 
 // The direction of an arrow key, whose usual effect is prevented; else nothing.
 function arrowOf(event) {

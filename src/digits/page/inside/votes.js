@@ -1,6 +1,7 @@
 // Maps that speak for something and against it, the strongest of them, as bars of their shares.
 
-import { figure, make } from "./dom.js";
+import { figure } from "../figures.js";
+import { make } from "./dom.js";
 import { picture } from "./maps.js";
 import { rangeOf } from "./palette.js";
 

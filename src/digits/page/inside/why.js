@@ -1,7 +1,8 @@
 // Why one digit and not another: which maps speak for each of them, and where ink would.
 
+import { figure } from "../figures.js";
 import { addingUp } from "./arithmetic.js";
-import { figure, make } from "./dom.js";
+import { make } from "./dom.js";
 import { Maps, setLegend } from "./maps.js";
 import { nounOf, sidesOf, votes } from "./votes.js";
 
