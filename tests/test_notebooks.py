@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom, reach what they state, and are kept as they come out."""
 
+import builtins
 import contextlib
 import io
 import json
@@ -7,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import symtable
 import sys
 import time
 from collections.abc import Iterator
@@ -188,6 +190,36 @@ def test_the_solutions_of_all_exercises_are_executed(text: Path, executed: Noteb
     for cell in solutions:
         assert "assert " in cell.source, "a solution checks itself"
         assert cell.execution_count
+
+
+def set_by(code: str) -> set[str]:
+    """Names that a cell sets, imports or defines."""
+    names = symtable.symtable(code, "cell", "exec").get_symbols()
+    return {name.get_name() for name in names if name.is_assigned() or name.is_imported()}
+
+
+def taken_by(code: str) -> set[str]:
+    """Names that a cell takes from what ran before it."""
+
+    def looked_up(table: symtable.SymbolTable) -> set[str]:
+        names = {
+            name.get_name()
+            for name in table.get_symbols()
+            if name.is_referenced() and (name.is_global() or table.get_type() == "module")
+        }
+        return names.union(*map(looked_up, table.get_children()))
+
+    return looked_up(symtable.symtable(code, "cell", "exec")) - set_by(code) - set(dir(builtins))
+
+
+def test_solutions_run_where_they_stand(text: Path) -> None:
+    there: set[str] = set()
+    for cell in read_text(text).cells:
+        if cell.cell_type == "code":
+            assert taken_by(cell.source) <= there, cell.source
+            there |= set_by(cell.source)
+        for code in Solution.findall(cell.source):
+            assert taken_by(code) <= there, f"a later chapter sets what this takes:\n{code}"
 
 
 def test_lines_of_training_that_are_shown_only_are_right(text: Path) -> None:
