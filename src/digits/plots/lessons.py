@@ -298,7 +298,8 @@ def lines(
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     elif all(float(value).is_integer() for x, _ in series.values() for value in x):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no step two and a half
+        # There is no step two and a half.
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if as_percent:
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.set_xlabel(x_label)
