@@ -28,6 +28,7 @@ from notebooks.execute import execute, read_text, texts
 ROOT = Path(__file__).parents[1]
 TUTORIAL = ROOT / "notebooks" / "tutorial.py"
 READING = ROOT / "notebooks" / "reading-the-world.py"
+OWN_NETWORK = ROOT / "notebooks" / "your-own-network.py"
 OUTDATED = "it is out of date: run make notebooks, and look at what comes out"
 
 Solution = re.compile(r"<summary>Solution \d+</summary>\s+```python\n(.*?)```", re.DOTALL)
@@ -186,7 +187,7 @@ def test_the_solutions_of_all_exercises_are_executed(text: Path, executed: Noteb
     exercises = re.findall(r"^\*\*(\d+)\. ", markdown(executed), re.MULTILINE)
     solutions = code_cells(executed)[len(code_cells(committed(text))) :]
     assert exercises == [str(number + 1) for number in range(len(solutions))]
-    assert len(solutions) == {TUTORIAL: 20, READING: 8}.get(text, 0)
+    assert len(solutions) == {TUTORIAL: 20, READING: 8, OWN_NETWORK: 2}[text]
     for cell in solutions:
         assert "assert " in cell.source, "a solution checks itself"
         assert cell.execution_count
