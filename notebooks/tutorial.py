@@ -7,7 +7,7 @@
 # that this notebook comes with.
 #
 # You need to know a little Python, and roughly what a derivative is. You do not need a graphics
-# card: the whole notebook runs in less than three minutes on two processor cores.
+# card: the whole notebook runs in less than three minutes on two processor cores that do nothing else.
 #
 # You change one idea at a time, and measure each. Here is the route:
 #
@@ -338,15 +338,22 @@ plots.lines(
 # Here $\partial\,\text{loss} / \partial w$ is the derivative by this weight, all others held fixed,
 # and $\leftarrow$ means "becomes". The factor $\eta$ is the **learning rate**. PyTorch computes the
 # gradient: `loss.backward()` goes back through everything that was computed and applies the chain
-# rule; chapter 3 does it by hand. How large should the step be? Let us try many sizes from the same
-# starting point, on 500 images.
+# rule; chapter 3 does it by hand. Here it is for the loss of 500 images.
 
 # %%
 batch, answers = few_images[:500], few_labels[:500]
 loss = F.cross_entropy(linear(batch), answers)
 loss.backward()  # now each parameter has its derivatives in .grad
 
-layer, x = linear[2], Normalize()(batch).flatten(1)
+layer = linear[2]
+print(f"weights {tuple(layer.weight.shape)}, derivatives {tuple(layer.weight.grad.shape)}")
+print(f"biases  {tuple(layer.bias.shape)},     derivatives {tuple(layer.bias.grad.shape)}")
+
+# %% [markdown]
+# How large should the step be? Let us try many sizes, each from the same starting point.
+
+# %%
+x = Normalize()(batch).flatten(1)
 sizes = np.logspace(-3, -0.1, 40)
 losses = []
 with torch.no_grad():
@@ -368,8 +375,7 @@ plots.lines(
 # Too small a step changes nothing. Too large a step overshoots the valley and ends higher than it
 # began. In between lies the rate to use; finding it is half of the craft.
 #
-# One step is not yet training. Here are twenty, all at one rate, from the same starting point. With
-# the slider, look for the rate at which the loss begins to jump.
+# One step is not yet training. Here are twenty, all at one rate, from the same starting point.
 
 # %%
 start_inputs, start_answers = x, answers
@@ -391,6 +397,11 @@ def descend(rate):
     return losses
 
 
+# %% [markdown]
+# With the slider, look for the rate at which the loss begins to jump.
+
+
+# %%
 def draw_descents(*rates):
     curves = {f"rate {rate:g}": (range(1, 21), descend(rate)) for rate in rates}
     return plots.lines(curves, x_label="step", y_label="loss (nats)")
@@ -406,8 +417,7 @@ plots.Slider(draw_descents, label="learning rate", values=rates, shown=[0.01, 0.
 # already tell the direction quite well. So we shuffle the images, go through them batch by batch,
 # and make a step after each. One pass through all images is an **epoch**.
 #
-# A step is four lines, and every network in this notebook learns by them. Here they make five steps
-# on one and the same batch:
+# A step is four lines, and every network in this notebook learns by them:
 
 
 # %%
@@ -426,6 +436,10 @@ def train_step(model, optimizer, images, labels):
     return loss.item()
 
 
+# %% [markdown]
+# Here they make five steps on one and the same batch.
+
+# %%
 torch.manual_seed(0)
 model = nn.Sequential(Normalize(), nn.Flatten(), nn.Linear(784, 10)).to(device)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.03)
@@ -446,8 +460,7 @@ for step in range(1, 6):
 # the loss is. (Both averages begin at 0; PyTorch makes up for that in the first steps.) That is why
 # a rate of 0.001 serves nearly always as a first try.
 #
-# What the rule is worth, measured: 150 steps from the same weights, on the same batches, with the
-# plain rule at two rates and with Adam.
+# What the rule is worth can be measured. This function makes some steps and keeps their losses:
 
 
 # %%
@@ -459,6 +472,11 @@ def train_briefly(model, optimizer, num_steps):
     return range(10, num_steps + 1, 10), np.reshape(losses, (-1, 10)).mean(axis=1)
 
 
+# %% [markdown]
+# And here are 150 steps from the same weights, on the same batches, with the plain rule at two rates
+# and with Adam.
+
+# %%
 optimizers = {
     # `lambda` makes a function without a name: here, from weights to the optimizer of them.
     "plain, rate 0.001": lambda weights: torch.optim.SGD(weights, lr=0.001),
@@ -525,7 +543,7 @@ print(f"{accuracy(logits, valid_labels):.2%} of {len(valid_labels):,} are right"
 
 # %% [markdown]
 # We shall compare many networks. So each is recorded in a table, which grows from chapter to
-# chapter.
+# chapter. (The seconds are those of the machine that ran this notebook, whatever else it did.)
 
 
 # %%
@@ -549,8 +567,9 @@ def record(name, model, seconds):
 record("linear", linear, seconds)
 
 # %% [markdown]
-# Nine of ten, after a second. Such weights can be drawn: for each digit, orange where ink speaks for
-# it and blue where ink speaks against it. The 0, for one, wants no ink in its middle.
+# Nine of ten, after a second or so. Such weights can be drawn: for each digit, orange where ink
+# speaks for it and blue where ink speaks against it. 0 to 4 are in the upper row, 5 to 9 in the lower
+# one. The 0, for one, wants no ink in its middle.
 
 # %%
 plots.filters(linear[2].weight.detach().cpu().view(10, 1, 28, 28), num_columns=5)
@@ -625,7 +644,13 @@ a1, a2 = w1 * x, w2 * x
 h1, h2 = max(0.0, a1), max(0.0, a2)  # ReLU
 y = w3 * h1 + w4 * h2
 loss = (y - wanted) ** 2
+print(f"y = {y:.1f}, loss = {loss:.2f}")
 
+# %% [markdown]
+# As a drawing, with a box for each number, and the weights on the lines between them. (The cell says
+# where each box stands; you need not read it.)
+
+# %%
 numbers = {
     "x": x, "w1": w1, "w2": w2, "w3": w3, "w4": w4,
     "a1": a1, "a2": a2, "h1": h1, "h2": h2, "y": y, "loss": loss,
@@ -673,8 +698,8 @@ derivatives = {
 plots.computation(places, links, numbers, derivatives)
 
 # %% [markdown]
-# Blue numbers went forward, orange ones (∂) came back. $w_4$ has the largest derivative with −3.6:
-# raise it by a thousandth, and the loss falls by about 3.6 thousandths.
+# Blue numbers went forward, orange ones (∂) came back. Of the weights, $w_4$ matters most, with a
+# derivative of −3.6: raise it by a thousandth, and the loss falls by about 3.6 thousandths.
 #
 # Are they right? Two checks: PyTorch's `backward`, and a nudge. The nudge raises one weight by a
 # millionth, computes the loss again, and divides the difference by that millionth.
@@ -763,6 +788,8 @@ with torch.no_grad():
 five = all_images[0].float() / 255
 vertical = torch.tensor([[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]])
 
+# conv2d works on many images of several channels with many kernels, so it wants four axes of both;
+# [None, None] adds two of length 1, and [0, 0] takes them away again.
 output = F.conv2d(five[None, None], vertical[None, None])[0, 0]
 plots.convolution(five, vertical, output, row=12, column=11)
 
@@ -1022,7 +1049,8 @@ draw_network(Compact())
 
 # %% [markdown]
 # From left to right the maps get smaller, and there are more of them: less about where something
-# is, more about what. The two other networks are larger. `Classic` pools only once.
+# is, more about what. The two other networks are larger. `Classic` pools only once. (Its layers
+# `dropout1` and `dropout2` work in training only; chapter 8 explains them.)
 
 
 # %%
@@ -1086,9 +1114,9 @@ draw_network(Deep())
 #
 # $$(n - 1) \times \text{spacing},$$
 #
-# where the spacing is how many pixels of the image lie between neighbouring values. It is 1 at
-# first, and each pool doubles it: a 3×3 convolution adds two pixels to the field before a pool, and
-# four behind it. A pool itself counts as a kernel of width 2.
+# where the spacing is how many pixels of the image neighbouring values are apart. It is 1 at first,
+# and each pool doubles it: a 3×3 convolution adds two pixels to the field before a pool, and four
+# behind it. A pool itself counts as a kernel of width 2.
 
 
 # %%
@@ -1210,7 +1238,6 @@ print(f"the first has {len(batches[0])} images, the last {len(batches[-1])}")
 # %% [markdown]
 # The second part is one epoch: a step for each batch, each with a learning rate of its own, as
 # chapter 7 wants it. `change` may change the images before they are learned from, for chapter 10.
-# Here are two epochs over 1,000 images.
 
 
 # %%
@@ -1229,6 +1256,10 @@ def train_epoch(model, optimizer, images, labels, batches, rates, change=unchang
     return loss_sum / len(images)
 
 
+# %% [markdown]
+# Here are two epochs over 1,000 images.
+
+# %%
 torch.manual_seed(0)
 model = Compact().to(device)
 optimizer = torch.optim.Adam(model.parameters())
@@ -1512,6 +1543,10 @@ def memorise(model, num_epochs=8):
     return seen, unseen
 
 
+# %% [markdown]
+# Here is `Classic` without its two dropout layers and, for what comes next, with them.
+
+# %%
 torch.manual_seed(0)
 seen, unseen = memorise(Classic(dropout=False).to(device))
 torch.manual_seed(0)
@@ -1564,8 +1599,8 @@ seconds = fit(classic, few_images, few_labels, learning_rate=3e-3, schedule=one_
 record("classic", classic, seconds)
 
 # %% [markdown]
-# Ten times the parameters and about three times the time, for no clear gain after one epoch: a few
-# images in 5,000 are chance.
+# Ten times the parameters and, on a quiet machine, about three times the time, for no clear gain after
+# one epoch: a few images in 5,000 are chance.
 #
 # **The same with `digits`:** `digits.train("classic", epochs=5)`.
 
@@ -1980,6 +2015,15 @@ def wilson(right, n, z=1.96):
     return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
 
 
+low, high = wilson(90, 100)
+print(f"90 of 100 right: {low:.1%} to {high:.1%}")
+low, high = wilson(9_000, 10_000)
+print(f"9,000 of 10,000: {low:.1%} to {high:.1%}")
+
+# %% [markdown]
+# A hundred times as many images make the interval ten times as narrow. Now our networks.
+
+# %%
 pixels, answers = test_images.unsqueeze(1).to(device), test_labels.to(device)
 tested = {
     "linear": linear, "compact": compact, "classic": classic, "deep": deep,
@@ -2088,6 +2132,7 @@ winners = predict(best, first).argmax(dim=1, keepdim=True)
 torch.manual_seed(0)
 for _ in range(10):
     noisy = (first + 40 * torch.randn(first.shape).to(device)).requires_grad_()
+    # The winning logit of each image. One image does not change another's, so their sum serves all.
     best(noisy).gather(1, winners).sum().backward()
     total += noisy.grad
 
@@ -2118,6 +2163,7 @@ with torch.inference_mode():
 hidden = x.cpu()  # (1000, 64)
 
 centred = hidden - hidden.mean(dim=0)
+# The singular value decomposition finds the directions, the one of the largest spread first.
 _, _, directions = torch.linalg.svd(centred, full_matrices=False)
 pca = centred @ directions[:2].T
 tsne = torch.tensor(TSNE(init="pca", random_state=0).fit_transform(hidden.numpy()))
@@ -2324,6 +2370,11 @@ try:
 except RuntimeError as error:
     print("RuntimeError:", error)
 
+# %% [markdown]
+# The message names two numbers that should be equal: 9,216 come out of `Flatten`, and the linear
+# layer expects 10,816. Here are the true widths, without padding and with it.
+
+# %%
 for padding in (0, 1):
     x = torch.zeros(1, 1, 28, 28)
     widths = [x.shape[-1]]

@@ -3,7 +3,7 @@
 #
 # You have an idea for a network. Is it better than the built-in ones? In this notebook you train it
 # with `digits`, as the built-in networks are trained, over several seeds, and compare. It takes
-# less than a minute on two processor cores.
+# about a minute on two processor cores that do nothing else.
 #
 # The first cell installs what is missing; after `make tutorial` it does nothing.
 
@@ -148,3 +148,58 @@ print(digits.write_report(mine[0]))
 # %%
 again = digits.Run(mine[0].folder)
 print(again.model)
+
+# %% [markdown]
+# ## Exercises
+#
+# **1. A network that does not fit.** Register a second network, like the first but with
+# `nn.Linear(48 * 6 * 6, 10)` at its end, and train it. What does `digits` say? How long does it take
+# to say so?
+
+# %%
+# Your turn.
+
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# ```python
+# @digits.register_network("misfit")
+# class Misfit(nn.Sequential):
+#     def __init__(self):
+#         super().__init__(*list(Strided())[:-1], nn.Linear(48 * 6 * 6, 10))
+#
+#
+# try:
+#     digits.train(recipe.override(name="misfit", network="misfit"))
+# except digits.InvalidInput as error:
+#     said = str(error)
+# print(said)
+# assert "2x1200 and 1728x10" in said
+# ```
+#
+# It says so at once: two images went through the network before any training began. 1,200 numbers come
+# out of `Flatten`, and 1,728 were expected.
+#
+# </details>
+
+# %% [markdown]
+# **2. A committee of two kinds.** `evaluate` also takes runs of different networks. Let all six vote.
+# Do they make fewer mistakes than each of them alone?
+
+# %%
+# Your turn.
+
+# %% [markdown]
+# <details><summary>Solution 2</summary>
+#
+# ```python
+# alone = [digits.evaluate(member, mnist.test).num_errors for member in mine + others]
+# six = digits.evaluate(mine + others, mnist.test).num_errors
+# print(f"alone {alone}, together {six}")
+# assert six < sum(alone) / len(alone)
+# ```
+#
+# Where most of them are right, the mean corrects the others. This helps the more, the less the
+# networks have in common.
+#
+# </details>

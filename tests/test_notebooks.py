@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom, reach what they state, and are kept as they come out."""
 
+import builtins
 import contextlib
 import io
 import json
@@ -7,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import symtable
 import sys
 import time
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from notebooks.execute import execute, read_text, texts
 ROOT = Path(__file__).parents[1]
 TUTORIAL = ROOT / "notebooks" / "tutorial.py"
 READING = ROOT / "notebooks" / "reading-the-world.py"
+OWN_NETWORK = ROOT / "notebooks" / "your-own-network.py"
 OUTDATED = "it is out of date: run make notebooks, and look at what comes out"
 
 Solution = re.compile(r"<summary>Solution \d+</summary>\s+```python\n(.*?)```", re.DOTALL)
@@ -184,10 +187,40 @@ def test_the_solutions_of_all_exercises_are_executed(text: Path, executed: Noteb
     exercises = re.findall(r"^\*\*(\d+)\. ", markdown(executed), re.MULTILINE)
     solutions = code_cells(executed)[len(code_cells(committed(text))) :]
     assert exercises == [str(number + 1) for number in range(len(solutions))]
-    assert len(solutions) == {TUTORIAL: 20, READING: 8}.get(text, 0)
+    assert len(solutions) == {TUTORIAL: 20, READING: 8, OWN_NETWORK: 2}[text]
     for cell in solutions:
         assert "assert " in cell.source, "a solution checks itself"
         assert cell.execution_count
+
+
+def set_by(code: str) -> set[str]:
+    """Names that a cell sets, imports or defines."""
+    names = symtable.symtable(code, "cell", "exec").get_symbols()
+    return {name.get_name() for name in names if name.is_assigned() or name.is_imported()}
+
+
+def taken_by(code: str) -> set[str]:
+    """Names that a cell takes from what ran before it."""
+
+    def looked_up(table: symtable.SymbolTable) -> set[str]:
+        names = {
+            name.get_name()
+            for name in table.get_symbols()
+            if name.is_referenced() and (name.is_global() or table.get_type() == "module")
+        }
+        return names.union(*map(looked_up, table.get_children()))
+
+    return looked_up(symtable.symtable(code, "cell", "exec")) - set_by(code) - set(dir(builtins))
+
+
+def test_solutions_run_where_they_stand(text: Path) -> None:
+    there: set[str] = set()
+    for cell in read_text(text).cells:
+        if cell.cell_type == "code":
+            assert taken_by(cell.source) <= there, cell.source
+            there |= set_by(cell.source)
+        for code in Solution.findall(cell.source):
+            assert taken_by(code) <= there, f"a later chapter sets what this takes:\n{code}"
 
 
 def test_lines_of_training_that_are_shown_only_are_right(text: Path) -> None:

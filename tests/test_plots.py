@@ -462,6 +462,16 @@ def test_lines_show_every_series() -> None:
     assert [line.get_label() for line in axes.lines] == list(many)
 
 
+def test_lines_over_whole_numbers_have_whole_ticks() -> None:
+    steps, rates = list(range(1, 21)), [rate / 8 for rate in range(1, 21)]
+    for x, whole in ((steps, True), (rates, False)):
+        axes = plots.lines({"": (x, [1.0] * len(x))}, x_label="x", y_label="y").axes[0]
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert len(ticks) > 3
+        assert all(tick == round(tick) for tick in ticks) == whole
+
+
 def test_the_best_setting_stands_out() -> None:
     axes, *rest = plots.settings({"batch_size": {"16": 0.9, "64": 0.99, "256": 0.95}}).axes
     assert [text.get_text() for text in axes.texts] == ["90.0", "99.0", "95.0"]
