@@ -1,4 +1,5 @@
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from functools import partial
@@ -333,6 +334,14 @@ def test_names_of_classes_are_no_formulas() -> None:
     figure = plots.confusion_matrix([[3, 1], [0, 4]], ("$\\frac{x$", "$y$"))
     assert b"frac{x$" in plots.to_svg(figure, name="matrix", label="").encode()
     assert plots.to_png(figure)
+
+
+def test_names_of_classes_may_be_in_any_script() -> None:
+    figure = plots.confusion_matrix([[5, 1], [0, 4]], ("漢", "字"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svg = plots.to_svg(figure, name="matrix", label="a matrix")
+    assert "漢" in svg
 
 
 def test_a_confusion_matrix_without_errors_is_drawn() -> None:

@@ -31,6 +31,7 @@ SOUND = Evidence(
     smallest_class=5_421,
     classes=tuple("0123456789"),
     num_images=10_000,
+    largest_share=0.1135,
     interval=(0.99, 0.992),
     calibration_error=0.002,
     wrong=range(10_000, 10_090),
@@ -49,6 +50,16 @@ def test_nothing_is_said_of_a_run_without_findings() -> None:
 @pytest.mark.parametrize(
     ("changes", "seen", "next"),
     [
+        (
+            {"wrong": range(8_865), "interval": (0.1074, 0.1199)},
+            "11.35 % are read right; to answer with the most frequent class each time is right in",
+            "--learning-rate 0.0001",
+        ),
+        (
+            {"history": history((0.3, 0.2)), "usual_epochs": 5},
+            "The run had 1 epoch; the recipe mine has 5",
+            "--epochs 5",
+        ),
         ({"history": history((0.01, 0.06))}, "0.010, the held-out loss 0.060", "augmentation"),
         ({"history": history((0.3, 0.2), (0.1, 0.1))}, "fell by 50 %, from 0.200", "--epochs 4"),
         (
@@ -104,7 +115,7 @@ def test_a_rule_speaks_with_its_figure(changes: dict[str, Any], seen: str, next:
         {"history": history((0.1, 0.1), (0.09, 0.097))},  # 3 % in the last epoch
         {"history": history(*[(0.05, 0.06)] * 4, accuracies=(0.98, 0.97, 0.98, 0.979))},
         {"smallest_class": 500},
-        {"pairs": ALIKE[:4], "wrong": range(10_000, 10_004), "interval": (0.0, 0.0)},
+        {"pairs": ALIKE[:4], "wrong": range(10_000, 10_004), "interval": (0.9996, 0.9996)},
         {"recipe": RECIPE.override(dataset="fashion-mnist"), "wrong": [*DOUBTED_MNIST] * 9},
         {"calibration_error": 0.009},
         # Of few images, each of these is chance.
@@ -120,6 +131,12 @@ def test_a_rule_speaks_with_its_figure(changes: dict[str, Any], seen: str, next:
 )
 def test_a_rule_is_silent_below_its_threshold(changes: dict[str, Any]) -> None:
     assert advise(replace(SOUND, **changes)) == []
+
+
+def test_epochs_that_the_recipe_has_are_advised_once() -> None:
+    falling = replace(SOUND, history=history((0.3, 0.2), (0.1, 0.1)), usual_epochs=60)
+    assert [advice.next for advice in advise(falling)] == ["Try all of them: `--epochs 60`."]
+    assert advise(replace(SOUND, usual_epochs=3)) == []
 
 
 def test_what_a_run_has_already_is_not_advised() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from digits.models import build_model, count_parameters, reads_lines
 from digits.models.costs import image_shape, layer_costs
 from digits.recipe import NETWORKS, load_measurement, load_recipe, recipe_names
+from digits.report.charts import CURVES, LABEL_GAP, Curve, Row, draw_curves, draw_strip
 from digits.report.drawing import LONGEST, draw_network, stages_of
 from digits.report.known_runs import place_among_known
 from digits.report.sprite import choose_fairly, make_sprite
@@ -88,3 +89,33 @@ def test_a_run_with_settings_of_its_own_is_not_set_beside_others() -> None:
     own = place_among_known(load_recipe("fast").override(name="mine"), **facts)
     assert own.svg is None
     assert "was not measured" in own.words
+
+
+def texts(drawn: str, kind: str) -> list[ElementTree.Element]:
+    """The texts of one class in a chart."""
+    tree = ElementTree.fromstring(drawn)
+    return [text for text in tree.iter("text") if text.get("class") == kind]
+
+
+@pytest.mark.parametrize("ends", [[0.1] * 8, [0.0, 0.01, 0.02, 4.0], [4.0, 0.3]])
+def test_letters_of_curves_touch_neither_each_other_nor_the_axis(ends: list[float]) -> None:
+    curves = [
+        Curve(letter, number, [(1.0, 4.0), (2.0, end)])
+        for number, (letter, end) in enumerate(zip("ABCDEFGH", ends, strict=False), start=1)
+    ]
+    letters = texts(draw_curves(title="loss", curves=curves, percent=False), "letter")
+    heights = sorted(float(letter.get("y", "nan")) for letter in letters)
+    assert len(heights) == len(ends)
+    assert heights[-1] <= CURVES
+    assert min(np.diff(heights)) >= LABEL_GAP - 0.1
+
+
+@pytest.mark.parametrize("high", [0.9903, 0.9927, 0.9985])
+def test_ticks_of_an_axis_have_equally_many_decimals(high: float) -> None:
+    row = Row("this run", [(0.985, "this run")], (0.98, high))
+    curve = Curve("A", 1, [(1.0, 0.98), (2.0, high)])
+    strip = texts(draw_strip(title="accuracy", rows=[row]), "tick")
+    curves = texts(draw_curves(title="accuracy", curves=[curve], percent=True), "side")
+    for ticks in (strip, curves):
+        labels = [tick.text or "" for tick in ticks]
+        assert len({len(label.partition(".")[2]) for label in labels}) == 1

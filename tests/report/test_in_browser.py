@@ -82,6 +82,35 @@ def test_a_cell_shows_its_images_by_pointer_keyboard_and_press(
     assert set(images(page)) == {moved}
 
 
+def test_the_cell_whose_images_are_shown_is_in_sight_on_a_phone(
+    browser: Browser, pages: list[Path]
+) -> None:
+    page = opened(browser, pages[0], SMALL_PHONE)
+    chosen = page.locator(".matrix button[aria-pressed=true]").bounding_box()
+    table = page.locator(".table:has(.matrix)").bounding_box()
+    assert chosen is not None
+    assert table is not None
+    assert table["x"] <= chosen["x"]
+    assert chosen["x"] + chosen["width"] <= table["x"] + table["width"] + 1
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_on_paper_the_end_of_a_section_does_not_hold_the_next_one(
+    browser: Browser, pages: list[Path], number: int
+) -> None:
+    page = opened(browser, pages[number], DESKTOP)
+    page.emulate_media(media="print")
+    glued = page.locator("section > p:last-child").evaluate_all(
+        "ends => ends.filter((end) => getComputedStyle(end).breakAfter === 'avoid').length"
+    )
+    before_tables = page.locator("section > p:has(+ .table)").evaluate_all(
+        "texts => texts.map((text) => getComputedStyle(text).breakAfter)"
+    )
+    assert glued == 0
+    assert before_tables
+    assert set(before_tables) == {"avoid"}
+
+
 def test_mistakes_are_sorted_as_asked(browser: Browser, pages: list[Path]) -> None:
     page = opened(browser, pages[0], DESKTOP)
 

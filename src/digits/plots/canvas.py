@@ -1,5 +1,6 @@
 """Style, colours and size that all figures share, and mosaics of images."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import astuple
@@ -83,10 +84,14 @@ class NotebookFigure(Figure):
     def draw(self, renderer: Any) -> None:
         """Draw in the shared style, which matplotlib needs here because it creates ticks late.
 
+        Names of classes may be in any script. A page shows them in its own fonts, so letters that
+        matplotlib's lacks are no cause for a warning at each of them.
+
         Args:
             renderer: The renderer of matplotlib's backend.
         """
-        with in_style():
+        with in_style(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
             super().draw(renderer)
 
     def _repr_png_(self) -> bytes:

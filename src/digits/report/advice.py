@@ -65,6 +65,8 @@ class Evidence:
     classes: Sequence[str]
     num_images: int
     """Number of test images."""
+    largest_share: float
+    """Share of the most frequent class in the test images, 0 to 1."""
     interval: tuple[float, float]
     """Wilson interval (95 %) of the test accuracy, 0 to 1."""
     calibration_error: float
@@ -73,6 +75,35 @@ class Evidence:
     """Test images that were read wrong, from 0."""
     pairs: Sequence[tuple[int, int]]
     """True and predicted class of each of them."""
+    usual_epochs: int | None = None
+    """Epochs of the recipe that comes with the package by the run's name, if there is one."""
+
+
+def nothing_learned(evidence: Evidence) -> Advice | None:
+    """Speak where naming the most frequent class each time would be right as often, or more."""
+    low, _ = evidence.interval
+    if low > evidence.largest_share:
+        return None
+    accuracy = 1 - len(evidence.wrong) / evidence.num_images
+    return Advice(
+        f"{100 * accuracy:.2f} % are read right; to answer with the most frequent class each time "
+        f"is right in {100 * evidence.largest_share:.2f} %: the network has learned nothing yet.",
+        f"Try a tenth of the learning rate (`--learning-rate "
+        f"{evidence.recipe.learning_rate / 10:.2g}`), and look at the labels: are they of these "
+        "images?",
+    )
+
+
+def cut_short(evidence: Evidence) -> Advice | None:
+    """Speak where the run had fewer epochs than its recipe has."""
+    epochs, usual = len(evidence.history), evidence.usual_epochs
+    if usual is None or epochs >= usual:
+        return None
+    return Advice(
+        f"The run had {epochs} epoch{'s' if epochs > 1 else ''}; the recipe "
+        f"{evidence.recipe.name} has {usual}.",
+        f"Try all of them: `--epochs {usual}`.",
+    )
 
 
 def overfitting(evidence: Evidence) -> Advice | None:
@@ -115,7 +146,7 @@ def still_learning(evidence: Evidence) -> Advice | None:
         for record in evidence.history[-2:]
     )
     fall = (before - last) / before if before > 0 else 0.0
-    if fall < STILL_FALLING:
+    if fall < STILL_FALLING or cut_short(evidence) is not None:
         return None
     which = "training" if evidence.history[-1].validation_loss is None else "held-out"
     epochs = len(evidence.history)
@@ -238,6 +269,8 @@ def wide_interval(evidence: Evidence) -> Advice | None:
 
 
 RULES: tuple[Callable[[Evidence], Advice | None], ...] = (
+    nothing_learned,
+    cut_short,
     overfitting,
     still_learning,
     swinging,

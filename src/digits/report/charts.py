@@ -4,7 +4,7 @@ Places are percentages of the width and sizes are pixels, so that text is as lar
 a wide screen. Colours are the page's custom properties.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -73,16 +73,15 @@ def draw_strip(*, title: str, rows: Sequence[Row]) -> str:
         f'aria-label="{escape(title)}">'
         f"<desc>{escape(said)}.</desc>",
     ]
-    for tick in _ticks(low, high):
+    ticks = _ticks(low, high)
+    for tick, label in zip(ticks, _labels(ticks, percent=True), strict=True):
         parts += [
             f'<line class="grid" x1="{x(tick)}" x2="{x(tick)}" '
             f'y1="{ROW * index + 20}" y2="{ROW * index + 42}"/>'
             for index in range(len(rows))
         ]
         if 9 < float(x(tick)[:-1]) < 91:  # else its label would be cut
-            parts.append(
-                f'<text class="tick" x="{x(tick)}" y="{bottom + 18}">{100 * tick:.6g} %</text>'
-            )
+            parts.append(f'<text class="tick" x="{x(tick)}" y="{bottom + 18}">{label}</text>')
     for index, row in enumerate(rows):
         top, middle = ROW * index, ROW * index + 31
         start, end = row.bar
@@ -95,7 +94,7 @@ def draw_strip(*, title: str, rows: Sequence[Row]) -> str:
         if row.mark is not None:
             parts.append(
                 f'<line class="mark" x1="{x(row.mark)}" x2="{x(row.mark)}" '
-                f'y1="{middle - 9}" y2="{middle + 9}"/>'
+                f'y1="{middle - 13}" y2="{middle + 9}"/>'
             )
         seen: list[float] = []
         for value, name in row.dots:
@@ -134,9 +133,9 @@ def draw_curves(*, title: str, curves: Sequence[Curve], percent: bool) -> str:
         f'aria-label="{escape(title)}">'
         f"<desc>{escape(_said(curves, percent))}</desc>",
     ]
-    for tick in _ticks(low, high):
+    ticks = _ticks(low, high)
+    for tick, text in zip(ticks, _labels(ticks, percent=percent), strict=True):
         height = y(tick) * CURVES / 100
-        text = f"{100 * tick:.6g} %" if percent else f"{tick:.6g}"
         parts.append(f'<line class="grid" x1="0" x2="94%" y1="{height:.1f}" y2="{height:.1f}"/>')
         parts.append(f'<text class="side" x="0" y="{max(11, height - 3):.1f}">{text}</text>')
     parts.append(
@@ -174,13 +173,21 @@ def _said(curves: Sequence[Curve], percent: bool) -> str:
     )
 
 
-def _ticks(low: float, high: float) -> Iterator[float]:
+def _ticks(low: float, high: float) -> list[float]:
     """Choose round values between two others: two to six of them."""
     rough = (high - low) / 5
     power = 10.0 ** floor(log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-    for index in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1):
-        yield index * step
+    first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
+    return [index * step for index in range(first, last + 1)]
+
+
+def _labels(ticks: Sequence[float], *, percent: bool) -> list[str]:
+    """Write the ticks of an axis, all with as many decimals as the one that has most."""
+    factor, unit = (100, " %") if percent else (1, "")
+    plain = [f"{factor * tick:.6g}" for tick in ticks]
+    decimals = max((len(text.partition(".")[2]) for text in plain), default=0)
+    return [f"{factor * tick:.{decimals}f}{unit}" for tick in ticks]
 
 
 def _epochs(last: int) -> list[int]:
@@ -190,9 +197,13 @@ def _epochs(last: int) -> list[int]:
 
 
 def _apart(heights: Sequence[float]) -> list[float]:
-    """Move labels down until none touches the one above it."""
+    """Move labels down until none touches the one above it, and back up out of the axis below."""
     order = sorted(range(len(heights)), key=heights.__getitem__)
     moved = list(heights)
     for above, below in pairwise(order):
         moved[below] = max(moved[below], moved[above] + LABEL_GAP)
+    lowest = CURVES - LABEL_GAP / 2
+    for label in reversed(order):
+        moved[label] = min(moved[label], lowest)
+        lowest = moved[label] - LABEL_GAP
     return moved

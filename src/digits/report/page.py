@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from digits.evaluation.metrics import expected_calibration_error
 from digits.plots import percent, style_sheet
+from digits.recipe import Recipe, load_recipe, recipe_names
 from digits.report.advice import Evidence, advise
 from digits.report.drawing import draw_network, format_shape
 from digits.report.illustrations import Section
@@ -88,11 +89,22 @@ def _evidence(material: Material) -> Evidence:
         smallest_class=int(material.train.labels.bincount(minlength=len(material.classes)).min()),
         classes=material.classes,
         num_images=material.facts.num_images,
+        largest_share=int(labels.bincount().max()) / len(labels),
         interval=material.facts.interval,
         calibration_error=expected_calibration_error(material.probabilities, labels),
         wrong=wrong.tolist(),
         pairs=list(zip(labels[wrong].tolist(), predicted[wrong].tolist(), strict=True)),
+        usual_epochs=_usual_epochs(material.recipe),
     )
+
+
+def _usual_epochs(recipe: Recipe) -> int | None:
+    """Number of epochs of the package's recipe of this name, where network and data are its own."""
+    if recipe.name not in recipe_names():
+        return None
+    usual = load_recipe(recipe.name)
+    is_same = (usual.network, usual.dataset) == (recipe.network, recipe.dataset)
+    return usual.epochs if is_same else None
 
 
 def format_code(text: str) -> str:

@@ -79,6 +79,10 @@ function enliven(matrix) {
   const wrong = buttons.filter((button) => button.closest(".wrong"));
   const most = wrong.sort((a, b) => Number(b.dataset.count) - Number(a.dataset.count))[0];
   keep(most ?? buttons[0]);
+  // On a phone the table is wider than the window: what is chosen is to be in sight.
+  const table = matrix.parentElement;
+  const hidden = kept.getBoundingClientRect().right - table.getBoundingClientRect().right;
+  if (hidden > 0) table.scrollLeft = hidden;
 }
 
 function sortable(group) {
