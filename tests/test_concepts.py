@@ -162,6 +162,9 @@ def test_figures_of_measurement_are_measured() -> None:
 def test_figures_of_guides_are_measured() -> None:
     serving, page, static = result("serving"), result("page"), result("static-page")
     load, end = serving["endurance"], serving["end"]
+    watched = result("watching")["recipes"]
+    watching = {name: of["ratio_of_pairs_median"]["epochs"] for name, of in watched.items()}
+    (pairs,) = {of["pairs"] for of in watched.values()}
     medians = [found["milliseconds_median"] for found in page["answers"].values()]
     slowest = max(found["milliseconds_max"] for found in page["answers"].values())
     kills, again = result("tables")["kills"], result("tables")["kills_once_mended"]
@@ -177,6 +180,8 @@ def test_figures_of_guides_are_measured() -> None:
             f"SIGTERM ended it within {end['seconds']:.1f} seconds",
             f"is shown {min(medians):.0f} to {max(medians):.0f} ms after",
             f"within {math.ceil(slowest)} ms in all cases",
+            f"`fast` takes {100 * watching['fast'] - 100:.1f} % more time for its steps, and "
+            f"`balanced` {100 * watching['balanced'] - 100:.1f} % (medians of {pairs} pairs)",
         ],
         "static-page.md": [f"the folder has {static['bytes'] / 1000:.0f} kB"],
         "tables.md": [

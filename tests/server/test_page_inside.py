@@ -45,6 +45,22 @@ def look_inside(page: Page, digit: int = 4) -> np.ndarray:
     return np.array(pixels, np.uint8).reshape(28, 28)
 
 
+@pytest.mark.parametrize("size", [DESKTOP, SMALL_PHONE])
+def test_the_longest_probability_has_room_beside_its_bar(
+    open_page: Open, size: tuple[int, int]
+) -> None:
+    page = open_page(size)
+    look_inside(page)
+    cut = page.locator(".chances .best > :last-child").evaluate_all(
+        """values => values.filter((value) => {
+            value.textContent = "100.00 %";
+            return value.scrollWidth > value.clientWidth;
+        }).length"""
+    )
+    assert page.locator(".chances .best").count() == 3
+    assert cut == 0
+
+
 def maps_of(page: Page, title: str) -> Locator:
     """The maps of a layer in the flow."""
     name = page.get_by_role("heading", name=title, exact=True)

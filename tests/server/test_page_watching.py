@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import blobs
 from tests.server.browser import DESKTOP, SMALL_PHONE, needs_chromium, num_too_small, violations
@@ -120,3 +121,77 @@ def test_the_pages_lead_to_each_other_and_say_how_to_train(page: Page, client: C
     expect(page.locator("#train")).to_be_hidden()
     page.get_by_role("link", name="Draw a number").click()
     expect(page.locator("#pad")).to_be_visible()
+
+
+BEGAN = {
+    "kind": "began", "folder": "runs/1", "recipe": "fast", "dataset": "mnist", "epochs": 1,
+    "steps": 100, "training_images": 600, "held_out": True, "reads_lines": False,
+    "classes": ["0", "1"], "size": 1, "shown": 2, "labels": [0, 1, 0, 1, 0], "images": "AP8=",
+    "filter_size": None,
+}  # fmt: skip
+"""A run of which two digits are shown and three more are counted."""
+
+
+def open_told(page: Page, port: int, *streams: list[Any], is_training: bool = True) -> list[str]:
+    """Open the page at a server that tells what the test says, and cuts these streams off.
+
+    Returns:
+        The methods of the requests to train, as they come.
+    """
+    methods: list[str] = []
+    status = {"events": True, "on_request": True, "is_training": is_training, "message": ""}
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST":
+            methods.append("POST")
+        route.fulfill(json=status)
+
+    bodies = list(streams)
+
+    def tell(route: Route) -> None:
+        if not bodies:
+            return  # nothing more is said
+        told = [f"data: {json.dumps(event)}\n\n" for event in bodies.pop(0)]
+        route.fulfill(content_type="text/event-stream", body="retry: 100\n\n" + "".join(told))
+
+    page.route("**/v1/training", answer)
+    page.route("**/v1/training/events", tell)
+    page.goto(f"http://localhost:{port}/page/watch.html")
+    return methods
+
+
+def test_only_what_was_read_of_late_is_counted(page: Page, client: Client) -> None:
+    points = [
+        {"kind": "point", "step": 10, "read": [1, 0], "counted": [1], "from": 2},
+        {"kind": "point", "step": 30, "read": [0, 1], "counted": [1], "from": 3},
+        {"kind": "point", "step": 40, "read": [0, 1], "counted": [0], "from": 4},
+    ]
+    open_told(page, client.port, [BEGAN, *points])
+    caption = page.locator("#matrix + figcaption")
+    expect(caption).to_have_text(re.compile(r"^4 of 4 are read right since step 30\. Rows"))
+    page.locator("#time").focus()
+    page.keyboard.press("Home")
+    expect(caption).to_have_text(re.compile("^0 of 3 are read right; most often wrong"))
+    expect(page.locator("#loss + figcaption")).to_have_text("Not measured yet.")
+
+
+def test_a_run_that_ended_with_its_server_is_said_to_be_stopped(page: Page, client: Client) -> None:
+    open_told(page, client.port, [BEGAN, {"kind": "point", "step": 10}], [], is_training=False)
+    expect(page.locator("#state")).to_have_text(
+        "Stopped at step 10. To go on: digits train --resume runs/1 --watch"
+    )
+    expect(page.locator("#train")).to_be_enabled()
+
+
+def test_a_button_that_is_pressed_twice_trains_once(page: Page, client: Client) -> None:
+    methods = open_told(page, client.port, is_training=False)
+    page.locator("#train").dblclick()
+    expect(page.locator("#state")).to_have_text("Getting ready …")
+    expect(page.locator("#train")).to_be_disabled()
+    assert methods == ["POST"]
+
+
+def test_who_comes_while_a_run_gets_ready_can_start_no_other(page: Page, client: Client) -> None:
+    open_told(page, client.port)
+    expect(page.locator("#state")).to_have_text("Getting ready …")
+    expect(page.locator("#train")).to_be_disabled()

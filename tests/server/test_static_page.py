@@ -224,6 +224,19 @@ def test_the_page_says_that_it_takes_no_photos(page: Page) -> None:
 
 @needs_chromium
 @needs_npm
+def test_a_page_that_is_opened_from_the_disk_says_how_to_show_it(
+    browser: Browser, folder: Path
+) -> None:
+    page = browser.new_page(viewport={"width": PHONE[0], "height": PHONE[1]})
+    page.goto((folder / "index.html").as_uri())
+    expect(page.locator("main")).to_have_text(re.compile("run there: python -m http.server 8000"))
+    expect(page.locator("#pad")).to_have_count(0)
+    expect(page.get_by_role("link")).to_have_count(0)
+    page.close()
+
+
+@needs_chromium
+@needs_npm
 @pytest.mark.parametrize("name", ["page/offline/ctc.js", "networks/lines.onnx.gz"])
 def test_a_reader_that_does_not_load_says_so_and_is_tried_again(
     browser: Browser, folder: Path, url: str, name: str

@@ -2,6 +2,8 @@
 
 const PLAY_SECONDS = 8; // how long a replay takes
 const ANNOUNCE_INTERVAL = 10_000; // milliseconds between two reports to a screen reader, at least
+const RECENT = 0.5; // part of the steps so far: what was read before it is of a network that knew less, and not counted
+const STATUS = "../v1/training";
 const EVENTS = "../v1/training/events";
 const LOST = "The connection is lost; trying again …";
 
@@ -51,12 +53,14 @@ function connect() {
   source.addEventListener("ended", ({ data }) => {
     const { message } = JSON.parse(data);
     if (message) say(message);
-    else if (!run) say("The run ended before its first step.");
-    else if (frames.at(-1)?.kind !== "finished") say(`Stopped at step ${frames.at(-1)?.step ?? 0}. To go on: digits train --resume ${run.folder} --watch`);
+    else sayStopped();
   });
-  source.onopen = () => {
-    if (words === LOST) isOver = false;
-    draw();
+  source.onopen = async () => {
+    if (words !== LOST) return;
+    const status = await fetchStatus();
+    if (words !== LOST) return; // events have come
+    if (status.on_request && !status.is_training) sayStopped(); // the run ended with the server, which is another now
+    else sayWaiting(status);
   };
   source.onerror = () => {
     if (!isOver) say(LOST);
@@ -65,22 +69,38 @@ function connect() {
   };
 }
 
+function sayStopped() {
+  if (!run) say("The run ended before its first step.");
+  else if (frames.at(-1)?.kind !== "finished") say(`Stopped at step ${frames.at(-1)?.step ?? 0}. To go on: digits train --resume ${run.folder} --watch`);
+}
+
+// Say that a run goes on as soon as events come.
+function sayWaiting(status) {
+  say(status.on_request ? "Getting ready …" : "The run is about to begin …");
+  isOver = false;
+}
+
+function fetchStatus() {
+  return fetch(STATUS).then((response) => response.json()).catch(() => ({}));
+}
+
 async function begin() {
-  const status = await fetch("../v1/training").then((response) => response.json()).catch(() => ({}));
+  const status = await fetchStatus();
   const canTrain = Boolean(status.on_request);
   $("train").hidden = !canTrain;
   $("back").hidden = status.events && !canTrain; // then there is no other page
-  if (canTrain) say(status.is_training ? "Getting ready …" : "Nothing was trained yet.");
-  else if (status.events) say("The run is about to begin …");
+  if (canTrain && !status.is_training) say("Nothing was trained yet.");
+  else if (status.events) sayWaiting(status);
   else say("Nothing can be watched here. Train with: digits train --watch, or serve this page with: digits serve --train runs");
   if (status.events) connect();
 }
 
-$("train").addEventListener("click", async () => {
-  const response = await fetch("../v1/training", { method: "POST" }).catch(() => null);
+$("train").addEventListener("click", async ({ target }) => {
+  target.disabled = true;
+  const response = await fetch(STATUS, { method: "POST" }).catch(() => null);
   if (response?.ok) {
-    say("Getting ready …");
-    [isOver, frames, at] = [false, [], null];
+    [frames, at] = [[], null];
+    sayWaiting(await response.json());
   } else say((await response?.json())?.detail ?? "The server does not answer.");
 });
 
@@ -184,17 +204,22 @@ function showCurve(name, now, inWords) {
   const latest = (points) => points.findLast(([step]) => step <= now.step)?.[1];
   const [ofBatches, ofHeldOut] = [latest(batches), latest(heldOut)];
   const measured = [ofBatches !== undefined && `${inWords(ofBatches)} in the latest batches`, ofHeldOut !== undefined && `${inWords(ofHeldOut)} on all held-out images (dashed)`].filter(Boolean);
-  caption(name).textContent = `${measured.join(", ") || "Not measured yet"}. The upper edge is ${inWords(top)}.`;
+  const edge = batches.length || heldOut.length ? ` The upper edge is ${inWords(top)}.` : "";
+  caption(name).textContent = `${measured.join(", ") || "Not measured yet"}.${edge}`;
 }
 
 // Show how the digits are read after some frames; gives it in words.
 function showDigits(past) {
   const { labels, classes, shown } = run;
   const read = labels.map(() => null);
-  for (const frame of past) {
-    frame.read?.forEach((label, i) => (read[i] = label));
-    frame.counted?.forEach((label, i) => (read[frame.from + i] = label));
+  const steps = []; // at which they were read
+  const last = past.findLast((frame) => frame.read)?.step ?? 0;
+  for (const { read: ofShown = [], counted = [], from, step } of past) {
+    ofShown.forEach((label, i) => (read[i] = label));
+    if (step < RECENT * last) continue;
+    counted.forEach((label, i) => ([read[from + i], steps[from + i]] = [label, step]));
   }
+  const first = Math.min(last, ...steps.filter(Number.isFinite));
   [...$("digits").children].forEach((cell, i) => {
     cell.className = read[i] === null ? "" : read[i] === labels[i] ? "right" : "wrong";
     cell.lastChild.textContent = read[i] === null ? "–" : classes[read[i]];
@@ -206,7 +231,7 @@ function showDigits(past) {
   const counts = classes.map(() => classes.map(() => 0));
   read.forEach((label, i) => label !== null && counts[labels[i]][label]++);
   const worst = showMatrix(counts);
-  caption("matrix").textContent = $("matrix").ariaLabel = `${numRight()} of ${read.filter((label) => label !== null).length} are read right${worst}. Rows are what a digit is, columns what it is read as.`;
+  caption("matrix").textContent = $("matrix").ariaLabel = `${numRight()} of ${read.filter((label) => label !== null).length} are read right${first < last ? ` since step ${count(first)}` : ""}${worst}. Rows are what a digit is, columns what it is read as.`;
   return inWords;
 }
 

@@ -26,6 +26,7 @@ from digits.static_page.runtime import read_runtime
 
 WORKER = "service-worker.js"
 SOURCE = "source.js"
+FROM_DISK = "from-disk.js"
 
 NOT_OF_THE_PAGE = ("watch", "service-worker")
 """Files, by their names without endings, that need a server, or are written otherwise."""
@@ -103,7 +104,9 @@ def _page() -> dict[str, bytes]:
     html = (PAGE / "index.html").read_text(encoding="utf-8")
     encoding = '<meta charset="utf-8">'
     policy = f'<meta http-equiv="Content-Security-Policy" content="{SECURITY_POLICY}">'
-    found["index.html"] = html.replace(encoding, f"{encoding}\n  {policy}", 1).encode()
+    script = f'<script defer src="page/offline/{FROM_DISK}"></script>'
+    added = f"{encoding}\n  {policy}\n  {script}"
+    found["index.html"] = html.replace(encoding, added, 1).encode()
     return found
 
 
