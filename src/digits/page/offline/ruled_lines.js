@@ -42,7 +42,8 @@ function withoutRuledLines(mask) {
 
 // Removes the lines of lined or squared paper: some long ones, parallel, at any small angle.
 function withoutRulesOfPaper(mask) {
-  const { long_rule: longRule, thick_rule: thickRule, num_rules: numRules } = parameters.ruled_lines;
+  const its = parameters.ruled_lines;
+  const { long_rule: longRule, thick_rule: thickRule, num_rules: numRules, num_measured: numMeasured } = its;
   const shorter = Math.min(mask.width, mask.height);
   const length = rounded(longRule * shorter);
   if (!mayHaveRules(mask, length)) return mask;
@@ -58,8 +59,13 @@ function withoutRulesOfPaper(mask) {
     return level;
   });
   if (!isRuled) return mask;
-  const { labels, components } = connectedComponents(rest); // thick lines are left, around it all
-  return maskOf(labels, components.filter((each) => Math.max(each.width, each.height) <= length));
+  const { labels, components } = connectedComponents(rest);
+  const long = components.filter((each) => Math.max(each.width, each.height) > length);
+  const largest = long.toSorted((one, other) => other.area - one.area).slice(0, numMeasured);
+  // Some lines are left where paper is askew. Digits may be as long, but a pen is thicker.
+  const thick = thicknessOfStroke(without(mask, rest));
+  const written = largest.filter((each) => strokeWidth(ownInk(labels, each)) >= thick);
+  return maskOf(labels, components.filter((each) => !long.includes(each) || written.includes(each)));
 }
 
 // Whether there is ink enough for level lines of some length, one above the other.
@@ -276,6 +282,11 @@ function levelLines(mask, length, thickest = Infinity) {
   const runs = both(openedAcross(thick, length), mask);
   if (isEmpty(runs)) return null;
   // What is taller than the line, where it runs, is a stroke that crosses it.
-  const crossing = rounded(parameters.ruled_lines.crossing * (strokeWidth(runs) + 2)) + 1;
+  const crossing = rounded(thicknessOfStroke(runs)) + 1;
   return without(runs, openedDown(mask, Math.min(crossing, thickest + 1)));
+}
+
+// The thickness in pixels of what is no line, beside lines as thick as these.
+function thicknessOfStroke(lines) {
+  return parameters.ruled_lines.crossing * (strokeWidth(lines) + 2);
 }
