@@ -42,8 +42,7 @@ function withoutRuledLines(mask) {
 
 // Removes the lines of lined or squared paper: some long ones, parallel, at any small angle.
 function withoutRulesOfPaper(mask) {
-  const its = parameters.ruled_lines;
-  const { long_rule: longRule, thick_rule: thickRule, num_rules: numRules, num_measured: numMeasured } = its;
+  const { long_rule: longRule, thick_rule: thickRule, num_rules: numRules } = parameters.ruled_lines;
   const shorter = Math.min(mask.width, mask.height);
   const length = rounded(longRule * shorter);
   if (!mayHaveRules(mask, length)) return mask;
@@ -61,10 +60,10 @@ function withoutRulesOfPaper(mask) {
   if (!isRuled) return mask;
   const { labels, components } = connectedComponents(rest);
   const long = components.filter((each) => Math.max(each.width, each.height) > length);
-  const largest = long.toSorted((one, other) => other.area - one.area).slice(0, numMeasured);
-  // Some lines are left where paper is askew. Digits may be as long, but a pen is thicker.
-  const thick = thicknessOfStroke(without(mask, rest));
-  const written = largest.filter((each) => strokeWidth(ownInk(labels, each)) >= thick);
+  const largest = long.toSorted((one, other) => other.area - one.area);
+  // Some lines are left where paper is askew. Digits may be as long, but are thicker.
+  const measured = largest.slice(0, parameters.ruled_lines.num_measured);
+  const written = measured.filter((each) => strokeWidth(ownInk(labels, each)) > thickest);
   return maskOf(labels, components.filter((each) => !long.includes(each) || written.includes(each)));
 }
 
@@ -282,11 +281,6 @@ function levelLines(mask, length, thickest = Infinity) {
   const runs = both(openedAcross(thick, length), mask);
   if (isEmpty(runs)) return null;
   // What is taller than the line, where it runs, is a stroke that crosses it.
-  const crossing = rounded(thicknessOfStroke(runs)) + 1;
+  const crossing = rounded(parameters.ruled_lines.crossing * (strokeWidth(runs) + 2)) + 1;
   return without(runs, openedDown(mask, Math.min(crossing, thickest + 1)));
-}
-
-// The thickness in pixels of what is no line, beside lines as thick as these.
-function thicknessOfStroke(lines) {
-  return parameters.ruled_lines.crossing * (strokeWidth(lines) + 2);
 }

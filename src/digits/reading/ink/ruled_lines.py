@@ -139,9 +139,10 @@ def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "
     is_line = stats[:, 2:4].max(axis=1, initial=0) > length
     long = np.flatnonzero(is_line)
     largest = long[np.argsort(-stats[long, 4])][:NUM_MEASURED]
-    # Some lines are left where paper is askew. Digits may be as long, but a pen is thicker.
-    thick = _thickness_of_stroke(mask & ~rest)
-    is_line[largest] = [stroke_width(own) < thick for _, own in _cut_out(labels, stats, largest)]
+    # Some lines are left where paper is askew. Digits may be as long, but are thicker.
+    is_line[largest] = [
+        stroke_width(own) <= thickest for _, own in _cut_out(labels, stats, largest)
+    ]
     return np.asarray(rest & ~np.concatenate([[False], is_line])[labels])
 
 
@@ -394,14 +395,10 @@ def _level_lines(
     runs = (opened > 0) & (pixels > 0)
     if not runs.any():
         return None
+    width = stroke_width(runs) + 2
     # What is taller than the line, where it runs, is a stroke that crosses it.
-    least = round(_thickness_of_stroke(runs)) + 1
+    least = round(RULED_LINES.crossing * width) + 1
     if thickest is not None:
         least = min(least, thickest + 1)
     crossing = cv2.morphologyEx(pixels, cv2.MORPH_OPEN, np.ones((least, 1), np.uint8))
     return np.asarray(runs & (crossing == 0))
-
-
-def _thickness_of_stroke(lines: Bool[np.ndarray, "h w"]) -> float:
-    """Thickness in pixels of what is no line, beside lines as thick as these."""
-    return RULED_LINES.crossing * (stroke_width(lines) + 2)
