@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from tests.reading.drawings import INK, write
+from tests.reading.drawings import INK, PAPER, write
 
 Page = UInt8[np.ndarray, "h w"]
 
@@ -116,6 +116,29 @@ def on_squared_sheet(digit: str) -> Page:
     write(page, digit, (340, 560), 200, 16, ink=60)
     corners = [[-40, -25], [765, -35], [745, 960], [-20, 945]]
     return photographed(in_perspective(page, corners, (700, 900)), grain=3)
+
+
+def large_on_ruled_sheet(
+    digit: str, *, is_squared: bool, slope: float = 0, line: int = 120
+) -> Page:
+    """A sheet of ruled paper on which a digit is written that is taller than half of it.
+
+    Args:
+        digit: What is written.
+        is_squared: Squares, or lines across only.
+        slope: Fall of the lines.
+        line: Grey level of the lines.
+    """
+    page = np.full((600, 800), PAPER, np.uint8)
+    for across in (page, page.T) if is_squared else (page,):
+        height, width = across.shape
+        for at in range(40, height, 70):
+            fall = (-slope if across is not page else slope) * width / 2
+            start, end = (0, round(at - fall)), (width, round(at + fall))
+            drawn = cv2.line(across.copy(), start, end, line, 3, cv2.LINE_AA)
+            across[:] = drawn
+    write(page, digit, (260, 500), 400, 36)
+    return page
 
 
 def small_on_large(digit: str) -> Page:

@@ -18,6 +18,7 @@ from tests.reading.cases import (
     circled,
     empty_cell,
     faint_zigzags,
+    large_on_ruled_sheet,
     on_display,
     on_squared_sheet,
     printed,
@@ -96,6 +97,15 @@ def test_a_digit_on_a_sheet_of_squared_paper_is_read_in_perspective(
     reader: Reader, digit: str
 ) -> None:
     assert reader.read(on_squared_sheet(digit)).text == digit
+
+
+@pytest.mark.parametrize("is_squared", [False, True])
+@pytest.mark.parametrize("slope", [0, 0.04])
+def test_a_digit_taller_than_half_of_its_ruled_sheet_is_read(
+    reader: Reader, is_squared: bool, slope: float
+) -> None:
+    sheet = large_on_ruled_sheet("3", is_squared=is_squared, slope=slope)
+    assert reader.read(sheet).text == "3"
 
 
 @pytest.mark.mnist

@@ -18,6 +18,7 @@ from digits.reading.ink import erase_ruled_lines, find_lines, frame_single, open
 from digits.reading.ink.binarization import binarize
 from digits.reading.ink.drawings import binarize_drawing
 from digits.reading.ink.formats import NOT_READ
+from tests.reading.cases import large_on_ruled_sheet
 from tests.reading.drawings import INK, PAPER, draw, enlarged, turned, write
 
 
@@ -428,3 +429,14 @@ def test_ruled_lines_boxes_and_specks_are_no_digits() -> None:
     found = find_lines(erase_ruled_lines(binarize(page)))
     assert [len(line) for line in found] == plain[0]
     assert abs(found[0][0].width - plain[1]) < 12
+
+
+@pytest.mark.parametrize("is_squared", [False, True])
+@pytest.mark.parametrize("slope", [0, 0.05])
+def test_lines_of_paper_go_and_a_tall_digit_stays(is_squared: bool, slope: float) -> None:
+    sheet = large_on_ruled_sheet("3", is_squared=is_squared, slope=slope)
+    plain = large_on_ruled_sheet("3", is_squared=is_squared, line=PAPER)
+    digit = binarize(plain).mask
+    ruled, left = binarize(sheet).mask & ~digit, erase_ruled_lines(binarize(sheet)).mask
+    assert (digit & ~left).sum() < 0.01 * digit.sum()
+    assert (left & ~digit).sum() < 0.15 * ruled.sum()

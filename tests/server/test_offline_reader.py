@@ -172,6 +172,7 @@ def test_numbers_are_read_as_in_python_and_by_the_server(
         "two lines",
         "scribble",
         "ruled",
+        "lined",
         "boxed",
         "on its side",
         "upside down",
@@ -188,6 +189,10 @@ def test_what_else_is_drawn_is_read_as_in_python(
         "two lines": row + number("90", left=60, top=190, height=90, style=1, seed=4),
         "scribble": scribble(left=20, top=20, width=140, height=120, seed=1),
         "ruled": [*row, [(10.0, 150.0), (440.0, 158.0)]],
+        "lined": [
+            *number("3", left=60, top=20, height=280, style=0, seed=1),
+            *([(5.0, y), (440.0, y + 4)] for y in (60.0, 120.0, 180.0, 240.0)),
+        ],
         "boxed": [*row, [(15.0, 15.0), (430.0, 15.0), (430.0, 160.0), (15.0, 160.0), (15.0, 15.0)]],
         "on its side": [[(200 - y, x) for x, y in stroke] for stroke in row],
         "upside down": [[(500 - x, 300 - y) for x, y in stroke] for stroke in row],

@@ -58,8 +58,13 @@ function withoutRulesOfPaper(mask) {
     return level;
   });
   if (!isRuled) return mask;
-  const { labels, components } = connectedComponents(rest); // thick lines are left, around it all
-  return maskOf(labels, components.filter((each) => Math.max(each.width, each.height) <= length));
+  const { labels, components } = connectedComponents(rest);
+  const long = components.filter((each) => Math.max(each.width, each.height) > length);
+  const largest = long.toSorted((one, other) => other.area - one.area);
+  // Some lines are left where paper is askew. Digits may be as long, but are thicker.
+  const measured = largest.slice(0, parameters.ruled_lines.num_measured);
+  const written = measured.filter((each) => strokeWidth(ownInk(labels, each)) > thickest);
+  return maskOf(labels, components.filter((each) => !long.includes(each) || written.includes(each)));
 }
 
 // Whether there is ink enough for level lines of some length, one above the other.

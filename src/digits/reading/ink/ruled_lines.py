@@ -135,9 +135,15 @@ def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "
     rest = _in_level_frame(mask, angle, without)
     if not is_ruled:
         return mask
-    labels, stats = connected_components(rest)  # thick lines are left, around it all
-    is_long = stats[:, 2:4].max(axis=1, initial=0) > length
-    return np.asarray(rest & ~np.concatenate([[False], is_long])[labels])
+    labels, stats = connected_components(rest)
+    is_line = stats[:, 2:4].max(axis=1, initial=0) > length
+    long = np.flatnonzero(is_line)
+    largest = long[np.argsort(-stats[long, 4])][:NUM_MEASURED]
+    # Some lines are left where paper is askew. Digits may be as long, but are thicker.
+    is_line[largest] = [
+        stroke_width(own) <= thickest for _, own in _cut_out(labels, stats, largest)
+    ]
+    return np.asarray(rest & ~np.concatenate([[False], is_line])[labels])
 
 
 def _may_have_rules(mask: Bool[np.ndarray, "h w"], length: int) -> bool:
