@@ -33,8 +33,7 @@ class Exported(NamedTuple):
 def exported(name: str) -> Exported:
     """Make a network, and export it.
 
-    Exporting takes seconds: modules of tests that need it are marked as the group `onnx`, so that
-    one process runs them all.
+    Exporting takes seconds.
     """
     torch.manual_seed(0)
     model = build_model(name, mean=0.13, std=0.31)

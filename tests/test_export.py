@@ -34,7 +34,7 @@ RECIPE = Recipe(name="small", network="fast", epochs=2, batch_size=50, validatio
 PACKAGED = Path(exporting.__file__).parent / "reading" / "weights" / "reader.onnx"
 
 
-pytestmark = [pytest.mark.usefixtures("export_with_blobs"), pytest.mark.xdist_group("onnx")]
+pytestmark = pytest.mark.usefixtures("export_with_blobs")
 
 
 @pytest.fixture(scope="module")

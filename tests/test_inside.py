@@ -26,7 +26,7 @@ from tests.exported import exported as exported_once
 from tests.reading.drawings import draw
 from tests.server.browser import CHROMIUM, FLAGS, needs_chromium
 
-pytestmark = [needs_chromium, pytest.mark.xdist_group("onnx")]
+pytestmark = needs_chromium
 
 GLYPH = np.asarray(Reader().read(draw("3")).digits[0].glyph)
 """A digit, white on black."""

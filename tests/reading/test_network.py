@@ -27,8 +27,6 @@ from digits.reading.onnx_graph import (
 from digits.server.app import create_app
 from tests.exported import exported
 
-pytestmark = pytest.mark.xdist_group("onnx")
-
 
 @pytest.fixture(scope="module")
 def glyph() -> np.ndarray:
