@@ -3,15 +3,17 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import jaxtyping
+import numpy as np
 import pytest
 import torch
 
 from digits.cli import main
-from digits.data import DataSet, Split
+from digits.data import DataSet, Split, load
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -36,6 +38,8 @@ hypothesis.settings.load_profile("digits")
 LONGEST_FIRST = [
     "test_handbook.py",
     "test_notebooks.py",
+    "test_cluster.py",
+    "test_composed.py",
     "test_cli.py",
     "test_reader.py",
     "test_page.py",
@@ -120,6 +124,18 @@ def blob_set() -> DataSet:
         test=Split("test", *test),
         source="made by the tests",
     )
+
+
+@pytest.fixture(scope="session")
+def few_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with 3,000 of MNIST's training images, and all of its test images."""
+    path, mnist = tmp_path_factory.mktemp("few") / "few.npz", load("mnist")
+    np.savez(
+        path,
+        x_train=mnist.train.images[:3000].numpy(), y_train=mnist.train.labels[:3000].numpy(),
+        x_test=mnist.test.images.numpy(), y_test=mnist.test.labels.numpy(),
+    )  # fmt: skip
+    return path
 
 
 @pytest.fixture
