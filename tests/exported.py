@@ -33,7 +33,8 @@ class Exported(NamedTuple):
 def exported(name: str) -> Exported:
     """Make a network, and export it.
 
-    Exporting takes seconds.
+    Exporting takes seconds: one process runs all files of tests that need it, the group `onnx` of
+    `tests/conftest.py`.
     """
     torch.manual_seed(0)
     model = build_model(name, mean=0.13, std=0.31)
