@@ -1,17 +1,22 @@
 """Shared by all tests. pyproject.toml has shapes in signatures checked while they run."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import jaxtyping
+import numpy as np
 import pytest
 import torch
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from digits.cli import main
-from digits.data import DataSet, Split
+from digits.data import DataSet, Split, load
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -34,25 +39,64 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("digits")
 
 LONGEST_FIRST = [
-    "test_handbook.py",
-    "test_notebooks.py",
-    "test_cli.py",
-    "test_reader.py",
-    "test_page.py",
-    "test_page_corrections.py",
-    "test_processes.py",
-    "test_training.py",
-    "test_other_sets.py",
-    "test_export.py",
-    "test_readme.py",
+    "docs/index.md",
+    "tutorial",
+    "reading-the-world",
+    "tests/bulk/test_cluster.py",
+    "tests/reading/test_composed.py",
+    "tests/test_cli.py",
+    "tests/reading/test_reader.py",
+    "tests/server/test_page.py",
+    "onnx",
+    "docs/guides/scale.md",
+    "docs/guides/other-tools.md",
+    "docs/concepts/recipes.md",
+    "your-own-network",
+    "tests/server/test_page_corrections.py",
+    "tests/training/test_processes.py",
+    "tests/training/test_training.py",
+    "tests/reading/test_numbers.py",
+    "tests/test_other_sets.py",
+    "tests/test_readme.py",
 ]
+"""Groups of tests that take longest; all others come after them."""
+
+
+ONNX = ("tests/test_export.py", "tests/test_inside.py", "tests/reading/test_network.py")
+"""Files whose tests share the networks of `tests/exported.py`."""
+
+
+APART = re.compile(r"::(.+?)::")
+"""The name of a group in that of a test's parameters."""
+
+
+def group_of(nodeid: str) -> str:
+    """Name the group of a test: its tests run in one process, and share what fixtures made.
+
+    It is what stands between `::` in the name of the test's parameters, or else the file.
+    """
+    file, _, test = nodeid.partition("::")
+    apart = APART.search(test)
+    return apart[1] if apart else "onnx" if file in ONNX else file
+
+
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Gives whole groups to the processes of pytest-xdist, in the order of the tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return Groups(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest where files run side by side: all end together."""
+    """Begin with the groups that take longest where they run side by side: all end together."""
 
     def place(item: pytest.Item) -> int:
-        name = item.path.name
+        name = group_of(item.nodeid)
         return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
     if hasattr(config, "workerinput"):  # one of pytest-xdist's workers
@@ -120,6 +164,18 @@ def blob_set() -> DataSet:
         test=Split("test", *test),
         source="made by the tests",
     )
+
+
+@pytest.fixture(scope="session")
+def few_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with 3,000 of MNIST's training images, and all of its test images."""
+    path, mnist = tmp_path_factory.mktemp("few") / "few.npz", load("mnist")
+    np.savez(
+        path,
+        x_train=mnist.train.images[:3000].numpy(), y_train=mnist.train.labels[:3000].numpy(),
+        x_test=mnist.test.images.numpy(), y_test=mnist.test.labels.numpy(),
+    )  # fmt: skip
+    return path
 
 
 @pytest.fixture

@@ -229,9 +229,10 @@ def test_a_network_with_a_wrong_sum_that_is_opened_is_a_fault(
 
 @pytest.mark.mnist
 def test_a_killed_training_must_end_with_the_bits_of_the_undisturbed_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kills, "TRAIN", (*kills.TRAIN, "--epochs", "1"))
+    few = ("--data", str(few_digits), "--validation-size", "500", "--batch-size", "50")
+    monkeypatch.setattr(kills, "TRAIN", (*kills.TRAIN, *few, "--epochs", "1"))
     whole, killed = tmp_path / "train", tmp_path / "killed"
     for folder in (whole, killed):
         folder.mkdir()

@@ -1,6 +1,7 @@
 """Commands on labelled pictures of one's own: looked at, trained on, measured, changed since."""
 
 import json
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from digits.reading.network import Network
 from digits.reading.scoring import score_pictures
 from digits.report import write_report
 from digits.run import Run
+from tests.bulk.records import PIXEL
 from tests.data.test_custom import drawn, write
 
 Call = Callable[..., tuple[int, str, str]]
@@ -69,12 +71,15 @@ def run(shapes: Path, tmp_path: Path) -> Run:
     )
 
 
-def test_a_run_on_a_folder_keeps_what_it_was_trained_on(run: Run, shapes: Path) -> None:
+def test_a_run_on_a_folder_keeps_what_it_was_trained_on(
+    run: Run, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run.classes == SHAPES
     assert (run.recipe.dataset, run.recipe.crop) == (str(shapes), "none")
     assert run.recipe.digest == load_custom(shapes).digest
     assert run.summary["test"]["images"] == 18
     assert run.summary["test"]["accuracy"] > 0.8
+    monkeypatch.setattr("digits.plots.to_png", lambda figure: b64decode(PIXEL))  # not on the page
     report = write_report(run).read_text()
     assert "3 classes of shapes" in report
     assert "cross" in report

@@ -19,13 +19,14 @@ from digits.data import DataSet
 from digits.errors import DigitsError
 from digits.export import Calibrated, Export, export
 from digits.int8 import quantize_onnx
-from digits.models import NETWORKS, build_model, reads_lines
+from digits.models import build_model
 from digits.reading import Reader
 from digits.reading.network import Network
 from digits.recipe import Recipe, parse_recipe
 from digits.run import Run
 from digits.training import train
 from digits.views import Views
+from tests.exported import GLYPH_NETWORKS, exported
 from tests.older_runs import without_sums
 
 RECIPE = Recipe(name="small", network="fast", epochs=2, batch_size=50, validation_size=100)
@@ -44,11 +45,30 @@ def run(tmp_path_factory: pytest.TempPathFactory, blob_set: DataSet) -> Run:
 
 
 @pytest.fixture(scope="module")
-def written(run: Run, blob_set: DataSet) -> Export:
+def converted() -> list[bytes]:
+    """What torch's exporter made of the run's network."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def written(run: Run, blob_set: DataSet, converted: list[bytes]) -> Export:
     """The run's network, as a file in a folder that there was not."""
+    convert = exporting._to_onnx
+
+    def convert_and_note(model: Calibrated) -> bytes:
+        converted.append(convert(model))
+        return converted[0]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.export.load_set", lambda recipe, **_: blob_set)
+        patch.setattr("digits.export._to_onnx", convert_and_note)
         return export(run, run.folder / "deep" / "model.onnx")
+
+
+@pytest.fixture
+def convert_once(written: Export, converted: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the run's network as it was converted already, which takes seconds."""
+    monkeypatch.setattr("digits.export._to_onnx", lambda model: converted[0])
 
 
 def plain_probabilities(run: Run, images: Tensor, temperature: float) -> Tensor:
@@ -143,11 +163,9 @@ def test_what_disagrees_with_torch_is_not_written(
     assert not (tmp_path / "model.onnx").exists()
 
 
-@pytest.mark.parametrize("name", sorted(name for name in NETWORKS if not reads_lines(name)))
+@pytest.mark.parametrize("name", GLYPH_NETWORKS)
 def test_every_network_of_glyphs_can_be_written(name: str) -> None:
-    torch.manual_seed(0)
-    model = Calibrated(build_model(name, mean=0.13, std=0.31).eval(), 1.0)
-    content = exporting._to_onnx(model)
+    model, content = exported(name)
     images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
     assert exporting._largest_difference(content, model, images) < 1e-5
 
@@ -156,13 +174,9 @@ def test_the_packaged_network_is_what_its_recipe_s_export_would_be() -> None:
     packaged = onnx.load(PACKAGED)
     onnx.checker.check_model(packaged, full_check=True)
     recipe = parse_recipe(Network(PACKAGED).metadata["recipe"], name="", source="metadata")
-    assert recipe.mean is not None
-    assert recipe.std is not None
-    model = build_model(recipe.network, mean=recipe.mean, std=recipe.std).eval()
-    exported = onnx.load_from_string(exporting._to_onnx(Calibrated(model, 0.5)))
     found, expected = (
         [(node.op_type, node.output[0]) for node in document.graph.node]
-        for document in (packaged, exported)
+        for document in (packaged, onnx.load_from_string(exported(recipe.network).content))
     )
     assert found == expected
 
@@ -174,7 +188,13 @@ def shown() -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def in_int8(run: Run, blob_set: DataSet, shown: list[np.ndarray]) -> exporting.Int8Export:
+def in_int8(
+    run: Run,
+    blob_set: DataSet,
+    written: Export,
+    converted: list[bytes],
+    shown: list[np.ndarray],
+) -> exporting.Int8Export:
     def quantize_and_note(content: bytes, images: np.ndarray) -> bytes:
         shown.append(images)
         return quantize_onnx(content, images)
@@ -182,6 +202,7 @@ def in_int8(run: Run, blob_set: DataSet, shown: list[np.ndarray]) -> exporting.I
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("digits.export.load_set", lambda recipe, **_: blob_set)
         patch.setattr("digits.export.quantize_onnx", quantize_and_note)
+        patch.setattr("digits.export._to_onnx", lambda model: converted[0])
         return exporting.export_int8(run)
 
 
@@ -228,6 +249,7 @@ def test_integers_are_calibrated_on_training_images_alone(
     np.testing.assert_array_equal(shown[0], training.images.numpy())
 
 
+@pytest.mark.usefixtures("convert_once")
 def test_integers_that_read_otherwise_are_not_written(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,13 +36,9 @@ MOST_NOT_RUN = 20
 
 
 def pages_that_run() -> list[object]:
-    """The pages with blocks that run, as parameters.
-
-    `--dist=loadscope` keeps tests together whose names are the same up to the last `::`; a page has
-    one in its name, so that the pages are spread over all processes.
-    """
+    """The pages with blocks that run, as parameters: each in a group of its own."""
     return [
-        pytest.param(page, id=f"{page}::blocks")
+        pytest.param(page, id=f"::{page}::")
         for page, blocks in PAGES.items()
         if any(block.language in RUN and block.reason is None for block in blocks)
     ]

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from digits.assets import PAGE
 from digits.evaluation.inspection import saliency
-from digits.export import Calibrated, _to_onnx, _with_half_weights
-from digits.models import NETWORKS, build_model, reads_lines
+from digits.export import _with_half_weights
 from digits.reading.network import Network
 from digits.reading.onnx_graph import seal
 from digits.reading.reader import Reader
+from tests.exported import GLYPH_NETWORKS
+from tests.exported import exported as exported_once
 from tests.reading.drawings import draw
 from tests.server.browser import CHROMIUM, FLAGS, needs_chromium
 
@@ -34,8 +35,6 @@ PIXELS = [int(value) for value in GLYPH.ravel()]
 
 UNNAMED = ("flatten", "temperature", "softmax")
 """Kinds of steps that the runtime's layers do not name."""
-
-TEMPERATURE = 0.7
 
 OPEN = """(bytes) => {
     const buffer = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)).buffer;
@@ -74,20 +73,9 @@ class Exported:
     """A network of random weights and batch statistics: in torch, in ONNX, and in the page."""
 
     def __init__(self, name: str, page: Page) -> None:
-        self.name = name
-        torch.manual_seed(0)
-        self.model: Any = build_model(name, mean=0.13, std=0.31)
-        layer: Any
-        for layer in self.model.modules():
-            if hasattr(layer, "running_mean"):
-                layer.running_mean.normal_(0, 0.3)
-                layer.running_var.uniform_(0.5, 2)
-                nn.init.uniform_(layer.weight, 0.5, 1.5)
-                nn.init.normal_(layer.bias, 0, 0.3)
-        self.model.eval()
-        self.content = _to_onnx(Calibrated(self.model, TEMPERATURE).eval())
+        self.name, self.page = name, page
+        self.model, self.content = exported_once(name).model, exported_once(name).content
         self.steps = opened(page, self.content)
-        self.page = page
 
 
 def opened(page: Page, content: bytes) -> Any:
@@ -95,7 +83,7 @@ def opened(page: Page, content: bytes) -> Any:
     return page.evaluate(OPEN, base64.b64encode(content).decode())
 
 
-@pytest.fixture(scope="module", params=sorted(name for name in NETWORKS if not reads_lines(name)))
+@pytest.fixture(scope="module", params=GLYPH_NETWORKS)
 def exported(request: pytest.FixtureRequest, page: Page) -> Exported:
     return Exported(request.param, page)
 

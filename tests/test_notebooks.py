@@ -47,7 +47,7 @@ def markdown(notebook: NotebookNode) -> str:
     return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-@pytest.fixture(scope="module", params=texts(), ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=texts(), ids=lambda path: f"::{path.stem}::")
 def text(request: pytest.FixtureRequest) -> Path:
     path = request.param
     assert isinstance(path, Path)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from digits.recipe import load_recipe
 from digits.report import write_report
 from digits.run import Run
 from digits.training.tasks import evaluate_task
+from tests.bulk.records import PIXEL
 from tests.older_runs import with_facts, without_classes
 
 Call = Callable[..., tuple[int, str, str]]
@@ -135,7 +137,8 @@ def test_what_is_no_digit_is_seen_in_one_view_and_calibrated_for_it(
     np.testing.assert_allclose(found, logits.softmax(dim=1).numpy(), atol=1e-4)
 
 
-def test_the_report_is_of_classes(letters: Run) -> None:
+def test_the_report_is_of_classes(letters: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digits.plots.to_png", lambda figure: b64decode(PIXEL))  # not on the page
     text = write_report(letters).read_text()
     assert "tells apart the 26 classes of EMNIST Letters" in text
     assert '<th scope="row">z</th>' in text
@@ -293,7 +296,10 @@ def older(
     return Run(folder)
 
 
-def test_an_older_run_is_one_of_digits(older: Run, blob_set: DataSet) -> None:
+def test_an_older_run_is_one_of_digits(
+    older: Run, blob_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digits.plots.to_png", lambda figure: b64decode(PIXEL))  # not on the page
     assert (older.classes, older.size) == (CATALOG["mnist"].classes, 28)
     assert evaluate(older, blob_set.test).num_images == 100
     assert '<th scope="row">9</th>' in write_report(older).read_text()

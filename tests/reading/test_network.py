@@ -14,8 +14,6 @@ import torch
 
 from digits.errors import InvalidInput
 from digits.evaluation.inspection import feature_maps
-from digits.export import Calibrated, _to_onnx
-from digits.models import build_model
 from digits.reading import Reader
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
@@ -27,6 +25,7 @@ from digits.reading.onnx_graph import (
     seal,
 )
 from digits.server.app import create_app
+from tests.exported import exported
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +35,8 @@ def glyph() -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["compact", "balanced", "tiny"])
 def test_layers_are_what_torch_makes_of_a_glyph(name: str, glyph: np.ndarray) -> None:
-    torch.manual_seed(0)
-    model = build_model(name, mean=33.0, std=78.0).eval()
-    layers = Network(_to_onnx(Calibrated(model, 1.0))).open_layers().of(glyph)
+    model, content = exported(name).model, exported(name).content
+    layers = Network(content).open_layers().of(glyph)
     expected = feature_maps(model, torch.from_numpy(glyph))
     for layer, stage in zip(layers, expected, strict=False):  # which has convolutions only
         np.testing.assert_allclose(layer.maps, stage.maps.numpy(), atol=1e-4)
