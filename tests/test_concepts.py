@@ -82,8 +82,11 @@ def test_the_page_is_read_as_reading_tells_it() -> None:
     assert abs(sure - int(re.findall(r"first line is (\d+) % sure", text)[0])) < 1
     assert reading.digits[-1].reason == "it looks like no digit"
     shares = 100 * np.array(reading.digits[-1].probabilities)
-    assert np.allclose(shares[[4, 7]], 5, atol=1)  # "a 4 and a 7, with 5 % each"
-    assert shares.argsort()[-2:].tolist() in ([4, 7], [7, 4])
+    best, second = shares.argsort()[::-1][:2]
+    assert (
+        f"best guesses are a {best} with {shares[best]:.0f} % and a {second} with "
+        f"{shares[second]:.0f} %" in text
+    )
     kinds = [mark.kind for mark in reading.left_out]
     assert (kinds.count("not a digit"), kinds.count("rule")) == (1, 5)
     found = hypotheses(page)
@@ -95,7 +98,7 @@ def test_the_page_is_read_as_reading_tells_it() -> None:
     assert abs(ink.level - 103) < 2
     assert "about 103 grey levels" in text
     likely = see_word(ink, reader.networks.lines, 0).readings
-    rows = re.findall(r"\| `(\d+)` \|((?: \d+ % \|){5})", text)
+    rows = re.findall(r"\| `([\d?]+)` \|((?: \d+ % \|){5})", text)
     assert len(rows) == 3
     assert [row[0] for row in rows] == [*likely][:3]
     for word, cells in rows:
