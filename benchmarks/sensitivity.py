@@ -299,7 +299,7 @@ class Bench:
     def _new_reader(self) -> Reader:
         """Make a reader of the numbers as they are now, whose networks remember."""
         reader, threshold = self._reader, CONFIDENCE.threshold  # may be more than a reader takes
-        reader._singles = SingleReader(self._singles, threshold=threshold)
+        reader._singles = SingleReader(self._singles, self._lines, threshold=threshold)
         reader._lines = LineReader(self._lines, None, threshold=threshold)
         return reader
 

@@ -14,10 +14,6 @@ NUMBERS = {number.name: number for number in find_numbers()}
 WITNESSES = json.loads(WITNESSES_FILE.read_text())
 
 UNWITNESSED = {
-    "binarization.BinarizationParameters.noise",
-    "contrast.ContrastParameters.standing_out",
-    "contrast.ContrastParameters.tiles",
-    "glyphs.GlyphParameters.full_share",
     "glyphs.GlyphParameters.ground_level",
     "glyphs.GlyphParameters.ground_most",
     "glyphs.GlyphParameters.ground_noise",
@@ -34,6 +30,7 @@ UNWITNESSED = {
     "picture.PictureParameters.min_side",
     "polarity.PolarityParameters.clean_split",
     "polarity.PolarityParameters.edge_weight",
+    "polarity.PolarityParameters.skew_weight",
     "ruled_lines.RuledLinesParameters.speck",
     "ruled_lines.RuledLinesParameters.thick_rule",
     "ruled_lines.RuledLinesParameters.whole_width",
