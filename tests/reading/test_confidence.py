@@ -16,8 +16,8 @@ def digit(label: int, confidence: float) -> Digit:
     return judge(probabilities, thin, (0.0, 0.0, 9.0, 20.0), threshold=0.5)
 
 
-def refused(digits: list[Digit], line: float) -> list[bool]:
-    return [one.reason is not None for one in doubt_line(digits, line, threshold=0.5)]
+def refused(digits: list[Digit], line: float, threshold: float = 0.5) -> list[bool]:
+    return [one.reason is not None for one in doubt_line(digits, line, threshold=threshold)]
 
 
 def test_of_a_line_that_is_not_sure_the_least_sure_digit_is_refused() -> None:
@@ -27,10 +27,12 @@ def test_of_a_line_that_is_not_sure_the_least_sure_digit_is_refused() -> None:
     assert refused(digits, needed * 0.99) == [False, True, False]
 
 
-def test_of_one_digit_the_line_is_as_sure_as_the_digit_has_to_be() -> None:
+def test_one_digit_alone_is_likelier_than_all_else_that_the_line_may_say() -> None:
     alone = [digit(7, 0.9)]
-    assert refused(alone, 0.51) == [False]
-    assert refused(alone, 0.49) == [True]
+    for threshold in (0.5, 0.78):
+        assert refused(alone, 0.51, threshold) == [False]
+        assert refused(alone, 0.49, threshold) == [True]
+    assert refused(alone, 0.01, 0.0) == [False]
 
 
 @pytest.mark.parametrize("digits", [[], [digit(3, 0.9), digit(4, 0.3)]], ids=["none", "one is"])

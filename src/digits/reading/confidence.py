@@ -71,7 +71,7 @@ def judge(
 def doubt_line(digits: list[Digit], confidence: float, *, threshold: float) -> list[Digit]:
     """Refuse the least sure digit of a line that is doubtful as a whole, if none is refused yet.
 
-    Of one digit alone, the line has to be as sure as the digit.
+    Of one digit alone, it has to be likelier than all else that the line may say.
 
     Args:
         digits: The digits of a line.
@@ -80,8 +80,8 @@ def doubt_line(digits: list[Digit], confidence: float, *, threshold: float) -> l
     """
     if not digits or any(digit.reason is not None for digit in digits):
         return digits
-    root = CONFIDENCE.line if len(digits) > 1 else 1.0
-    if confidence ** (1 / len(digits)) >= threshold ** (1 / root):
+    least_sure = threshold ** (len(digits) / CONFIDENCE.line)
+    if confidence >= (least_sure if len(digits) > 1 else min(threshold, 0.5)):
         return digits
     least = min(digits, key=lambda digit: digit.confidence)
     doubtful = replace(least, reason="the line is not sure as a whole")

@@ -28,11 +28,11 @@ export function byProbability(probabilities) {
 }
 
 // Refuses the least sure digit of a line that is doubtful as a whole, if none is refused yet. Of one digit
-// alone, the line has to be as sure as the digit.
+// alone, it has to be likelier than all else that the line may say.
 export function doubtLine(digits, confidence, threshold) {
   if (!digits.length || digits.some((digit) => digit.reason !== null)) return digits;
-  const root = digits.length > 1 ? parameters.confidence.line : 1;
-  if (confidence ** (1 / digits.length) >= threshold ** (1 / root)) return digits;
+  const leastSure = threshold ** (digits.length / parameters.confidence.line);
+  if (confidence >= (digits.length > 1 ? leastSure : Math.min(threshold, 0.5))) return digits;
   const least = largest(digits, (digit) => -digit.confidence);
   return digits.map((digit) => (digit === least ? { ...digit, reason: "the line is not sure as a whole" } : digit));
 }

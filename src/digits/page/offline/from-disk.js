@@ -3,5 +3,5 @@
 if (location.protocol === "file:") {
   document.documentElement.classList.add("offline");
   document.querySelector("main").textContent =
-    "This page was opened from the disk, where browsers load no modules. Put its folder on a web space, or run there: python -m http.server 8000, and open http://127.0.0.1:8000/";
+    "This page was opened from the disk, where browsers load no modules. Put its folder on a web space, or run there: python -m http.server 8000, and open localhost:8000 in a browser.";
 }
