@@ -82,6 +82,14 @@ def test_of_what_the_network_of_glyphs_is_sure_no_other_is_asked() -> None:
     expect(digit, of_ten(_1=1 - sure, _7=sure))
 
 
+@pytest.mark.parametrize(("confidence", "num_asked"), [(0.985, 1), (0.995, 0)])
+def test_another_is_asked_below_99_percent(confidence: float, num_asked: int) -> None:
+    lines = LineSayings(of_ten(_7=1.0))
+    glyphs = Sayings(of_ten(_1=1 - confidence, _7=confidence))
+    Reader(Networks(glyphs, lines)).read_glyphs([SEVEN])
+    assert lines.asked == num_asked
+
+
 def test_a_network_of_one_s_own_is_heard_as_it_is() -> None:
     unsure = of_ten(_1=0.4, _7=0.6)
     (digit,) = Reader(Sayings(unsure)).read_glyphs([SEVEN])
