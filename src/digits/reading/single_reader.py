@@ -34,7 +34,7 @@ ONE_DIGIT: list[ctc.Classes] = [(1 + digit,) for digit in range(10)]
 
 @dataclass(frozen=True)
 class SingleReaderParameters(Tuned):
-    """Tuned numbers of reading single digits: who is asked less takes less time."""
+    """Tuned numbers of reading single digits: asking one network takes less time than both."""
 
     sure_alone: float = number(0.99, "probability", low=0.9, high=1)
     """Confidence from which on the network of glyphs is believed alone."""
