@@ -9,6 +9,9 @@ from digits.reading.ink import aspect_ratio, depth_share
 from digits.reading.results import Digit
 from digits.reading.tuning import Tuned, number
 
+NO_DIGIT = "it looks like no digit"
+"""Reason to refuse what is like none of the digits."""
+
 
 @dataclass(frozen=True)
 class ConfidenceParameters(Tuned):
@@ -57,7 +60,7 @@ def judge(
         reason = "there is no ink"
     elif confidence < threshold or threshold == 1:
         is_between = confidence + float(probabilities[second]) > threshold
-        reason = f"it may be a {best} or a {second}" if is_between else "it looks like no digit"
+        reason = f"it may be a {best} or a {second}" if is_between else NO_DIGIT
     return Digit(
         label=int(best),
         confidence=confidence,

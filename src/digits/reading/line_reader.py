@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from digits.errors import InvalidInput
-from digits.reading.confidence import doubt_line, judge
+from digits.reading.confidence import NO_DIGIT, doubt_line, judge
 from digits.reading.decode import Symbol
 from digits.reading.evidence import is_mostly_read, is_sure, is_whole, share_read, weigh
 from digits.reading.ink import (
@@ -21,6 +21,7 @@ from digits.reading.ink import (
     TooManyMarks,
     Word,
     alike,
+    components_under,
     erase_ruled_lines,
     erase_upright_lines,
     expected_columns,
@@ -59,9 +60,6 @@ MAX_IN_LINE = 24
 
 SEPARATORS = ".,-/"
 """Symbols that part numbers."""
-
-AS_HIGH_AS_DIGITS = "/?"
-"""Symbols that stand in a digit's place: question marks in a line's text."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +191,7 @@ class LineReader:
         read = read_words(self.network, sights, work, keep=keep, at_least=at_least)
         if read is None:
             return nothing
-        return _Try(self._reading(found, read, ink, picture), unruled, found)
+        return _Try(self._reading(found, read, ink, picture, unruled), unruled, found)
 
     def _read_as_line(self, seen: "_Try", picture: Picture, work: Work) -> "_Try":
         """Read some ink as one line: as a whole, and as what its components say."""
@@ -218,9 +216,22 @@ class LineReader:
         return seen._replace(reading=self._reading([wholes[:1]], read, ink, picture))
 
     def _reading(
-        self, lines: list[list[Word]], read: list[ReadWord], ink: Ink, picture: Picture
+        self,
+        lines: list[list[Word]],
+        read: list[ReadWord],
+        ink: Ink,
+        picture: Picture,
+        unruled: Ink | None = None,
     ) -> Reading:
-        """Make a reading of what the words of its lines say."""
+        """Make a reading of what the words of its lines say.
+
+        Args:
+            lines: The words of each line.
+            read: What they say, in the same order.
+            ink: The ink of the picture.
+            picture: The picture.
+            unruled: The ink without ruled lines, if its components tell digits apart.
+        """
         found = iter(read)
         lines_read: list[Line] = []
         for line in lines:
@@ -237,15 +248,17 @@ class LineReader:
                 ]
                 confidence *= min([decoded.confidence, *(one.confidence for one in digits)])
                 doubted = iter(doubt_line(digits, decoded.confidence, threshold=self.threshold))
-                text = ""
-                for symbol in decoded.symbols:
-                    if symbol.text.isdigit():
-                        digit = next(doubted)
-                        parts.append(digit)
-                        text += digit.text
-                        continue
-                    parts.append(_mark(symbol, view, picture))
-                    text += REFUSED if symbol.text in AS_HIGH_AS_DIGITS else ""
+                own = [
+                    next(doubted) if symbol.text.isdigit() else _mark(symbol, view, picture)
+                    for symbol in decoded.symbols
+                ]
+                if unruled is not None and self.threshold > 0:
+                    own = _refuse_joined(own, unruled, picture)
+                parts += own
+                text = "".join(
+                    part.text if isinstance(part, Digit) else REFUSED if part.is_high else ""
+                    for part in own
+                )
                 if word.goes_on:
                     texts[-1] += text
                 else:
@@ -360,6 +373,25 @@ def _mark(symbol: Symbol, view: LineImage, picture: Picture) -> Mark:
     box = picture.to_original(view.box_in_picture(symbol.box))
     is_separator = symbol.text in SEPARATORS
     return Mark("separator", box, symbol.text) if is_separator else Mark(NOT_A_DIGIT, box)
+
+
+def _refuse_joined(parts: list[Digit | Mark], unruled: Ink, picture: Picture) -> list[Digit | Mark]:
+    """Refuse the digits of a word that are one component of ink with what is no digit."""
+    is_other = [
+        part.reason == NO_DIGIT if isinstance(part, Digit) else part.kind == NOT_A_DIGIT
+        for part in parts
+    ]
+    if not any(is_other):
+        return parts
+    boxes = [picture.from_original(part.box) for part in parts]
+    found = components_under(unruled.mask, boxes)
+    others = {component for component, other in zip(found, is_other, strict=True) if other} - {0}
+    return [
+        replace(part, reason="it is part of what is no digit")
+        if isinstance(part, Digit) and part.reason is None and component in others
+        else part
+        for part, component in zip(parts, found, strict=True)
+    ]
 
 
 def _around(line: list[Word]) -> tuple[float, float, float, float]:

@@ -62,6 +62,8 @@ def reads_better(turned: Reading, reading: Reading) -> bool:
     fewest = FEWEST_ON_ITS_SIDE if is_side else FEWEST_UPSIDE_DOWN
     if len(turned.digits) < fewest or not is_mostly_read(turned):
         return False
+    if is_side and all(digit.label == 1 for digit in turned.digits):
+        return False  # level lines, such as an equals sign, are ones when turned
     gain = strength(turned) - strength(reading)
     if is_side and not is_mostly_read(reading) and gain > 0:
         return True

@@ -53,6 +53,11 @@ export function connectedComponents({ width, height, data }, atCorners = true) {
   return { labels: raster(width, height, labels), components };
 }
 
+// Whether a component reaches the edge of a raster.
+export function isAtEdge({ width, height }, { left, top, right, bottom }) {
+  return left <= 1 || top <= 1 || right >= width - 1 || bottom >= height - 1;
+}
+
 // The pixels of some components.
 export function maskOf(labels, components) {
   const isChosen = new Uint8Array(1 + Math.max(0, ...components.map((each) => each.label)));

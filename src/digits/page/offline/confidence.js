@@ -4,6 +4,8 @@ import { aspectRatio, depthShare } from "./glyphs.js";
 import { largest } from "./numbers.js";
 import { parameters } from "./parameters.js";
 
+export const NO_DIGIT = "it looks like no digit"; // reason to refuse what is like none of the digits
+
 // Makes a digit of the network's probabilities: doubts them, and refuses what is too unsure.
 export function judge(probabilities, glyph, box, threshold) {
   const { widest, solid, wide } = parameters.confidence;
@@ -17,7 +19,7 @@ export function judge(probabilities, glyph, box, threshold) {
     reason = "there is no ink";
   } else if (confidence < threshold || threshold === 1) {
     const isBetween = confidence + doubted[second] > threshold;
-    reason = isBetween ? `it may be a ${label} or a ${second}` : "it looks like no digit";
+    reason = isBetween ? `it may be a ${label} or a ${second}` : NO_DIGIT;
   }
   return { label, confidence, probabilities: doubted, box, glyph, reason };
 }

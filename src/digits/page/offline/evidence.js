@@ -71,6 +71,8 @@ export function readsBetter(turned, reading) {
   const { fewest_on_its_side: onSide, fewest_upside_down: upsideDown, longer } = parameters.orientation;
   const isSide = turned.turns !== UPSIDE_DOWN;
   if (digitsOf(turned).length < (isSide ? onSide : upsideDown) || !isMostlyRead(turned)) return false;
+  // Level lines, such as an equals sign, are ones when turned.
+  if (isSide && digitsOf(turned).every((digit) => digit.label === 1)) return false;
   const gain = strength(turned) - strength(reading);
   if (isSide && !isMostlyRead(reading) && gain > 0) return true;
   if (isSide && isWhole(turned) && !isWhole(reading)) return marksALine(turned) >= longer * marksALine(reading);

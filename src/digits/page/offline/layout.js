@@ -1,6 +1,6 @@
 // Layout analysis: components of ink, grouped into words and lines, and deskewed (layout.py).
 
-import { connectedComponents, deepest, maskOf, ownInk, strokeWidth, typicalHeight } from "./components.js";
+import { connectedComponents, deepest, isAtEdge, maskOf, ownInk, strokeWidth, typicalHeight } from "./components.js";
 import { median, radians, reached } from "./numbers.js";
 import { parameters } from "./parameters.js";
 import { chosen, cropped, mapped } from "./rasters.js";
@@ -51,10 +51,6 @@ function withoutShadows(labels, components) {
   return components.filter((each) => !isAtEdge(labels, each) || deepest(ownInk(labels, each)) <= limit);
 }
 
-function isAtEdge({ width, height }, { left, top, right, bottom }) {
-  return left <= 1 || top <= 1 || right >= width - 1 || bottom >= height - 1;
-}
-
 // Drops dots, dirt and what the picture's edge cut off.
 function withoutSpecks(labels, components, height) {
   const its = parameters.layout;
@@ -96,10 +92,12 @@ function grouped(components, height) {
 // Numbers the word of each component, from left to right: those beside each other stand in one.
 function chained(components, height) {
   const its = parameters.layout;
+  const isHuge = (each) => each.height > parameters.ruled_lines.long * height; // it would chain the lines beside it
   const word = components.map((_, i) => i);
   components.forEach((one, i) => {
     for (let j = i + 1; j < components.length && components[j].left <= one.right + its.reach * height; j++) {
       const other = components[j];
+      if (isHuge(one) || isHuge(other)) continue;
       const shared = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
       if (shared <= its.beside * Math.min(one.height, other.height) || word[i] === word[j]) continue;
       const [first, second] = [Math.min(word[i], word[j]), Math.max(word[i], word[j])];

@@ -2,12 +2,13 @@
 // has one hypothesis about its ink, so that nothing here chooses among several (reader.py,
 // line_reader.py, single_reader.py).
 
-import { doubtLine, judge } from "./confidence.js";
+import { doubtLine, judge, NO_DIGIT } from "./confidence.js";
 import { toDocument } from "./document.js";
 import { digitsOf, isMostlyRead, mayBeUpsideDown, mayLie, NOT_A_DIGIT } from "./evidence.js";
 import { outweighs, readsBetter, UPSIDE_DOWN } from "./evidence.js";
 import { blankGlyph, frameSingle } from "./glyphs.js";
 import { greyOf, inkOf, turnedInk } from "./ink.js";
+import { componentsUnder } from "./joined.js";
 import { findLines } from "./layout.js";
 import { leftOver } from "./left_over.js";
 import { boxInPicture, expectedColumns, framePart, lineImages } from "./line_images.js";
@@ -20,7 +21,6 @@ import { allViews, readWords, Sight, Work } from "./words.js";
 
 const REFUSED = "?"; // text of a refused digit
 const SEPARATORS = ".,-/"; // symbols that part numbers
-const AS_HIGH_AS_DIGITS = "/?"; // symbols that stand in a digit's place
 const ON_ITS_SIDE = [1, 3]; // quarter turns anticlockwise
 
 // Opens a reader of the two networks in ONNX, as ArrayBuffers, with the tuned numbers that Python exported
@@ -103,12 +103,12 @@ class Reader {
     const keep = (1 - share) * work.left;
     const read = await readWords(this.#lines, sightsOf(words, ink, unruled), work, { keep, atLeast: isUpright ? 1 : 3 });
     if (!read) return nothing;
-    const reading = await this.#reading(lines, read, ink, turns);
+    const reading = await this.#reading(lines, read, ink, unruled, turns);
     return { reading, unruled, lines, isCutShort: false };
   }
 
   // Makes a reading of what the words of its lines say.
-  async #reading(lines, read, ink, turns) {
+  async #reading(lines, read, ink, unruled, turns) {
     const found = read.values();
     const toOriginal = (box) => turnedBack(box, ink.mask, turns);
     const linesRead = [];
@@ -122,17 +122,16 @@ class Reader {
           if (!symbol.isDigit) continue;
           const { glyph, box } = framePart(image, symbol.box, ink, symbols.length === 1);
           const row = this.#namesDigits ? await this.#glyphs.probabilities(glyph) : symbol.probabilities;
-          digits.push(judge(row, glyph, toOriginal(box), this.#threshold));
+          digits.push(judge(row, glyph, box, this.#threshold));
         }
         confidence *= Math.min(its, ...digits.map((digit) => digit.confidence));
         const doubted = doubtLine(digits, its, this.#threshold).values();
-        let text = "";
-        for (const symbol of symbols) {
-          const part = symbol.isDigit ? doubted.next().value : markOf(symbol, toOriginal(boxInPicture(image, symbol.box)));
-          parts.push(part);
-          if (symbol.isDigit) text += part.reason === null ? part.label : REFUSED;
-          else if (AS_HIGH_AS_DIGITS.includes(symbol.text)) text += REFUSED;
-        }
+        const read = symbols.map((symbol) =>
+          symbol.isDigit ? doubted.next().value : markOf(symbol, boxInPicture(image, symbol.box)),
+        );
+        const own = this.#threshold > 0 ? withoutJoined(read, unruled.mask) : read;
+        parts.push(...own.map((part) => ({ ...part, box: toOriginal(part.box) })));
+        const text = own.map(textOf).join("");
         if (word.goesOn) texts.push(texts.pop() + text);
         else texts.push(text);
       }
@@ -146,6 +145,24 @@ class Reader {
 
 function markOf({ text }, box) {
   return SEPARATORS.includes(text) ? { kind: "separator", box, text } : { kind: NOT_A_DIGIT, box, text: "" };
+}
+
+// What a part of a line adds to its text: a question mark for what is refused, or as high as a digit.
+function textOf(part) {
+  if ("kind" in part) return part.kind === NOT_A_DIGIT || part.text === "/" ? REFUSED : "";
+  return part.reason === null ? String(part.label) : REFUSED;
+}
+
+// Refuses the digits of a word that are one component of ink with what is no digit.
+function withoutJoined(parts, mask) {
+  const isOther = parts.map((part) => ("kind" in part ? part.kind === NOT_A_DIGIT : part.reason === NO_DIGIT));
+  if (!isOther.includes(true)) return parts;
+  const found = componentsUnder(mask, parts.map((part) => part.box));
+  const others = new Set(found.filter((component, i) => component && isOther[i]));
+  return parts.map((part, i) => {
+    const isJoined = part.reason === null && others.has(found[i]);
+    return isJoined ? { ...part, reason: "it is part of what is no digit" } : part;
+  });
 }
 
 function workToFindWords({ mask }) {

@@ -1,6 +1,6 @@
 // Ruled lines and boxes: removed from ink, with strokes that cross them left (ruled_lines.py).
 
-import { connectedComponents, maskOf, ownInk, strokeWidth, typicalHeight } from "./components.js";
+import { connectedComponents, isAtEdge, maskOf, ownInk, strokeWidth, typicalHeight } from "./components.js";
 import { areaOf, convexHull, outermost, smallestRectangle } from "./geometry.js";
 import { dilated, openedAcross, openedDown } from "./morphology.js";
 import { extent, median, radians, rounded, sum } from "./numbers.js";
@@ -42,29 +42,37 @@ function withoutRuledLines(mask) {
 
 // Removes the lines of lined or squared paper: some long ones, parallel, at any small angle.
 function withoutRulesOfPaper(mask) {
-  const { long_rule: longRule, thick_rule: thickRule, num_rules: numRules } = parameters.ruled_lines;
+  const { long_rule: longRule, thick_rule: thickRule, parts, num_rules: numRules } = parameters.ruled_lines;
   const shorter = Math.min(mask.width, mask.height);
   const length = rounded(longRule * shorter);
   if (!mayHaveRules(mask, length)) return mask;
   const thickest = rounded(thickRule * shorter);
-  let isRuled = false;
+  const thickness = [];
+  const thin = () => rounded(Math.max(...thickness)) + 1;
   const rest = inLevelFrame(mask, angleOfRules(mask), (level) => {
     for (const isAcross of [false, true]) {
-      const lines = levelLines(isAcross ? transposed(level) : level, length, thickest);
+      let turned = isAcross ? transposed(level) : level;
+      const lines = levelLines(turned, length, thickest);
       if (!lines || numLines(lines, length) < numRules) break; // where none are level, upright ones are digits
-      level = without(level, isAcross ? transposed(lines) : lines);
-      isRuled = true;
+      thickness.push(strokeWidth(lines));
+      turned = without(turned, lines);
+      // Where they are faint, they have gaps.
+      const pieces = levelLines(turned, Math.floor(length / parts), thin());
+      turned = pieces ? without(turned, pieces) : turned;
+      level = isAcross ? transposed(turned) : turned;
     }
     return level;
   });
-  if (!isRuled) return mask;
+  if (!thickness.length) return mask;
   const { labels, components } = connectedComponents(rest);
   const long = components.filter((each) => Math.max(each.width, each.height) > length);
   const largest = long.toSorted((one, other) => other.area - one.area);
   // Some lines are left where paper is askew. Digits may be as long, but are thicker.
   const measured = largest.slice(0, parameters.ruled_lines.num_measured);
   const written = measured.filter((each) => strokeWidth(ownInk(labels, each)) > thickest);
-  return maskOf(labels, components.filter((each) => !long.includes(each) || written.includes(each)));
+  const isLine = (each) => long.includes(each) && !written.includes(each);
+  const isRest = (each) => isAtEdge(mask, each) && each.area <= thin() * Math.hypot(each.width, each.height);
+  return maskOf(labels, components.filter((each) => !isLine(each) && !isRest(each)));
 }
 
 // Whether there is ink enough for level lines of some length, one above the other.
@@ -115,6 +123,7 @@ function numLines(lines, length) {
 // Removes boxes, grids and skewed lines; what touches them stays, unless straight and long. Returns
 // what is left, and the typical height of a digit.
 export function withoutBoxes(mask) {
+  if (isEmptyCell(mask)) return [rasters.raster(mask.width, mask.height), mask.height];
   const its = parameters.ruled_lines;
   const { labels, components } = connectedComponents(mask);
   if (!components.length) return [mask, mask.height];
@@ -154,6 +163,25 @@ export function withoutBoxes(mask) {
     rest = without(rest, lines);
   }
   return [rest, height];
+}
+
+// Whether all ink runs along the picture's edges, as the sides of a cell that is cut out. One side at
+// least goes from edge to edge, or nearly so.
+function isEmptyCell(mask) {
+  const { cell_edge: cellEdge, whole_side: wholeSide } = parameters.ruled_lines;
+  const { width, height } = mask;
+  const margin = rounded(cellEdge * Math.min(width, height));
+  const inside = { left: margin, top: margin, right: width - margin, bottom: height - margin };
+  if (!margin || !isEmpty(cropped(mask, inside))) return false;
+  return [mask, transposed(mask)].some((along) => {
+    const last = { left: 0, top: along.height - margin, right: along.width, bottom: along.height };
+    return [{ ...last, top: 0, bottom: margin }, last].some((side) => {
+      const part = cropped(along, side);
+      let columns = 0;
+      for (let x = 0; x < part.width; x++) columns += rasters.hasInColumn(part, x);
+      return columns > wholeSide * part.width;
+    });
+  });
 }
 
 // The angle of the smallest rectangle around ink, from -45 to 45 degrees.

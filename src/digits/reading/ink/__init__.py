@@ -26,6 +26,7 @@ from digits.reading.ink.hypotheses import (
     hypotheses_of_single,
     other_polarity,
 )
+from digits.reading.ink.joined import components_under
 from digits.reading.ink.layout import LAYOUT, TooManyMarks, Word, find_lines, whole_lines
 from digits.reading.ink.left_over import left_over
 from digits.reading.ink.line_images import (
@@ -52,6 +53,7 @@ __all__ = [
     "Word",
     "alike",
     "aspect_ratio",
+    "components_under",
     "depth_share",
     "erase_ruled_lines",
     "erase_upright_lines",

@@ -36,6 +36,18 @@ def mask_of(
     return np.asarray(is_chosen[labels])
 
 
+def reach_edge(boxes: Int[np.ndarray, "n 4"], shape: tuple[int, ...]) -> Bool[np.ndarray, " n"]:
+    """Tell which components reach the edge of a mask.
+
+    Args:
+        boxes: Left, top, right and bottom of each, in pixels.
+        shape: Height and width of the mask.
+    """
+    height, width = shape
+    end = (width - 1, height - 1)
+    return np.asarray((boxes[:, :2] <= 1).any(1) | (boxes[:, 2:] >= end).any(1))
+
+
 def window_around(mask: Bool[np.ndarray, "h w"], margin: int = 0) -> tuple[slice, slice]:
     """Find the bounding box of a mask, to work on no more than that.
 

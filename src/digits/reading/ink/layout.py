@@ -11,6 +11,7 @@ from digits.reading.ink.components import (
     connected_components,
     deepest,
     mask_of,
+    reach_edge,
     stroke_width,
     typical_height,
 )
@@ -206,7 +207,7 @@ class _Components:
 
     def without_shadows(self) -> "_Components":
         """Drop what reaches in from the picture's edge and is much thicker than other strokes."""
-        at_edge = self._at_edge()
+        at_edge = reach_edge(self.boxes, self.labels.shape)
         if not at_edge.any():
             return self
         usual = stroke_width(mask_of(self.labels, self.numbers))
@@ -216,11 +217,6 @@ class _Components:
             own = self.labels[top:bottom, left:right] == self.numbers[index]
             is_shadow[index] = deepest(own) > LAYOUT.shadow_depth * usual
         return self.choose(~is_shadow)
-
-    def _at_edge(self) -> Bool[np.ndarray, " n"]:
-        height, width = self.labels.shape
-        end = (width - 1, height - 1)
-        return np.asarray((self.boxes[:, :2] <= 1).any(1) | (self.boxes[:, 2:] >= end).any(1))
 
     def without_specks(self, height: float) -> "_Components":
         """Drop dots, dirt and what the picture's edge cut off.
@@ -235,7 +231,7 @@ class _Components:
             stroke = stroke_width(self.labels > 0)
             is_speck |= may_be_dot & (sizes < LAYOUT.dot_strokes * stroke)
         is_speck |= sizes < LAYOUT.smallest
-        is_speck |= self._at_edge() & (sizes < LAYOUT.edge_speck * height)
+        is_speck |= reach_edge(self.boxes, self.labels.shape) & (sizes < LAYOUT.edge_speck * height)
         return self.choose(~is_speck)
 
     def group(self, height: float) -> list[Int[np.ndarray, " n"]]:
@@ -304,11 +300,13 @@ def _chained(boxes: Int[np.ndarray, "n 4"], height: float) -> Int[np.ndarray, " 
         height: Typical height of a digit, in pixels.
     """
     left, top, right, bottom = boxes.T
+    is_huge = bottom - top > RULED_LINES.long * height  # it would chain the lines beside it
     word = np.arange(len(boxes))
     ends = np.searchsorted(left, right + LAYOUT.reach * height, side="right")
     for one, end in enumerate(ends):
         others = slice(one + 1, end)
         shared = np.minimum(bottom[one], bottom[others]) - np.maximum(top[one], top[others])
+        shared[is_huge[one] | is_huge[others]] = 0
         least = np.minimum(bottom[one] - top[one], bottom[others] - top[others])
         for other in one + 1 + np.flatnonzero(shared > LAYOUT.beside * least):
             if word[other] != word[one]:

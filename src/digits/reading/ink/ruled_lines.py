@@ -11,6 +11,7 @@ from digits.reading.ink.binarization import Ink
 from digits.reading.ink.components import (
     connected_components,
     mask_of,
+    reach_edge,
     stroke_width,
     typical_height,
     window_around,
@@ -45,10 +46,16 @@ class RuledLinesParameters(Tuned):
     """A straight run that is longer than this may be a line of lined or squared paper."""
     thick_rule: float = number(0.025, "shorter sides of the picture", low=0.005, high=0.1)
     """Thickness of a line of lined or squared paper, at most."""
+    parts: int = number(2, "factor", low=1, high=5)
+    """Factor by which a part of such a line may be shorter, once whole ones are found."""
     num_rules: int = number(3, "lines", low=2, high=8)
     """Number of level, or of upright lines of lined or squared paper, at least."""
     whole_width: float = number(0.95, "part of the picture's side", low=0.5, high=1)
     """A straight run that is longer than this is part of a ruled line."""
+    cell_edge: float = number(0.15, "shorter sides of the picture", low=0.02, high=0.3)
+    """Where no ink is further from the picture's edges than this, it is what is left of a cell."""
+    whole_side: float = number(0.85, "part of the picture's side", low=0.5, high=1)
+    """A side of a cell that is cut out is longer than this."""
     crossing: float = number(2.0, "line widths", low=0.5, high=8)
     """Ink that is higher than this, where a line runs, is a stroke that crosses the line."""
     speck: float = number(0.22, "heights of a digit, or of a hole", low=0, high=0.5)
@@ -120,20 +127,24 @@ def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "
         return mask
     angle = _angle_of_rules(mask)
     thickest = round(RULED_LINES.thick_rule * shorter)
-    is_ruled = False
+    thickness: list[float] = []
 
     def without(level: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-        nonlocal is_ruled
         for across in (False, True):
             turned = level.T if across else level
             lines = _level_lines(turned, length, thickest)
             if lines is None or _num_lines(lines, length) < RULED_LINES.num_rules:
                 break  # where no lines are level, upright ones are digits
-            level, is_ruled = level & ~(lines.T if across else lines), True
+            thickness.append(stroke_width(lines))
+            turned = turned & ~lines
+            # Where they are faint, they have gaps.
+            parts = _level_lines(turned, length // RULED_LINES.parts, _thin(thickness))
+            turned = turned if parts is None else turned & ~parts
+            level = turned.T if across else turned
         return level
 
     rest = _in_level_frame(mask, angle, without)
-    if not is_ruled:
+    if not thickness:
         return mask
     labels, stats = connected_components(rest)
     is_line = stats[:, 2:4].max(axis=1, initial=0) > length
@@ -143,7 +154,17 @@ def _without_rules_of_paper(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "
     is_line[largest] = [
         stroke_width(own) <= thickest for _, own in _cut_out(labels, stats, largest)
     ]
+    left, top, width, height, areas = stats.T
+    boxes = np.stack([left, top, left + width, top + height], axis=1)
+    # What is straight has as much ink as it is long, times its thickness.
+    is_thin = areas <= _thin(thickness) * np.hypot(width, height)
+    is_line |= reach_edge(boxes, mask.shape) & is_thin
     return np.asarray(rest & ~np.concatenate([[False], is_line])[labels])
+
+
+def _thin(thickness: list[float]) -> int:
+    """Thickness of a line's parts in pixels, at most, by that of the whole lines."""
+    return round(max(thickness)) + 1
 
 
 def _may_have_rules(mask: Bool[np.ndarray, "h w"], length: int) -> bool:
@@ -181,6 +202,8 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
     Returns:
         The ink that is left, and the typical height of a digit, in pixels.
     """
+    if _is_empty_cell(mask):
+        return np.zeros_like(mask), float(mask.shape[0])
     labels, stats = connected_components(mask)
     if not len(stats):
         return mask, float(mask.shape[0])
@@ -216,6 +239,18 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
         rest = mask_of(labels, np.setdiff1d(chosen, largest[odd]) + 1)
         mask &= ~rest | _without_skewed_lines(rest, angle, length)
     return mask, height
+
+
+def _is_empty_cell(mask: Bool[np.ndarray, "h w"]) -> bool:
+    """Tell whether all ink runs along the picture's edges, as the sides of a cell that is cut out.
+
+    One side at least goes from edge to edge, or nearly so.
+    """
+    margin = round(RULED_LINES.cell_edge * min(mask.shape))
+    if not margin or mask[margin:-margin, margin:-margin].any():
+        return False
+    sides = mask[:margin], mask[-margin:], mask[:, :margin].T, mask[:, -margin:].T
+    return any(side.any(axis=0).mean() > RULED_LINES.whole_side for side in sides)
 
 
 def _cut_out(

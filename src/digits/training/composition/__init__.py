@@ -2,7 +2,7 @@
 
 ```
 digits ─writers─▶ one writer's digits ─digit─┐
-text ─separators, signs, letters, displays───┴─layout─▶ ink ─pen, paper─▶ image and truth
+text ─separators, signs, shapes, letters…───┴─layout─▶ ink ─pen, paper─▶ image and truth
 ```
 """
 
@@ -30,6 +30,7 @@ from digits.training.composition import (
     pen,
     rules,
     separators,
+    shapes,
     signs,
     texts,
     writers,
@@ -56,7 +57,7 @@ __all__ = [
 
 MODULES = (
     *augmentation.MODULES,
-    *(writers, manner, allographs, texts, separators, signs, letters, displays),
+    *(writers, manner, allographs, texts, separators, signs, shapes, letters, displays),
     *(digit, line, layout, pen, paper, neighbours, rules, cells, ground, borders, batches),
 )
 """Modules whose amounts decide how lines are made."""

@@ -112,6 +112,8 @@ def write_digit(shape: Shape, manner: Manner, random: np.random.Generator) -> It
         pixels = _of_allograph(allograph, shape, random)
     elif shape.label == 1 and manner.upstroke:
         pixels = _with_upstroke(pixels, manner, random)
+    elif shape.label == 0 and manner.has_filled_zeros:
+        pixels = _filled(pixels)
     elif shape.label == 0 and manner.has_curl:
         pixels = _with_curl(pixels, random)
     elif shape.label == 7 and manner.has_bar:
@@ -158,6 +160,15 @@ def _with_upstroke(
         tilt = random.normal(0, AMOUNTS.foot_tilt_deviation)
         _draw_stroke(canvas, [(x - left, y + tilt), (x + right, y - tilt)], width)
     return canvas
+
+
+def _filled(pixels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Fill the hole of a zero with ink."""
+    is_ink = (pixels > AMOUNTS.ink_level).astype(np.uint8)
+    outlines, _ = cv2.findContours(is_ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    inside = cv2.drawContours(np.zeros_like(pixels), outlines, -1, 255, cv2.FILLED)
+    inside = cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
+    return np.asarray(np.maximum(pixels, inside))
 
 
 def _with_bar(

@@ -31,6 +31,14 @@ class LetterAmounts:
     """Distance of a letter's points from where they belong."""
     scribble_strokes: tuple[int, int] = (3, 5)
     """Least and greatest number of strokes of a scribble."""
+    part_printed: float = 0.5
+    """Part of the letters that are printed: without jitter; 0 to 1."""
+    part_upright: float = 0.7
+    """Part of these that do not lean; 0 to 1."""
+    part_with_serifs: float = 0.5
+    """Part of these with serifs; 0 to 1."""
+    serif: Range = (0.06, 0.16)
+    """Half the length of a serif."""
     part_bent: float = 0.5
     """Part of these strokes that are bent; 0 to 1."""
     bend: Normal = (0, 0.25)
@@ -61,6 +69,8 @@ def _letters() -> dict[str, list[Stroke]]:
         "X": [[(0, 0), (0.6, 1)], [(0.6, 0), (0, 1)]],
         "Y": [[(0, 0), (0.3, 0.5), (0.6, 0)], [(0.3, 0.5), (0.3, 1)]],
         "C": [arc(0.4, 0.5, 0.4, 0.5, -50, -310)],
+        "G": [[*arc(0.4, 0.5, 0.4, 0.5, -50, -360), (0.45, 0.5)], [(0.8, 0.5), (0.8, 1)]],
+        "Q": [arc(0.4, 0.5, 0.4, 0.5, 0, 360), [(0.45, 0.7), (0.85, 1.1)]],
         "J": [[(0.4, 0), (0.4, 0.75), *arc(0.2, 0.78, 0.2, 0.22, 0, 180)]],
         "e": [[(0.0, 0.7), (0.5, 0.7), *arc(0.25, 0.72, 0.25, 0.27, 0, -310)]],
         "h": [stem, [*arc(0.22, 0.66, 0.22, 0.24, 180, 360), (0.44, 1)]],
@@ -91,15 +101,25 @@ def _letters() -> dict[str, list[Stroke]]:
             arc(0.7, 0.8, 0.14, 0.18, 0, 360),
             [(0.75, 0), (0.1, 1)],
         ],
+        "ampersand": [
+            [
+                (0.8, 1), (0.25, 0.4), (0.2, 0.2), (0.32, 0.02), (0.48, 0.1), (0.48, 0.24),
+                (0.1, 0.58), (0.05, 0.8), (0.25, 1), (0.5, 0.95), (0.75, 0.55),
+            ],
+        ],
+        "at": [
+            [*arc(0.5, 0.5, 0.5, 0.5, 50, 360), (1, 0.65), (0.85, 0.72), (0.75, 0.65), (0.75, 0.3)],
+            arc(0.5, 0.5, 0.22, 0.22, 0, 360),
+        ],
         "tick": [[(0, 0.6), (0.2, 0.95), (0.7, 0.0)]],
-    }
+    }  # fmt: skip
 
 
 LETTERS = {name: [line(*stroke) for stroke in strokes] for name, strokes in _letters().items()}
 """Strokes of each letter that does not look like a digit, in heights of a digit."""
 
 
-LIKE_DIGITS = ("P", "h", "tick")
+LIKE_DIGITS = ("G", "J", "P", "Q", "U", "ampersand", "h", "tick")
 """Letters that look like a digit of some writers where they stand among digits."""
 
 
@@ -112,16 +132,28 @@ def _write_letter(random: np.random.Generator, without: tuple[str, ...] = ()) ->
         strokes = LETTERS[names[random.integers(len(names))]]
     wide, tall = random.uniform(*AMOUNTS.width), random.uniform(*AMOUNTS.height)
     lean, foot = random.normal(*AMOUNTS.lean), random.normal(*AMOUNTS.foot)
+    jitter = AMOUNTS.jitter
+    if random.random() < AMOUNTS.part_printed:
+        jitter = (0, 0)
+        lean = 0.0 if random.random() < AMOUNTS.part_upright else abs(lean)
+        if random.random() < AMOUNTS.part_with_serifs:
+            strokes = [*strokes, *_serifs(strokes, random.uniform(*AMOUNTS.serif))]
     return [
         [
             (
-                wide * x + lean * (1 - y) + random.normal(*AMOUNTS.jitter),
-                foot - tall * (1 - y) + random.normal(*AMOUNTS.jitter),
+                wide * x + lean * (1 - y) + random.normal(*jitter),
+                foot - tall * (1 - y) + random.normal(*jitter),
             )
             for x, y in stroke
         ]
         for stroke in strokes
     ]
+
+
+def _serifs(strokes: list[Stroke], half: float) -> list[Stroke]:
+    """Draw a short level stroke at each end of a stroke that is at a letter's top or foot."""
+    ends = {end for stroke in strokes for end in (stroke[0], stroke[-1])}
+    return [line((x - half, y), (x + half, y)) for x, y in sorted(ends) if y in (0, 1)]
 
 
 def _scribble(random: np.random.Generator) -> list[Stroke]:

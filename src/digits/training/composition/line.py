@@ -27,6 +27,8 @@ class LineAmounts:
     """Standard deviation of the logarithm of a mark's height in a line."""
     mark_width: Range = (0.6, 1.05)
     """Width of a mark's strokes, in widths of the pen."""
+    bold: Range = (1, 1.8)
+    """Width of the pen where there are no digits, in widths of the writer's digits' pen."""
     point_width: Range = (0.9, 1.5)
     """Width of a point, in widths of other marks."""
     widest_gap: float = 4.0
@@ -55,9 +57,12 @@ def write_line(writers: Writers, random: np.random.Generator) -> LineInk:
     shapes = writers.choose(random)
     pen_width = stroke_width(shapes[random.integers(len(shapes))].pixels) * manner.scale
     manner = replace(manner, pen_width=pen_width)
+    text = choose_text(random)
+    if all(isinstance(entry, Mark) for entry in text):
+        manner = replace(manner, pen_width=pen_width * random.uniform(*AMOUNTS.bold))
     items = []
     label = ANY
-    for entry in choose_text(random):
+    for entry in text:
         if isinstance(entry, Mark):
             items.append(write_mark(entry, manner, random))
         else:

@@ -69,6 +69,8 @@ class MannerAmounts:
     """Part of the writers whose fives lack the stroke at their tops; 0 to 1."""
     part_with_curl: float = 0.1
     """Part of the writers whose zeros end in a curl at their tops; 0 to 1."""
+    part_with_filled_zeros: float = 0.04
+    """Part of the writers whose zeros are filled with ink; 0 to 1."""
     part_of_allographs: float = 0.2
     """Part of the writers who write a digit in one of its allographs; 0 to 1."""
     turn_deviation: float = 0.06
@@ -116,6 +118,8 @@ class Manner:
     """Whether fives have the stroke at their tops."""
     has_curl: bool
     """Whether zeros end in a curl at their tops."""
+    has_filled_zeros: bool
+    """Whether zeros are filled with ink."""
     allographs: dict[int, Allograph]
     """Allograph of each digit that the writer does not write as in MNIST."""
     turn: float
@@ -168,6 +172,7 @@ def draw_manner(random: np.random.Generator) -> Manner:
         has_bar=has_bar,
         has_flag=random.random() >= AMOUNTS.part_without_flag,
         has_curl=random.random() < AMOUNTS.part_with_curl,
+        has_filled_zeros=random.random() < AMOUNTS.part_with_filled_zeros,
         allographs={
             label: forms[random.integers(len(forms))]
             for label, forms in ALLOGRAPHS.items()

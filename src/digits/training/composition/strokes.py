@@ -14,6 +14,10 @@ FRACTION_BITS = 4
 """Number of bits after the binary point of the coordinates with which OpenCV draws."""
 
 
+FILLING = 12
+"""Number of copies of an outline that fill it: they are nearer to each other than a pen is wide."""
+
+
 class Mark(NamedTuple):
     """What stands between or around digits: a separator, a sign, a letter, a display's digit."""
 
@@ -57,6 +61,16 @@ def curve(*points: tuple[float, float]) -> Stroke:
         )
         stroke += [(x, y) for x, y in (b + smooth / 2).tolist()]
     return stroke
+
+
+def fill(outline: Stroke) -> list[Stroke]:
+    """Fill an outline that is nowhere hollow: by copies of it, each smaller than that before."""
+    points = np.array(outline)
+    middle = points.mean(axis=0)
+    return [
+        [(float(x), float(y)) for x, y in middle + size * (points - middle)]
+        for size in np.linspace(1, 0, FILLING)
+    ]
 
 
 def lean(strokes: list[Stroke], slant: float) -> list[Stroke]:

@@ -17,6 +17,7 @@ from digits.training.composition.separators import (
     POINT,
     SLASH,
 )
+from digits.training.composition.shapes import SHAPES
 from digits.training.composition.signs import COLON, SIGNS
 from digits.training.composition.strokes import Mark
 
@@ -28,14 +29,16 @@ class TextAmounts:
     Source: chosen by eye, to look like what people write.
     """
 
-    part_without_digits: float = 0.05
+    part_without_digits: float = 0.1
     """Part of the lines without any digit; 0 to 1."""
-    markings: Parts = (0.25, 0.4, 0.2)
-    """Parts of these that are blank, of letters, and a display; the others are signs."""
+    markings: Parts = (0.12, 0.45, 0.1, 0.2)
+    """Parts of these that are blank, of letters, a display, and of shapes; the others are signs."""
     marks: tuple[int, int] = (1, 7)
     """Least and greatest number of marks on these."""
     most_signs: int = 3
-    """Greatest number of signs on these."""
+    """Greatest number of signs, or shapes, on these."""
+    part_alone: float = 0.4
+    """Part of the lines of letters that have one letter; 0 to 1."""
     lengths: tuple[int, ...] = (7, 6, 5, 5, 6, 6, 5, 4, 3, 2, 1, 1)
     """Frequency of numbers with one digit, with two, and so on; any unit."""
     repetitions: tuple[float, float] = (0.05, 0.4)
@@ -93,15 +96,18 @@ def choose_text(random: np.random.Generator) -> Text:
 
 
 def _choose_marks(random: np.random.Generator) -> list[Mark]:
-    """Choose the marks of a line without digits: letters, a display, signs, or none."""
+    """Choose the marks of a line without digits: letters, a display, shapes, signs, or none."""
     kind = which(AMOUNTS.markings, random)
     if kind == 0:
         return []
     count = integer(AMOUNTS.marks, random)
     if kind == 1:
-        return [LETTER] * count
+        return [LETTER] * (1 if random.random() < AMOUNTS.part_alone else count)
     if kind == 2:
         return [DISPLAY] * count
+    if kind == 3:
+        chosen = random.integers(len(SHAPES), size=min(count, AMOUNTS.most_signs))
+        return [SHAPES[index] for index in chosen]
     return [_choose_sign(random) for _ in range(min(count, AMOUNTS.most_signs))]
 
 
