@@ -300,7 +300,7 @@ class Bench:
         """Make a reader of the numbers as they are now, whose networks remember."""
         reader, threshold = self._reader, CONFIDENCE.threshold  # may be more than a reader takes
         reader._singles = SingleReader(self._singles, self._lines, threshold=threshold)
-        reader._lines = LineReader(self._lines, None, threshold=threshold)
+        reader._lines = LineReader(self._lines, self._singles, threshold=threshold)
         return reader
 
     def _answer(self, reader: Reader, example: Example) -> Answer:

@@ -43,7 +43,7 @@ class Number:
             object.__setattr__(self.stage, self.field.name, before)
 
 
-OF_TIME = ("digits.reading.single_reader", "digits.reading.word_reader", "digits.reading.work")
+OF_TIME = ("digits.reading.ensemble", "digits.reading.word_reader", "digits.reading.work")
 """Modules whose numbers decide how long reading takes, not what is read."""
 
 

@@ -18,6 +18,7 @@ from digits.reading.ink import erase_ruled_lines, find_lines, frame_single, open
 from digits.reading.ink.binarization import binarize
 from digits.reading.ink.drawings import binarize_drawing
 from digits.reading.ink.formats import NOT_READ
+from digits.reading.ink.ruled_lines import without_ruled_lines
 from tests.reading.cases import large_on_ruled_sheet
 from tests.reading.drawings import INK, PAPER, draw, enlarged, turned, write
 
@@ -440,3 +441,59 @@ def test_lines_of_paper_go_and_a_tall_digit_stays(is_squared: bool, slope: float
     ruled, left = binarize(sheet).mask & ~digit, erase_ruled_lines(binarize(sheet)).mask
     assert (digit & ~left).sum() < 0.01 * digit.sum()
     assert (left & ~digit).sum() < 0.15 * ruled.sum()
+
+
+def test_what_is_as_high_as_three_lines_does_not_make_them_one() -> None:
+    page = np.vstack([draw("1234", margin=40)] * 3)
+    apart = num_words(page)
+    page[30:-30, -22:-8] = INK
+    assert len(num_words(page)) == len(apart) == 3
+
+
+def level_rules(height: int, width: int, parts: int) -> np.ndarray:
+    """Lines of paper, and one more that is seen in so many parts."""
+    mask = np.zeros((height, width), bool)
+    for y in range(40, height - 60, 60):
+        mask[y : y + 3] = True
+    length = width // parts
+    for start in range(0, width, length):
+        mask[height - 30 : height - 27, start : start + length - 8] = True
+    return mask
+
+
+def test_a_line_of_paper_may_have_gaps() -> None:
+    for parts in (1, 5):
+        mask = level_rules(300, 420, parts)
+        assert not without_ruled_lines(mask).any()
+
+
+def test_a_bit_of_a_line_at_the_edge_of_ruled_paper_goes_and_a_stroke_there_stays() -> None:
+    mask = level_rules(300, 420, 1)
+    mask[50:80, :3] = True
+    stroke = np.zeros_like(mask)
+    stroke[110:150, -12:] = True
+    left = without_ruled_lines(mask | stroke)
+    assert not (left & ~stroke).any()
+    assert left[stroke].all()
+
+
+@pytest.mark.parametrize("sides", ["top", "left", "top left", "top left bottom right"])
+def test_a_cell_that_is_cut_out_with_its_sides_is_empty(sides: str) -> None:
+    cell = np.zeros((60, 70), bool)
+    for side in sides.split():
+        {"top": cell[2:5], "bottom": cell[-4:-1], "left": cell[:, 1:4], "right": cell[:, -3:]}[
+            side
+        ][:] = True
+    assert not without_ruled_lines(cell).any()
+    cell[20:45, 30:36] = True  # a digit
+    assert without_ruled_lines(cell)[20:45, 30:36].all()
+
+
+def test_a_digit_that_fills_its_picture_is_no_empty_cell() -> None:
+    zero = np.zeros((80, 60), np.uint8)
+    cv2.ellipse(zero, (30, 40), (26, 36), 0, 0, 360, 1, 8)
+    one = np.ones((80, 12), bool)
+    seven = np.zeros((80, 50), np.uint8)
+    cv2.polylines(seven, [np.array([(0, 3), (46, 3), (10, 79)])], False, 1, 8)
+    for digit in (zero > 0, one, seven > 0):
+        assert without_ruled_lines(digit).sum() > 0.6 * digit.sum()

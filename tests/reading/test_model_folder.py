@@ -39,7 +39,7 @@ def test_the_reader_takes_both_networks_of_a_folder(folder: Path) -> None:
     for model in (folder, str(folder), open_networks(folder)):
         reader = Reader(model, num_threads=1)
         assert reader.read(page).text == ""
-        assert reader._lines.classifier is None  # the line network names the digits that it finds
+        assert not reader.names_digits  # the line network names the digits that it finds
         assert reader.network.metadata == Network().metadata
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from digits.reading.confidence import CONFIDENCE, judge
+from digits.reading.ensemble import ENSEMBLE
 from digits.reading.line_network import Columns, LineNetwork
 from digits.reading.model_folder import Networks
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.reading.results import Digit
-from digits.reading.single_reader import SINGLE_READER
 from digits.reading.symbols import NUM_CLASSES
 from tests.reading.drawings import draw
 
@@ -74,7 +74,7 @@ def test_two_that_agree_are_as_sure_as_each_of_them() -> None:
 
 
 def test_of_what_the_network_of_glyphs_is_sure_no_other_is_asked() -> None:
-    sure = SINGLE_READER.sure_alone
+    sure = ENSEMBLE.sure_alone
     lines = LineSayings(of_ten(_1=1.0))
     glyphs = Sayings(of_ten(_1=1 - sure, _7=sure))
     (digit,) = Reader(Networks(glyphs, lines)).read_glyphs([SEVEN])

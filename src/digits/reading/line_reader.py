@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from digits.errors import InvalidInput
-from digits.reading.confidence import NO_DIGIT, doubt_line, judge
+from digits.reading.confidence import CONFIDENCE, NO_DIGIT, doubt_line, judge
 from digits.reading.decode import Symbol
+from digits.reading.ensemble import ENSEMBLE, average
 from digits.reading.evidence import is_mostly_read, is_sure, is_whole, share_read, weigh
 from digits.reading.ink import (
     HYPOTHESES,
@@ -28,6 +29,7 @@ from digits.reading.ink import (
     find_lines,
     frame_part,
     hypotheses,
+    is_empty_cell,
     left_over,
     line_images,
     other_polarity,
@@ -80,14 +82,22 @@ class LineReader:
 
     Args:
         network: The line network, which finds the digits and reads them.
-        classifier: A network that is to read the digits that the line network finds, if any.
+        glyphs: The network of glyphs, which is asked as well where that one is not sure of a digit
+            that stands apart.
+        names_digits: Whether that network names all digits instead.
         threshold: Confidence below which a digit is refused.
     """
 
     def __init__(
-        self, network: LineNetwork, classifier: Network | None, *, threshold: float
+        self,
+        network: LineNetwork,
+        glyphs: Network,
+        *,
+        names_digits: bool = False,
+        threshold: float,
     ) -> None:
-        self.network, self.classifier, self.threshold = network, classifier, threshold
+        self.network, self.glyphs = network, glyphs
+        self.names_digits, self.threshold = names_digits, threshold
 
     def read(self, picture: Picture, work: Work) -> Reading:
         """Read a picture, also one on its side or upside down, and list what was left out.
@@ -129,6 +139,9 @@ class LineReader:
     def _read_upright(self, picture: Picture, found: list[Hypothesis], work: Work) -> "_Try":
         """Read a picture by its hypotheses and, where nothing was read surely, once more."""
         tries = self._read_hypotheses(picture, found, work)
+        for one in tries:
+            if is_empty_cell(one.ink.mask):
+                return one  # the other way round, its paper would be ink
         best = _best(tries)
         is_drawing, is_full = best.ink.noise == 0, len(best.reading.digits) > MAX_IN_LINE
         cut_short = next((one.ink for one in tries if one.is_cut_short), None)
@@ -272,10 +285,12 @@ class LineReader:
     def _digit(
         self, symbol: Symbol, view: LineImage, ink: Ink, picture: Picture, *, is_alone: bool
     ) -> Digit:
-        glyph, box = frame_part(view, symbol.box, ink, is_alone=is_alone)
+        glyph, box, is_apart = frame_part(view, symbol.box, ink, is_alone=is_alone)
         probabilities = symbol.probabilities
-        if self.classifier is not None:
-            probabilities = self.classifier.probabilities(glyph[None])[0]
+        is_unsure = probabilities.max() < ENSEMBLE.sure_alone
+        if self.names_digits or (is_unsure and is_apart):
+            opinion = self.glyphs.probabilities(glyph[None])[0]
+            probabilities = opinion if self.names_digits else _with_opinion(probabilities, opinion)
         return judge(probabilities, glyph, picture.to_original(box), threshold=self.threshold)
 
 
@@ -301,6 +316,14 @@ class _Try(NamedTuple):
     @property
     def turns(self) -> int:
         return self.reading.picture.turns
+
+
+def _with_opinion(
+    probabilities: Float[np.ndarray, " 10"], opinion: Float[np.ndarray, " 10"]
+) -> Float[np.ndarray, " 10"]:
+    """Average the probabilities of both networks, if that of glyphs takes it for a digit."""
+    is_digit = opinion.max() > CONFIDENCE.threshold
+    return average(probabilities, opinion) if is_digit else probabilities
 
 
 def cut_out_words(ink: Ink, views: list[LineView]) -> list[list[LineImage]]:

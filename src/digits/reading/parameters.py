@@ -8,6 +8,7 @@ from typing import Any
 
 from digits.reading import decode, line_network, orientation
 from digits.reading.confidence import CONFIDENCE
+from digits.reading.ensemble import ENSEMBLE
 from digits.reading.ink import drawings, glyphs, layout, ruled_lines
 from digits.reading.ink.binarization import BINARIZATION
 from digits.reading.ink.contrast import CONTRAST
@@ -80,6 +81,7 @@ def offline_parameters() -> dict[str, dict[str, Any]]:
             "LONGER",
         ),
         "confidence": asdict(CONFIDENCE),
+        "ensemble": asdict(ENSEMBLE),
     }
 
 

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from digits.errors import DigitsError, InvalidInput, OutOfMemory, is_out_of_memory
 from digits.reading.confidence import CONFIDENCE, judge
-from digits.reading.ink import HYPOTHESES, Picture, open_picture, open_pictures
+from digits.reading.ink import HYPOTHESES, Picture, is_empty_cell, open_picture, open_pictures
 from digits.reading.ink.errors import NO_MEMORY
 from digits.reading.line_network import LineNetwork
 from digits.reading.line_reader import LineReader
@@ -74,12 +74,14 @@ class Reader:
         # A network of one's own is not helped: it is heard as it is.
         second = None if classifier else model.lines
         self._singles = SingleReader(self.network, second, threshold=threshold)
-        self._lines = LineReader(model.lines, classifier, threshold=threshold)
+        self._lines = LineReader(
+            model.lines, self.network, names_digits=classifier is not None, threshold=threshold
+        )
 
     @property
     def names_digits(self) -> bool:
         """Whether the network of glyphs names the digits that the network of lines finds."""
-        return self._lines.classifier is not None
+        return self._lines.names_digits
 
     @property
     def digest(self) -> str:
@@ -229,7 +231,8 @@ def _may_be_single(reading: Reading) -> bool:
     """Tell whether a picture may show one digit, of which nothing was said for sure."""
     marks = [mark for line in reading.lines for mark in line.marks]
     digits = reading.digits
-    if marks or len(digits) > 1 or not reading.ink.mask.any():
+    mask = reading.ink.mask
+    if marks or len(digits) > 1 or not mask.any() or is_empty_cell(mask):
         return False
     if digits:
         return digits[0].reason is not None

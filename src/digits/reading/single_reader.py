@@ -1,7 +1,6 @@
 """Reading of single digits: pictures of one digit each, framed and classified."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from jaxtyping import Float, UInt8
 
 from digits.reading import ctc
 from digits.reading.confidence import CONFIDENCE, judge
+from digits.reading.ensemble import ENSEMBLE, average
 from digits.reading.ink import (
     SIZE,
     Glyph,
@@ -17,12 +17,12 @@ from digits.reading.ink import (
     frame,
     frame_single,
     hypotheses_of_single,
+    is_empty_cell,
 )
 from digits.reading.line_network import LineNetwork
 from digits.reading.network import Network
 from digits.reading.results import Digit
 from digits.reading.symbols import LINE_HEIGHT
-from digits.reading.tuning import Tuned, number
 
 BLANK = Glyph(np.zeros((SIZE, SIZE), np.uint8), (0.0, 0.0, 0.0, 0.0))
 """Glyph of a picture without ink."""
@@ -30,17 +30,6 @@ BLANK = Glyph(np.zeros((SIZE, SIZE), np.uint8), (0.0, 0.0, 0.0, 0.0))
 
 ONE_DIGIT: list[ctc.Classes] = [(1 + digit,) for digit in range(10)]
 """What a line says that is one digit."""
-
-
-@dataclass(frozen=True)
-class SingleReaderParameters(Tuned):
-    """Tuned numbers of reading single digits: asking one network takes less time than both."""
-
-    sure_alone: float = number(0.99, "probability", low=0.9, high=1)
-    """Confidence from which on the network of glyphs is believed alone."""
-
-
-SINGLE_READER = SingleReaderParameters()
 
 
 class SingleReader:
@@ -88,17 +77,14 @@ class SingleReader:
         return read
 
     def _probabilities(self, glyphs: UInt8[np.ndarray, "n 28 28"]) -> Float[np.ndarray, "n 10"]:
-        """Classify glyphs; where the network of glyphs is not sure, both networks have their say.
-
-        The geometric mean of what the two say is small where they disagree.
-        """
+        """Classify glyphs; where the network of glyphs is not sure, that of lines is asked, too."""
         probabilities = self.network.probabilities(glyphs)
-        is_unsure = probabilities.max(axis=1, initial=0) < SINGLE_READER.sure_alone
+        is_unsure = probabilities.max(axis=1, initial=0) < ENSEMBLE.sure_alone
         if self.lines is None or not is_unsure.any():
             return probabilities
         as_line = _read_as_lines(self.lines, glyphs[is_unsure])
         both = probabilities.copy()
-        both[is_unsure] = np.sqrt(probabilities[is_unsure] * as_line)
+        both[is_unsure] = average(probabilities[is_unsure], as_line)
         return both
 
     def _digit(self, probabilities: Float[np.ndarray, " 10"], glyph: Glyph) -> Digit:
@@ -120,6 +106,8 @@ class Single(NamedTuple):
 def frame_hypotheses(picture: Picture) -> list[Single]:
     """Frame the one digit of a picture by each hypothesis; a blank glyph if there is no ink."""
     seen = [hypothesis.ink for hypothesis in hypotheses_of_single(picture.grey)]
+    # Of an empty cell, the paper would be ink the other way round.
+    seen = [ink for ink in seen if is_empty_cell(ink.mask)] or seen
     singles = []
     for ink in seen:
         glyph = frame_single(ink)

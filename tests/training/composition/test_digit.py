@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -62,6 +63,18 @@ def test_writers_with_upstrokes_feet_and_bars_write_wider_ones_and_sevens(plain:
     with_bar = replace(plain, has_bar=True)
     assert mean_size(7, with_bar)[1] > mean_size(7, plain)[1] + 5
     assert mean_size(5, replace(with_bar, upstroke=0.6)) == mean_size(5, plain)
+
+
+def test_writers_fill_the_hole_of_their_zeros_and_of_no_other_digit(
+    plain: Manner, random: np.random.Generator
+) -> None:
+    ring = np.zeros((20, 16), np.uint8)
+    cv2.ellipse(ring, (8, 10), (6, 8), 0, 0, 360, 255, 2)
+    filling = replace(plain, has_filled_zeros=True)
+    for label, manner, has_hole in ((0, plain, True), (0, filling, False), (6, filling, True)):
+        ink = write_digit(Shape(ring, label), manner, random).ink
+        middle = ink[len(ink) // 2 - 1 : len(ink) // 2 + 2, ink.shape[1] // 2]
+        assert (middle < 0.5).all() == has_hole
 
 
 def test_what_is_not_written_with_ink_has_none(plain: Manner, random: np.random.Generator) -> None:

@@ -1,13 +1,15 @@
-"""Marks: separators, signs, letters and displays."""
+"""Marks: separators, signs, shapes, letters and displays."""
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from digits.training.composition import displays, separators, signs
+from digits.training.composition import displays, letters, separators, shapes, signs
 from digits.training.composition.displays import DISPLAY
 from digits.training.composition.letters import LETTER, LETTERS
-from digits.training.composition.strokes import Mark, to_ink
+from digits.training.composition.strokes import Mark, Stroke, to_ink
 
 MARKS = {
     name: value
@@ -16,6 +18,7 @@ MARKS = {
     if isinstance(value, Mark)
 } | {"LETTER": LETTER, "DISPLAY": DISPLAY, "RING": Mark("?", signs.write_ring)}
 MARKS |= {f"SIGN{index}": sign for index, sign in enumerate(signs.SIGNS)}
+MARKS |= {f"SHAPE{index}": shape for index, shape in enumerate(shapes.SHAPES)}
 
 
 @pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
@@ -76,3 +79,41 @@ def test_letters_are_within_a_digit_s_height() -> None:
         for x, y in (point for stroke in strokes for point in stroke):
             assert -0.1 <= x <= 1
             assert -0.01 <= y <= 1.01
+
+
+def test_a_disc_has_no_hole_and_circles_have_two(random: np.random.Generator) -> None:
+    disc, circles, crossed, *_ = shapes.SHAPES
+    holes = [num_holes(mark.write(random)) for mark in (disc, circles, crossed)]
+    assert holes == [0, 2, 4]
+
+
+def num_holes(strokes: list[Stroke]) -> int:
+    """Count the holes of what is drawn with a thin pen; what is between two circles is one."""
+    ink, _, _ = to_ink(strokes, 60, 3)
+    ink = np.pad(ink, 1)
+    return int(cv2.connectedComponents((ink < 0.5).astype(np.uint8), connectivity=4)[0]) - 2
+
+
+def test_a_box_lacks_a_side_at_least_and_has_a_corner(random: np.random.Generator) -> None:
+    box = shapes.SHAPES[-1]
+    for _ in range(50):
+        sides = box.write(random)
+        assert len(sides) in (2, 3)
+        corners = [side[1] for side in sides[:-1]]
+        assert all(
+            np.hypot(*np.subtract(corner, side[0])) < 0.2
+            for corner, side in zip(corners, sides[1:], strict=True)
+        )
+
+
+def test_printed_letters_have_serifs_at_their_tops_and_feet(
+    random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = replace(letters.AMOUNTS, part_scribbles=0.0, part_printed=1.0, part_upright=1.0)
+    for part, least in ((0.0, 0), (1.0, 1)):
+        monkeypatch.setattr(letters, "AMOUNTS", replace(printed, part_with_serifs=part))
+        drawn = [LETTER.write(random) for _ in range(60)]
+        level = [sum(len(s) == 2 and s[0][1] == s[1][1] for s in strokes) for strokes in drawn]
+        without = [len(strokes) for strokes in drawn]
+        assert (np.mean(level) > 1.5) == bool(least)
+        assert max(without) > 2 * least

@@ -6,7 +6,7 @@ import { outermost } from "./geometry.js";
 import { blankGlyph, framed, strokeStrength, thickened } from "./glyphs.js";
 import { boxOf, clamp, extent, radians, rounded } from "./numbers.js";
 import { parameters } from "./parameters.js";
-import { cropped, isEmpty, mapped } from "./rasters.js";
+import { cropped, hasInColumn, hasInRow, isEmpty, mapped } from "./rasters.js";
 import { apply, composed, inverted, resized, sampled, warped } from "./transforms.js";
 
 const { fround } = Math;
@@ -67,8 +67,10 @@ export function framePart(image, box, ink, isAlone) {
     right: Math.min(width, opposite[0]),
     bottom: Math.min(height, opposite[1]),
   });
-  if (isEmpty(mask)) return { glyph: blankGlyph(), box: boxInPicture(image, box) };
-  return { glyph: framed(strokeStrength(contrast, mask, ink), mask), box: boxAroundInk(mask, toPicture) };
+  if (isEmpty(mask)) return { glyph: blankGlyph(), box: boxInPicture(image, box), isApart: false };
+  // Its ink ends there, and does not go on in what stands beside it.
+  const isApart = ![0, height - 1].some((y) => hasInRow(mask, y)) && ![0, width - 1].some((x) => hasInColumn(mask, x));
+  return { glyph: framed(strokeStrength(contrast, mask, ink), mask), box: boxAroundInk(mask, toPicture), isApart };
 }
 
 // The upright box in the picture around the pixels of another image.

@@ -107,6 +107,14 @@ class Reader {
     return { reading, unruled, lines, isCutShort: false };
   }
 
+  // The probabilities of a digit of a word: those of the line network and, where that is not sure of one that
+  // stands apart, of the network of glyphs as well.
+  async #probabilities({ probabilities }, { glyph, isApart }) {
+    if (this.#namesDigits) return this.#glyphs.probabilities(glyph);
+    const isUnsure = Math.max(...probabilities) < parameters.ensemble.sure_alone;
+    return isUnsure && isApart ? withOpinion(probabilities, await this.#glyphs.probabilities(glyph)) : probabilities;
+  }
+
   // Makes a reading of what the words of its lines say.
   async #reading(lines, read, ink, unruled, turns) {
     const found = read.values();
@@ -120,9 +128,9 @@ class Reader {
         const digits = [];
         for (const symbol of symbols) {
           if (!symbol.isDigit) continue;
-          const { glyph, box } = framePart(image, symbol.box, ink, symbols.length === 1);
-          const row = this.#namesDigits ? await this.#glyphs.probabilities(glyph) : symbol.probabilities;
-          digits.push(judge(row, glyph, box, this.#threshold));
+          const part = framePart(image, symbol.box, ink, symbols.length === 1);
+          const row = await this.#probabilities(symbol, part);
+          digits.push(judge(row, part.glyph, part.box, this.#threshold));
         }
         confidence *= Math.min(its, ...digits.map((digit) => digit.confidence));
         const doubted = doubtLine(digits, its, this.#threshold).values();
@@ -141,6 +149,13 @@ class Reader {
     const leftOut = linesRead.flatMap((line) => line.parts.filter((part) => "kind" in part));
     return { lines: linesRead, leftOut, turns, ink };
   }
+}
+
+// The probabilities of both networks, if that of glyphs takes it for a digit: their
+// geometric mean, which is small where they disagree.
+function withOpinion(probabilities, opinion) {
+  if (Math.max(...opinion) <= parameters.confidence.threshold) return probabilities;
+  return probabilities.map((value, label) => Math.sqrt(value * opinion[label]));
 }
 
 function markOf({ text }, box) {

@@ -37,7 +37,7 @@ from digits.reading.ink.line_images import (
     line_images,
 )
 from digits.reading.ink.picture import Picture
-from digits.reading.ink.ruled_lines import erase_ruled_lines, erase_upright_lines
+from digits.reading.ink.ruled_lines import erase_ruled_lines, erase_upright_lines, is_empty_cell
 
 __all__ = [
     "HYPOTHESES",
@@ -64,6 +64,7 @@ __all__ = [
     "frame_single",
     "hypotheses",
     "hypotheses_of_single",
+    "is_empty_cell",
     "left_over",
     "line_images",
     "open_grey",

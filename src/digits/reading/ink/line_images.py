@@ -111,13 +111,25 @@ def line_images(
     return images
 
 
+class FramedPart(NamedTuple):
+    """A digit of a word, framed."""
+
+    glyph: UInt8[np.ndarray, "28 28"]
+    """The glyph; black if there is no ink."""
+    box: tuple[float, float, float, float]
+    """Left, top, width and height of its ink in the picture; the box it was looked for in if there
+    is none."""
+    is_apart: bool
+    """Whether its ink ends there, and does not go on in what stands beside it."""
+
+
 def frame_part(
     image: LineImage,
     box: tuple[float, float, float, float],
     ink: Ink,
     *,
     is_alone: bool = False,
-) -> tuple[UInt8[np.ndarray, "28 28"], tuple[float, float, float, float]]:
+) -> FramedPart:
     """Frame the digit in a box of a line's image, as MNIST's digits are.
 
     Args:
@@ -126,10 +138,6 @@ def frame_part(
         ink: The ink of the picture.
         is_alone: Whether it is all that the word says, so that what goes on past the box is part
             of it.
-
-    Returns:
-        The glyph, and the box around its ink in the picture; black and the box itself if there is
-        none.
     """
     corners = np.array([box[:2], np.add(box[:2], box[2:])])
     window = np.array([corners[0] - MARGIN, corners[1] + MARGIN])
@@ -150,9 +158,11 @@ def frame_part(
     mask = cv2.warpAffine(ink.mask.view(np.uint8), to_picture, size, flags=flags) > 0
     mask = _mostly_inside(mask, np.rint((corners - window[0]) * zoom).astype(int))
     if not mask.any():
-        return np.zeros((SIZE, SIZE), np.uint8), image.box_in_picture(box)
+        return FramedPart(np.zeros((SIZE, SIZE), np.uint8), image.box_in_picture(box), False)
     outline = cv2.convexHull(cv2.findNonZero(mask.view(np.uint8)))[:, 0]
-    return frame(stroke_strength(contrast, mask, ink), mask), _box_around(outline, to_picture)
+    is_apart = not any(edge.any() for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+    glyph = frame(stroke_strength(contrast, mask, ink), mask)
+    return FramedPart(glyph, _box_around(outline, to_picture), is_apart)
 
 
 def _box_around(

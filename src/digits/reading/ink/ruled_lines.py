@@ -202,7 +202,7 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
     Returns:
         The ink that is left, and the typical height of a digit, in pixels.
     """
-    if _is_empty_cell(mask):
+    if is_empty_cell(mask):
         return np.zeros_like(mask), float(mask.shape[0])
     labels, stats = connected_components(mask)
     if not len(stats):
@@ -241,7 +241,7 @@ def without_boxes(mask: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h w"
     return mask, height
 
 
-def _is_empty_cell(mask: Bool[np.ndarray, "h w"]) -> bool:
+def is_empty_cell(mask: Bool[np.ndarray, "h w"]) -> bool:
     """Tell whether all ink runs along the picture's edges, as the sides of a cell that is cut out.
 
     One side at least goes from edge to edge, or nearly so.
