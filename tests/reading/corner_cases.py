@@ -528,6 +528,23 @@ def short_underlines(pen: Pen, rng: np.random.Generator) -> Composed:
 
 
 @category
+def empty_cells(pen: Pen, rng: np.random.Generator) -> Composed:
+    """A cell of a form without a digit, cut out with one to four of its sides."""
+    cell = np.zeros((int(rng.integers(40, 90)), int(rng.integers(40, 90))), np.float32)
+    for side in rng.choice(4, int(rng.integers(1, 5)), replace=False).tolist():
+        start, thickness = int(rng.integers(0, 4)), int(rng.integers(2, 5))
+        np.rot90(cell, side)[start : start + thickness, int(rng.integers(0, 3)) :] = 1.0
+    return Composed(levels(grained(inked(cell), rng, 2)), ())
+
+
+@category
+def filling_zeros(pen: Pen, rng: np.random.Generator) -> Composed:
+    """A zero as large as the picture."""
+    zero = pen.digit("0", rng.uniform(60, 120), weight=rng.uniform(0.8, 1.2))
+    return Composed(levels(grained(inked(padded(zero, int(rng.integers(0, 3)))), rng, 2)), ("0",))
+
+
+@category
 def dark_lines(pen: Pen, rng: np.random.Generator) -> Composed:
     """Thin digits on lined paper that lies askew, its lines as dark as they."""
     number, height = pen.number(3, 6), rng.uniform(50, 80)

@@ -12,7 +12,7 @@ from digits.reading.model_folder import Networks
 from digits.reading.network import Network
 from digits.reading.reader import Reader
 from digits.reading.results import Digit
-from digits.reading.symbols import NUM_CLASSES
+from digits.reading.symbols import COLUMN_STEP, NUM_CLASSES
 from tests.reading.drawings import draw
 
 SEVEN = draw("7")
@@ -100,3 +100,37 @@ def test_none_is_asked_about_no_picture() -> None:
     lines = LineSayings(of_ten(_1=1.0))
     assert Reader(Networks(Sayings(of_ten(_1=1.0)), lines)).read_glyphs([]) == []
     assert lines.asked == 0
+
+
+class Two(LineNetwork):
+    """A network of lines to which each is a one, which is not sure, and a seven, at two places."""
+
+    def __init__(self, *places: float) -> None:
+        super().__init__(num_threads=1)
+        self.places = places
+
+    def columns(self, images: Sequence[np.ndarray]) -> list[Columns]:
+        return [self._columns(image.shape[1] // COLUMN_STEP) for image in images]
+
+    def _columns(self, num: int) -> Columns:
+        said = np.full((NUM_CLASSES, num), 1e-9, np.float32)
+        said[0] = 1  # a blank
+        for place, digit, probability in zip(self.places, (1, 7), (0.6, 0.99), strict=True):
+            column = int(place * num)
+            said[:, column] = 1e-9
+            said[1 + digit, column], said[-1, column] = probability, 1 - probability
+        half = np.array([0.3, 0.3, -0.5, 0.5], np.float32)
+        return Columns(np.log(said), np.tile(half[:, None], (1, num)))
+
+
+def test_a_stroke_of_a_digit_that_is_taken_for_another_is_part_of_it() -> None:
+    seven = of_ten(_7=0.995)
+    reading = Reader(Networks(Sayings(seven), Two(0.4, 0.6))).read(draw("7"))
+    assert (reading.text, len(reading.digits), reading.left_out) == ("7", 1, ())
+
+
+def test_a_digit_beside_another_is_not_taken_for_all_there_is() -> None:
+    seven = of_ten(_7=0.995)
+    reading = Reader(Networks(Sayings(seven), Two(0.25, 0.75))).read(draw("17", spacing=1.6))
+    assert [digit.label for digit in reading.digits] == [1, 7]
+    assert "?" in reading.text

@@ -6,7 +6,7 @@ The modules in `page/offline/` compute with these numbers, so that none is writt
 from dataclasses import asdict
 from typing import Any
 
-from digits.reading import decode, line_network, orientation
+from digits.reading import decode, line_network, orientation, reader
 from digits.reading.confidence import CONFIDENCE
 from digits.reading.ensemble import ENSEMBLE
 from digits.reading.ink import drawings, glyphs, layout, ruled_lines
@@ -82,6 +82,7 @@ def offline_parameters() -> dict[str, dict[str, Any]]:
         ),
         "confidence": asdict(CONFIDENCE),
         "ensemble": asdict(ENSEMBLE),
+        "reader": _constants(reader, "MOST_OF_ONE"),
     }
 
 

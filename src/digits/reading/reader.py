@@ -14,13 +14,17 @@ from digits.errors import DigitsError, InvalidInput, OutOfMemory, is_out_of_memo
 from digits.reading.confidence import CONFIDENCE, judge
 from digits.reading.ink import HYPOTHESES, Picture, is_empty_cell, open_picture, open_pictures
 from digits.reading.ink.errors import NO_MEMORY
+from digits.reading.ink.left_over import COVERED
 from digits.reading.line_network import LineNetwork
 from digits.reading.line_reader import LineReader
 from digits.reading.model_folder import Networks, is_model_folder, open_networks
 from digits.reading.network import Network
-from digits.reading.results import Digit, Line, Reading
+from digits.reading.results import Box, Digit, Line, Reading
 from digits.reading.single_reader import SingleReader
 from digits.reading.work import GivenUp, Work, never
+
+MOST_OF_ONE = 3
+"""Greatest number of symbols that one digit may be taken for, where strokes beside it join it."""
 
 
 class Reader:
@@ -170,12 +174,18 @@ class Reader:
         return Reading((_alone(digit),) if digit.glyph.any() else (), (), picture, ink)
 
     def _as_single(self, picture: Picture, reading: Reading) -> Reading:
-        """Ask the network of glyphs about a digit of which that of lines is not sure."""
+        """Read the one digit that a picture may show, if both networks may mean the same.
+
+        All that was read has to be where that digit is: else it is not alone.
+        """
         ((digit, ink),) = self._singles.read([picture])
-        labels = [one.label for one in reading.digits] or [digit.label]
-        if digit.reason is not None or labels != [digit.label]:
+        labels = {one.label for one in reading.digits} or {digit.label}
+        parts = [part for line in reading.lines for part in line.parts]
+        is_alone = all(_is_within(part.box, digit.box) for part in parts)
+        if digit.reason is not None or digit.label not in labels or not is_alone:
             return reading
-        return Reading((_alone(digit),), (), picture, ink)
+        left_out = tuple(mark for mark in reading.left_out if not _is_within(mark.box, digit.box))
+        return Reading((_alone(digit),), left_out, picture, ink)
 
     def read_glyphs(self, images: Iterable[Any]) -> list[Digit]:
         """Read single digits, each cut out as an image of its own, of any size and polarity.
@@ -228,15 +238,21 @@ def _alone(digit: Digit) -> Line:
 
 
 def _may_be_single(reading: Reading) -> bool:
-    """Tell whether a picture may show one digit, of which nothing was said for sure."""
-    marks = [mark for line in reading.lines for mark in line.marks]
-    digits = reading.digits
-    mask = reading.ink.mask
-    if marks or len(digits) > 1 or not mask.any() or is_empty_cell(mask):
+    """Tell whether a picture may show one digit, of which something is not sure."""
+    num_parts, mask = sum(len(line.parts) for line in reading.lines), reading.ink.mask
+    if num_parts > MOST_OF_ONE or not mask.any() or is_empty_cell(mask):
         return False
-    if digits:
-        return digits[0].reason is not None
-    return all(line.confidence < HYPOTHESES.sure for line in reading.lines)
+    if reading.digits:
+        return any(digit.reason is not None for digit in reading.digits)
+    return not num_parts and all(line.confidence < HYPOTHESES.sure for line in reading.lines)
+
+
+def _is_within(box: Box, other: Box) -> bool:
+    """Tell whether most of a box is within another."""
+    (x, y, width, height), (left, top, wide, tall) = box, other
+    across = min(x + width, left + wide) - max(x, left)
+    down = min(y + height, top + tall) - max(y, top)
+    return max(0.0, across) * max(0.0, down) >= COVERED * width * height
 
 
 def _open(model: str | Path | bytes, num_threads: int | None) -> Network | LineNetwork | Networks:

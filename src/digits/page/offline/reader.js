@@ -16,7 +16,7 @@ import { GlyphNetwork, LineNetwork } from "./networks.js";
 import { boxOf, extent, median } from "./numbers.js";
 import { parameters, setParameters } from "./parameters.js";
 import { count, isEmpty } from "./rasters.js";
-import { eraseRuledLines, eraseUprightLines } from "./ruled_lines.js";
+import { eraseRuledLines, eraseUprightLines, isEmptyCell } from "./ruled_lines.js";
 import { allViews, readWords, Sight, Work } from "./words.js";
 
 const REFUSED = "?"; // text of a refused digit
@@ -57,14 +57,17 @@ class Reader {
     return toDocument(mayBeSingle(reading) ? await this.#asSingle(ink, reading) : reading);
   }
 
-  // Asks the network of glyphs about a digit of which that of lines is not sure.
+  // Reads the one digit that a picture may show, if both networks may mean the same. All that was read has to
+  // be where that digit is: else it is not alone.
   async #asSingle(ink, reading) {
     const { glyph, box } = frameSingle(ink) ?? { glyph: blankGlyph(), box: [0, 0, 0, 0] };
     const digit = judge(await this.#glyphs.probabilities(glyph), glyph, box, this.#threshold);
     const digits = digitsOf(reading);
-    if (digit.reason !== null || digits.some((one) => one.label !== digit.label)) return reading;
+    const isMeant = !digits.length || digits.some((one) => one.label === digit.label);
+    const isAlone = partsOf(reading).every((part) => isWithin(part.box, box));
+    if (digit.reason !== null || !isMeant || !isAlone) return reading;
     const line = { text: String(digit.label), confidence: digit.confidence, parts: [digit], box };
-    return { lines: [line], leftOut: [], turns: 0, ink };
+    return { lines: [line], leftOut: reading.leftOut.filter((mark) => !isWithin(mark.box, box)), turns: 0, ink };
   }
 
   // Reads a picture, also one on its side or upside down, and lists what was left out.
@@ -231,11 +234,22 @@ function withLeftOver({ reading, unruled }) {
   return { ...reading, leftOut: [...reading.leftOut, ...more] };
 }
 
-// Whether a picture may show one digit, of which nothing was said for sure.
+// Whether a picture may show one digit, of which something is not sure.
 function mayBeSingle(reading) {
   const digits = digitsOf(reading);
-  const hasMarks = reading.lines.some((line) => line.parts.some((part) => "kind" in part));
-  if (hasMarks || digits.length > 1 || isEmpty(reading.ink.mask)) return false;
-  if (digits.length) return digits[0].reason !== null;
-  return reading.lines.every((line) => line.confidence < parameters.hypotheses.sure);
+  const { length } = partsOf(reading);
+  if (length > parameters.reader.most_of_one || isEmpty(reading.ink.mask) || isEmptyCell(reading.ink.mask)) return false;
+  if (digits.length) return digits.some((digit) => digit.reason !== null);
+  return !length && reading.lines.every((line) => line.confidence < parameters.hypotheses.sure);
+}
+
+function partsOf(reading) {
+  return reading.lines.flatMap((line) => line.parts);
+}
+
+// Whether most of a box is within another.
+function isWithin([x, y, width, height], [left, top, wide, tall]) {
+  const across = Math.min(x + width, left + wide) - Math.max(x, left);
+  const down = Math.min(y + height, top + tall) - Math.max(y, top);
+  return Math.max(0, across) * Math.max(0, down) >= parameters.left_over.covered * width * height;
 }

@@ -167,7 +167,7 @@ export function withoutBoxes(mask) {
 
 // Whether all ink runs along the picture's edges, as the sides of a cell that is cut out. One side at
 // least goes from edge to edge, or nearly so.
-function isEmptyCell(mask) {
+export function isEmptyCell(mask) {
   const { cell_edge: cellEdge, whole_side: wholeSide } = parameters.ruled_lines;
   const { width, height } = mask;
   const margin = rounded(cellEdge * Math.min(width, height));

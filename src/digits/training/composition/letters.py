@@ -31,6 +31,8 @@ class LetterAmounts:
     """Distance of a letter's points from where they belong."""
     scribble_strokes: tuple[int, int] = (3, 5)
     """Least and greatest number of strokes of a scribble."""
+    part_like_digits: float = 0.4
+    """Part of the letters that look like a digit, where there are no digits; 0 to 1."""
     part_printed: float = 0.5
     """Part of the letters that are printed: without jitter; 0 to 1."""
     part_upright: float = 0.7
@@ -101,6 +103,11 @@ def _letters() -> dict[str, list[Stroke]]:
             arc(0.7, 0.8, 0.14, 0.18, 0, 360),
             [(0.75, 0), (0.1, 1)],
         ],
+        "wide percent": [
+            arc(0.2, 0.25, 0.2, 0.25, 0, 360),
+            arc(0.8, 0.75, 0.2, 0.25, 0, 360),
+            [(0.78, 0), (0.22, 1)],
+        ],
         "ampersand": [
             [
                 (0.8, 1), (0.25, 0.4), (0.2, 0.2), (0.32, 0.02), (0.48, 0.1), (0.48, 0.24),
@@ -122,13 +129,17 @@ LETTERS = {name: [line(*stroke) for stroke in strokes] for name, strokes in _let
 LIKE_DIGITS = ("G", "J", "P", "Q", "U", "ampersand", "h", "tick")
 """Letters that look like a digit of some writers where they stand among digits."""
 
+UNLIKE_DIGITS = tuple(sorted(LETTERS.keys() - LIKE_DIGITS))
+"""The other letters."""
 
-def _write_letter(random: np.random.Generator, without: tuple[str, ...] = ()) -> list[Stroke]:
+
+def _write_letter(random: np.random.Generator, *, are_digits_near: bool) -> list[Stroke]:
     """Draw a known letter, distorted, or a scribble."""
     if random.random() < AMOUNTS.part_scribbles:
         strokes = _scribble(random)
     else:
-        names = sorted(LETTERS.keys() - without)
+        is_like_digit = not are_digits_near and random.random() < AMOUNTS.part_like_digits
+        names = LIKE_DIGITS if is_like_digit else UNLIKE_DIGITS
         strokes = LETTERS[names[random.integers(len(names))]]
     wide, tall = random.uniform(*AMOUNTS.width), random.uniform(*AMOUNTS.height)
     lean, foot = random.normal(*AMOUNTS.lean), random.normal(*AMOUNTS.foot)
@@ -170,6 +181,6 @@ def _scribble(random: np.random.Generator) -> list[Stroke]:
     return strokes
 
 
-LETTER = Mark("?", _write_letter)
+LETTER = Mark("?", partial(_write_letter, are_digits_near=False))
 
-LETTER_AMONG_DIGITS = Mark("?", partial(_write_letter, without=LIKE_DIGITS))
+LETTER_AMONG_DIGITS = Mark("?", partial(_write_letter, are_digits_near=True))

@@ -27,7 +27,7 @@ class LineAmounts:
     """Standard deviation of the logarithm of a mark's height in a line."""
     mark_width: Range = (0.6, 1.05)
     """Width of a mark's strokes, in widths of the pen."""
-    bold: Range = (1, 1.8)
+    bold: Range = (0.6, 1.6)
     """Width of the pen where there are no digits, in widths of the writer's digits' pen."""
     point_width: Range = (0.9, 1.5)
     """Width of a point, in widths of other marks."""

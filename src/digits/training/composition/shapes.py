@@ -21,7 +21,7 @@ class ShapeAmounts:
     """Half the height of a circle."""
     stretch: Range = (0.85, 1.15)
     """Width of a shape, in its heights."""
-    inner: Range = (0.3, 0.65)
+    inner: Range = (0.3, 0.7)
     """Radius of the inner of two circles, in radii of the outer one."""
     cross: Range = (0.8, 1.0)
     """Length of a cross in a circle, in its diameters."""

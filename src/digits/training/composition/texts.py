@@ -29,15 +29,15 @@ class TextAmounts:
     Source: chosen by eye, to look like what people write.
     """
 
-    part_without_digits: float = 0.1
+    part_without_digits: float = 0.12
     """Part of the lines without any digit; 0 to 1."""
-    markings: Parts = (0.12, 0.45, 0.1, 0.2)
+    markings: Parts = (0.1, 0.45, 0.08, 0.25)
     """Parts of these that are blank, of letters, a display, and of shapes; the others are signs."""
     marks: tuple[int, int] = (1, 7)
     """Least and greatest number of marks on these."""
     most_signs: int = 3
     """Greatest number of signs, or shapes, on these."""
-    part_alone: float = 0.4
+    part_alone: float = 0.6
     """Part of the lines of letters that have one letter; 0 to 1."""
     lengths: tuple[int, ...] = (7, 6, 5, 5, 6, 6, 5, 4, 3, 2, 1, 1)
     """Frequency of numbers with one digit, with two, and so on; any unit."""
