@@ -30,6 +30,7 @@ UNWITNESSED = {
     "picture.PictureParameters.min_side",
     "polarity.PolarityParameters.clean_split",
     "polarity.PolarityParameters.edge_weight",
+    "polarity.PolarityParameters.inset",
     "polarity.PolarityParameters.skew_weight",
     "ruled_lines.RuledLinesParameters.speck",
     "ruled_lines.RuledLinesParameters.thick_rule",
