@@ -125,6 +125,7 @@ def test_figures_of_confidence_are_measured() -> None:
     text, read, sure = words_of("concepts/confidence.md"), result("reading"), result("confidence")
     whole, pictures = read["silent_errors"]["whole"], read["pictures"]
     wrong, accepted = pictures["accepted_wrong"]
+    was = "was" if wrong == 1 else "were"
     _, most = wilson_interval(0, sure["lines"]["from"]["0.999"]["accepted"])
     assert sure["lines"]["from"]["0.999"]["wrong"] == 0
     for sentence in (
@@ -132,7 +133,7 @@ def test_figures_of_confidence_are_measured() -> None:
         f"off by {100 * read['sets']['calibration_error']:.1f} percentage points (ECE), on MNIST's "
         f"test images by {100 * read['mnist']['calibration_error']:.1f}.",
         f"On {pictures['exact'][1]} pictures of all kinds, from single digits to whole pages, "
-        f"{accepted} digits were accepted, and {wrong} of these were wrong.",
+        f"{accepted} digits were accepted, and {wrong} of these {was} wrong.",
         f"Of {read['silent_errors']['readings']} cheques and photos of rows, {whole['accepted']} "
         f"were accepted whole, and {whole['wrong']} of these were wrong",
         f"accepts {100 * read['clothes']['accepted']:.1f} % of 28×28 pictures of clothes",
