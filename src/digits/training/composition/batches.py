@@ -55,11 +55,13 @@ class LineBatch:
 def compose_line(
     writers: Writers, random: np.random.Generator
 ) -> tuple[UInt8[np.ndarray, "40 w"], str, list[Edges]]:
-    """Compose a line: its image, its symbols, and their boxes."""
+    """Compose a line, of which each symbol is seen: its image, its symbols, and their boxes."""
     while True:
         line = write_line(writers, random)
         image, boxes = to_image(line, writers, random)
-        if image.shape[1] <= AMOUNTS.max_width:
+        # A comma below a digit that hangs may be past the edge.
+        is_seen = all(low > 0 and top < LINE_HEIGHT for _, top, _, low in boxes)
+        if image.shape[1] <= AMOUNTS.max_width and is_seen:
             return (255 * image).astype(np.uint8), line.symbols, boxes
 
 
