@@ -137,10 +137,10 @@ class Reader {
         }
         confidence *= Math.min(its, ...digits.map((digit) => digit.confidence));
         const doubted = doubtLine(digits, its, this.#threshold).values();
-        const read = symbols.map((symbol) =>
+        const judged = symbols.map((symbol) =>
           symbol.isDigit ? doubted.next().value : markOf(symbol, boxInPicture(image, symbol.box)),
         );
-        const own = this.#threshold > 0 ? withoutJoined(read, unruled.mask) : read;
+        const own = this.#threshold > 0 ? withoutJoined(judged, unruled.mask) : judged;
         parts.push(...own.map((part) => ({ ...part, box: toOriginal(part.box) })));
         const text = own.map(textOf).join("");
         if (word.goesOn) texts.push(texts.pop() + text);
